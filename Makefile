@@ -1,0 +1,30 @@
+# Each target sets up its own virtual environment from nothing but Python >= 3.11.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest -n 2 --dist=loadgroup
+
+.PHONY: demo test test-all lint
+
+# Draws people, trains a tiny HRNet on them, evaluates it and writes demo/index.html.
+demo: $(VENV)/base
+	$(BIN)/python -m hrnet_tf.training.demo --output=demo $(ARGS)
+
+test: $(VENV)/dev lint
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: $(VENV)/dev lint
+	$(PYTEST) $(ARGS)
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(VENV)/base: setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/dev: $(VENV)/base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@

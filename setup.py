@@ -1,0 +1,42 @@
+"""Packaging: three top-level folders, one installed namespace."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+FOLDERS = {
+    "hrnet_tf": "hrnet_tf",
+    "hrnet_tf.codecs": "hrnet_tf/codecs",
+    "hrnet_tf.heads": "hrnet_tf/heads",
+    "hrnet_tf.training": "training",
+    "hrnet_tf.training.data": "training/data",
+    "hrnet_tf.training.recipes": "training/recipes",
+    "hrnet_tf.convert": "convert",
+}
+
+setup(
+    name="hrnet_tf",
+    version="0.1.0",
+    description="HRNet for TensorFlow and Keras: exact, fast, and all the way to a phone",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=list(FOLDERS),
+    package_dir=FOLDERS,
+    install_requires=[
+        "tensorflow>=2.21,<2.22",
+        "keras>=3.15",
+        "numpy>=2.0",
+        "absl-py>=2.1",
+        "pillow>=11.0",
+        "pycocotools>=2.0.8",
+        "rich>=13.7",
+        "safetensors>=0.4.5",
+    ],
+    extras_require={
+        "dev": ["jax>=0.7", "pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9"],
+    },
+    entry_points={"console_scripts": ["hrnet-tf = hrnet_tf.cli:main"]},
+)
