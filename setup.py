@@ -33,10 +33,15 @@ setup(
         "pillow>=11.0",
         "pycocotools>=2.0.8",
         "rich>=13.7",
-        "safetensors>=0.4.5",
     ],
     extras_require={
-        "dev": ["jax>=0.7", "pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.9"],
+        "dev": [
+            "jax>=0.7",
+            "pytest>=8.3",
+            "pytest-xdist>=3.6",
+            "ruff>=0.9",
+            "safetensors>=0.4.5",
+        ],
     },
     entry_points={"console_scripts": ["hrnet-tf = hrnet_tf.cli:main"]},
 )

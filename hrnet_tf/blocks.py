@@ -116,9 +116,22 @@ def separable3x3(x, filters, name, *, stride=1, activation=None):
     return conv_bn(x, filters, 1, pair(name, 2), activation=activation)
 
 
-def upsample(x, levels, name):
+def nearest(x, levels, like, name):
     """Nearest-neighbour upsampling by `2**levels`, as PyTorch's."""
     return layers.UpSampling2D(2**levels, interpolation="nearest", name=f"{name}.up")(x)
+
+
+def bilinear(x, levels, like, name):
+    """Bilinear upsampling to the size of `like`, pixel centres at halves (align_corners=False)."""
+    sizes = zip(x.shape[1:3], like.shape[1:3], strict=True)
+    if all(small is None or small * 2**levels == large for small, large in sizes):
+        return layers.UpSampling2D(2**levels, interpolation="bilinear", name=f"{name}.up")(x)
+    return ops.image.resize(x, like.shape[1:3], interpolation="bilinear")
+
+
+def align_corners(x, levels, like, name):
+    """Bilinear upsampling to the size of `like` in which corner pixels map onto corner pixels."""
+    return resize_align_corners(x, like.shape[1:3])
 
 
 def channel_shuffle(x, name):

@@ -4,7 +4,7 @@ Sun et al. CVPR 2019, Wang et al. TPAMI 2020; `lib/models/pose_hrnet.py` and its
 original repositories, which agree on everything built here.
 """
 
-from hrnet_tf.blocks import add_relu, basic_block, bottleneck, conv3x3, conv_bn, pair, upsample
+from hrnet_tf.blocks import add_relu, basic_block, bottleneck, conv3x3, conv_bn, nearest, pair
 from hrnet_tf.specs import HRNetSpec
 
 
@@ -15,10 +15,7 @@ def stem(x):
 
 
 def transition(xs, channels, name, step=conv3x3):
-    """Streams for the next stage: the last one halves its resolution once more for the new stream.
-
-    `step(x, filters, name, stride=…, activation=…)` is the family's 3x3 convolution.
-    """
+    """Streams for the next stage: the last one, halved once more, is the start of the new one."""
     outputs = []
     for i, x in enumerate(xs):
         if x.shape[-1] != channels[i]:
@@ -38,35 +35,44 @@ def branches(xs, blocks, name):
     return outputs
 
 
-def exchange(x, source, target, filters, name, step=conv3x3):
-    """Bring stream `source` to the resolution and the channels of stream `target`."""
-    if source == target:
+def exchange(x, levels, like, name, step=conv3x3, upsample=nearest):
+    """Bring a stream `levels` up, or down if negative, to the size and channels of `like`.
+
+    `step(x, filters, name, stride=…, activation=…)` is the family's 3x3 convolution,
+    `upsample(x, levels, like, name)` one of the three in `blocks`.
+    """
+    if levels == 0:
         return x
-    if source > target:
-        return upsample(conv_bn(x, filters, 1, pair(name)), source - target, name)
-    last = target - source - 1
+    filters = like.shape[-1]
+    if levels > 0:
+        return upsample(conv_bn(x, filters, 1, pair(name)), levels, like, name)
+    last = -levels - 1
     for k in range(last):
         x = step(x, x.shape[-1], f"{name}.{k}", stride=2, activation="relu")
     return step(x, filters, f"{name}.{last}", stride=2)
 
 
-def fuse(xs, outputs, name):
+def fuse(xs, outputs, name, upsample):
     """The exchange unit: each of the first `outputs` streams becomes the sum of all streams."""
     fused = []
-    for i in range(outputs):
+    for i, like in enumerate(xs[:outputs]):
         path = f"{name}.fuse_layers.{i}"
-        terms = [exchange(x, j, i, xs[i].shape[-1], f"{path}.{j}") for j, x in enumerate(xs)]
+        terms = [
+            exchange(x, j - i, like, f"{path}.{j}", upsample=upsample) for j, x in enumerate(xs)
+        ]
         fused.append(add_relu(terms, path))
     return fused
 
 
-def hrnet(image, spec: HRNetSpec, outputs: int = 4):
+def hrnet(image, spec: HRNetSpec, outputs: int = 4, upsample=nearest):
     """The trunk as a graph.
 
     Args:
         image: `(B, H, W, C)`, H and W multiples of 32.
         spec: the variant.
         outputs: how many maps the last exchange unit builds. 1 is HRNetV1, 4 serves the V2 heads.
+        upsample: how coarse streams reach fine ones: `blocks.nearest` in pose, classification and
+            detection, `blocks.bilinear` or `blocks.align_corners` in segmentation and landmarks.
 
     Returns:
         Maps at strides 4, 8, 16, 32 with `spec.channels` channels, the first `outputs` of them.
@@ -80,5 +86,6 @@ def hrnet(image, spec: HRNetSpec, outputs: int = 4):
         for m in range(modules):
             name = f"stage{stage}.{m}"
             last = stage == 4 and m == modules - 1
-            xs = fuse(branches(xs, spec.blocks, name), outputs if last else len(xs), name)
+            xs = branches(xs, spec.blocks, name)
+            xs = fuse(xs, outputs if last else len(xs), name, upsample)
     return xs

@@ -13,9 +13,9 @@ from hrnet_tf.blocks import (
     conv_bn,
     depthwise_bn,
     mm_pair,
+    nearest,
     resize_align_corners,
     separable3x3,
-    upsample,
 )
 from hrnet_tf.hrnet import exchange, transition
 from hrnet_tf.specs import LiteHRNetSpec
@@ -58,7 +58,7 @@ def cross_resolution_weighting(xs, reduction, name):
     ends = [sum(x.shape[-1] for x in xs[: i + 1]) for i in range(last)]
     outputs = []
     for i, (x, gate) in enumerate(zip(xs, ops.split(gates, ends, axis=-1), strict=True)):
-        gate = upsample(gate, last - i, f"{name}.{i}") if i < last else gate
+        gate = nearest(gate, last - i, x, f"{name}.{i}") if i < last else gate
         outputs.append(layers.Multiply(name=f"{name}.{i}.scale")([x, gate]))
     return outputs
 
@@ -110,7 +110,7 @@ def fuse(xs, name):
     for i, x in enumerate(xs):
         path = f"{name}.fuse_layers.{i}"
         terms = [
-            exchange(y, j, i, x.shape[-1], f"{path}.{j}", separable3x3)
+            exchange(y, j - i, x, f"{path}.{j}", separable3x3)
             for j, y in enumerate([first, *xs[1:]])
         ]
         total = add([terms[0], *terms], path)

@@ -19,7 +19,10 @@ FLOORS = {
     "keypoints": 0,
     "geometry": 0,
     "codecs": 0,
+    "files": 0,
     "torch_files": 0,
+    "weight_files": 0,
+    "folded": 0,
     "checkpoints": 1,
     "card": 1,
     "images": 1,
@@ -30,8 +33,8 @@ FLOORS = {
     "convert": 8,
     "cli": 9,
 }
-SIDE_WING = {"keypoints", "geometry", "codecs", "checkpoints", "torch_files", "card", "images"}
 MODEL_CODE = {"specs", "blocks", "hrnet", "lite_hrnet", "heads", "models"}
+SIDE_WING = {name for name, floor in FLOORS.items() if floor < 2} - MODEL_CODE
 
 
 def _modules():
