@@ -1,0 +1,89 @@
+"""What `hrnet-tf predict` costs around the network: `python benchmarks/predict.py [FOLDER]`.
+
+Prints the share of the wall time that W32 256x192 takes on the pictures of FOLDER, or on drawn ones
+of 640x480, one person each: reading, cropping, decoding, drawing and writing included, tracing of
+the graph excluded. Then the peak memory after a quarter and after all of 4000 small pictures.
+"""
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from PIL import Image
+
+import hrnet_tf
+from hrnet_tf import cli
+from hrnet_tf.card import PoseCard
+from hrnet_tf.images import find_images, read_image
+from hrnet_tf.predict import PosePredictor, Timings
+
+PHOTOS, SMALL = 60, 4000
+
+
+def draw_pictures(folder, count, size):
+    """JPEGs with the detail of a photo: noise at several scales."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        scales = [rng.integers(0, 255, (n, n, 3), dtype=np.uint8) for n in (4, 32, 256)]
+        layers = [np.float32(Image.fromarray(s).resize(size, Image.BICUBIC)) for s in scales]
+        picture = np.average(layers, axis=0, weights=(4, 2, 1))
+        Image.fromarray(np.uint8(picture)).save(folder / f"{number:05}.jpg", quality=90)
+    return find_images([folder])
+
+
+def run(predictor, paths, folder, advance=lambda: None):
+    """Wall seconds of the files part of the command."""
+    output = cli._Output(folder, paths, None)
+    start = time.perf_counter()
+    cli._run(predictor, paths, lambda path, image: None, output, advance)
+    return time.perf_counter() - start
+
+
+def network_share(paths, folder):
+    predictor = PosePredictor(hrnet_tf.pose("w32"), PoseCard())
+    predictor(read_image(paths[0]))
+    predictor.timings = Timings()
+    wall = run(predictor, paths, folder)
+    for stage, row in predictor.timings.summary().items():
+        print(
+            f"{stage:<8} {row['total_s']:7.2f} s  {row['p50_ms']:7.1f} ms  {row['p90_ms']:7.1f} ms"
+        )
+    share = predictor.timings.total("network") / wall
+    print(f"{len(paths)} pictures in {wall:.1f} s, {share:.1%} of it in the network")
+
+
+def peak_memory(paths, folder):
+    """MiB after a quarter of the pictures, and after all."""
+    peaks = []
+
+    def advance():
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+    maps = np.random.default_rng(0).random((16, 64, 48, 17), np.float32)
+    network = PosePredictor(lambda crops: maps[: len(crops)], PoseCard(), input_size=(256, 192))
+    run(network, paths, folder, advance)
+    return peaks[len(peaks) // 4], peaks[-1]
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        folders = [Path(scratch, name) for name in ("photos", "small", "out")]
+        for folder in folders:
+            folder.mkdir()
+        photos, small, out = folders
+        paths = find_images(sys.argv[1:]) or draw_pictures(photos, PHOTOS, (640, 480))
+        network_share(paths, out)
+        quarter, whole = peak_memory(draw_pictures(small, SMALL, (96, 72)), out)
+        print(
+            f"peak memory: {quarter:.0f} MiB after {SMALL // 4} pictures, {whole:.0f} after {SMALL}"
+        )
+
+
+if __name__ == "__main__":
+    main()
