@@ -1,20 +1,24 @@
 """HRNet for Keras: models, published weights, prediction."""
 
-from hrnet_tf.checkpoints import load_checkpoint, read_checkpoint
-from hrnet_tf.models import backbone, pose
-from hrnet_tf.predict import Pose, PosePredictor
-from hrnet_tf.presets import PRESETS, from_preset
-from hrnet_tf.specs import SPECS
+import importlib
 
-__all__ = [
-    "PRESETS",
-    "SPECS",
-    "Pose",
-    "PosePredictor",
-    "backbone",
-    "from_preset",
-    "load_checkpoint",
-    "pose",
-    "read_checkpoint",
-]
+_HOMES = {
+    "PRESETS": "presets",
+    "SPECS": "specs",
+    "Pose": "predict",
+    "PosePredictor": "predict",
+    "backbone": "models",
+    "from_preset": "presets",
+    "load_checkpoint": "checkpoints",
+    "pose": "models",
+    "read_checkpoint": "checkpoints",
+}
+__all__ = sorted(_HOMES)
 __version__ = "0.1.0"
+
+
+def __getattr__(name):
+    """Imports on first use, so that `hrnet-tf --help` need not wait for Keras."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

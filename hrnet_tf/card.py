@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
+import keras
 from keras import ops
 
 from hrnet_tf.codecs import DARK, MSRA, UDP, Codec, UDPCombined
+from hrnet_tf.files import whole
 from hrnet_tf.keypoints import COCO, KeypointSet
 
 VERSION = 1
@@ -131,13 +132,21 @@ def read_card(model_path: str | Path) -> PoseCard | None:
 
 def write_card(model_path: str | Path, card: PoseCard) -> None:
     """Write the card beside a model file: a whole file or none, whatever goes wrong."""
-    path, text = card_path(model_path), card.to_json()
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    text = card.to_json()
+    with whole(card_path(model_path)) as part:
         part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+
+
+def save_model(model: keras.Model, card: PoseCard, path: str | Path) -> None:
+    """Write a network, not compiled so that it opens without this package, and its card.
+
+    Raises:
+        OSError: a file cannot be written; each appears whole or not at all.
+    """
+    plain = keras.Model(model.input, model.output, name=model.name)
+    with whole(path) as part:
+        plain.save(part)
+    write_card(path, card)
 
 
 def _codec(name, **numbers):

@@ -72,7 +72,7 @@ def check_public_docstring(function):
 
 
 def call(model, x):
-    """The outputs in inference mode as NumPy arrays; compiled on JAX, whose eager calls are slow."""
+    """The outputs in inference mode as NumPy; compiled on JAX, whose eager calls are slow."""
     if keras.backend.backend() == "jax":
         import jax
 

@@ -27,11 +27,13 @@ FLOORS = {
     "card": 1,
     "images": 1,
     "presets": 5,
-    "draw": 6,
-    "predict": 6,
-    "training": 7,
-    "convert": 8,
-    "cli": 9,
+    "network": 6,
+    "draw": 7,
+    "predict": 7,
+    "predict_files": 7,
+    "training": 8,
+    "convert": 9,
+    "cli": 10,
 }
 MODEL_CODE = {"specs", "blocks", "hrnet", "lite_hrnet", "heads", "models"}
 SIDE_WING = {name for name, floor in FLOORS.items() if floor < 2} - MODEL_CODE

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from hrnet_tf.keypoints import CROWDPOSE, MPII
-from hrnet_tf.training.metrics import COCO_NUMBERS, coco_ap, oks, oks_nms, rescore, soft_oks_nms
+from hrnet_tf.predict import rescore
+from hrnet_tf.training.metrics import COCO_NUMBERS, coco_ap, oks, oks_nms, soft_oks_nms
 
 FIXTURES = Path(__file__).parent / "golden" / "fixtures"
 

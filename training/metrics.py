@@ -116,25 +116,6 @@ def soft_oks_nms(
     return np.array(keep, "int64")
 
 
-def rescore(
-    box_scores: np.ndarray, keypoint_scores: np.ndarray, threshold: float = 0.2
-) -> np.ndarray:
-    """Instance scores: box score times the mean of the keypoint scores above `threshold`.
-
-    Args:
-        box_scores: (N,).
-        keypoint_scores: (N, K).
-        threshold: 0.2 in the original (`IN_VIS_THRE`).
-
-    Returns:
-        (N,) scores; 0 where no keypoint score is above the threshold.
-    """
-    keypoint_scores = np.asarray(keypoint_scores, "float64")
-    return np.asarray(box_scores, "float64") * _mean_where(
-        keypoint_scores > threshold, keypoint_scores
-    )
-
-
 def coco_ap(
     annotations: str | Path | Mapping,
     results: Sequence[Mapping],
@@ -161,12 +142,7 @@ def coco_ap(
         ValueError: a file without COCO keypoints, keypoints that do not fit `sigmas`, results for
             unknown images, no sigmas.
     """
-    if sigmas is None:
-        raise ValueError(
-            "`sigmas` must be one number per keypoint. Received: sigmas=None. A keypoint set that "
-            "defines no OKS has no AP; use its own metric (MPII: PCKh)."
-        )
-    truth = _ground_truth(annotations, len(sigmas))
+    truth = ground_truth(annotations, sigmas)
     found = {**truth, "annotations": _detections(results, truth, len(sigmas))}
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         evaluation = COCOeval(_index(truth), _index(found), "keypoints")
@@ -190,9 +166,16 @@ def _index(dataset):
     return index
 
 
-def _ground_truth(annotations, count):
-    """Copy of COCO annotations with all that COCOeval reads; it also writes into them."""
-    name = "`annotations`"
+def ground_truth(
+    annotations: str | Path | Mapping, sigmas: Sequence[float] | None = COCO.sigmas
+) -> dict:
+    """COCO annotations, copied, with all that `coco_ap` needs; raises what it would."""
+    if sigmas is None:
+        raise ValueError(
+            "`sigmas` must be one number per keypoint. Received: sigmas=None. A keypoint set that "
+            "defines no OKS has no AP; use its own metric (MPII: PCKh)."
+        )
+    count, name = len(sigmas), "`annotations`"
     if not isinstance(annotations, Mapping):
         name = str(annotations)
         try:

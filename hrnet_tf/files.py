@@ -1,0 +1,70 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole(path: str | os.PathLike) -> Iterator[Path]:
+    """A path to write to, which takes the place of `path` when the block ends well.
+
+    After an error, also a full disk or Ctrl-C, `path` is as it was. The suffix stays, for writers
+    that go by it.
+
+    Raises:
+        OSError: what the writer raised, as one sentence that names `path`.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"{path}: cannot be written ({reason}). What was there is kept.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object, indent: int | None = None) -> None:
+    """All of a JSON file or nothing."""
+    with whole(path) as part:
+        part.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
+
+
+def prepare_folder(
+    folder: str | os.PathLike,
+    targets: Iterable[str],
+    inputs: Iterable[str | os.PathLike] = (),
+    overwrite: bool = False,
+) -> Path:
+    """Makes a folder for results, and refuses what would lose work.
+
+    Raises:
+        OSError: it cannot be made or written to.
+        ValueError: a target exists and `overwrite` is False, or a target is one of the inputs.
+    """
+    folder = Path(folder)
+    inputs = {os.path.realpath(path) for path in inputs}
+    old = [name for name in targets if (folder / name).exists()]
+    same = [name for name in old if os.path.realpath(folder / name) in inputs]
+    if same:
+        raise ValueError(
+            f"{folder / same[0]}: an input that the output would replace; choose another --output."
+        )
+    if old and not overwrite:
+        raise ValueError(
+            f"{folder}: {len(old)} results are there already, {old[0]} among them; "
+            "choose another --output, or add --overwrite."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{folder}: cannot be made a folder ({error.strerror}).") from error
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder}: may not be written; choose another --output.")
+    return folder

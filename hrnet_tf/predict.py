@@ -1,0 +1,329 @@
+"""From images and boxes to poses, without files: `PosePredictor`."""
+
+import logging
+import os
+import time
+from array import array
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import keras
+import numpy as np
+from keras import ops
+
+from hrnet_tf import geometry
+from hrnet_tf.card import PoseCard
+from hrnet_tf.codecs import merge_flipped
+from hrnet_tf.network import card_of, compiled, crop_size, heatmap_function, load_pose_model
+
+LOG = logging.getLogger(__name__)
+
+SEEN = 0.2  # keypoints above it make up the score of a pose (recipe of Sun et al. CVPR 2019)
+HELD_BYTES = 2**27  # of images whose crops share a batch; three batches are under way at a time
+
+# Where boxes come from: (key, image) -> (boxes (N, 4), scores (N,)), or None for the whole image.
+BoxSource = Callable[[Hashable, np.ndarray], tuple[np.ndarray, np.ndarray] | None]
+
+
+@dataclass(frozen=True)
+class Pose:
+    """One person.
+
+    Attributes:
+        keypoints: (K, 2), x and y in image pixels, pixel centres at integers.
+        scores: (K,), peaks of the heat maps.
+        box: (4,), x, y, width, height in image pixels.
+        score: score of the box times the mean of the keypoint scores above 0.2.
+    """
+
+    keypoints: np.ndarray
+    scores: np.ndarray
+    box: np.ndarray
+    score: float
+
+
+class Timings:
+    """Seconds that each stage took, image by image."""
+
+    def __init__(self):
+        self.seconds = defaultdict(lambda: array("d"))
+
+    def add(self, stage: str, seconds: float):
+        """Notes what one image cost in one stage; safe from any thread."""
+        self.seconds[stage].append(seconds)
+
+    def total(self, stage: str) -> float:
+        """Seconds of all images in one stage."""
+        return sum(self.seconds.get(stage, ()))
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Per stage: images, seconds in all, median and 90th percentile per image in ms."""
+        return {
+            stage: {
+                "images": len(values),
+                "total_s": sum(values),
+                "p50_ms": 1e3 * float(np.percentile(values, 50)),
+                "p90_ms": 1e3 * float(np.percentile(values, 90)),
+            }
+            for stage, values in self.seconds.items()
+        }
+
+
+@dataclass
+class _Picture:
+    """An image on its way: its poses appear one by one."""
+
+    key: Hashable
+    image: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+    poses: list[Pose] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @property
+    def done(self):
+        return len(self.poses) == len(self.boxes)
+
+
+class PosePredictor:
+    """Finds the keypoints of the people in images.
+
+    Args:
+        model: a preset, a `.keras` file, a Keras model, or anything that maps normalised crops
+            (B, H, W, 3) float32 to heat maps (B, h, w, channels), both NumPy arrays.
+        card: what the heat maps mean; by default the preset's, or the one beside the file.
+        flip: average with the mirrored crop: more accurate, and twice the work.
+        batch_size: crops per call of the network, gathered across images.
+        weights: checkpoint for a preset.
+        input_size: (height, width) of the crops, for a network that does not fix it.
+
+    Attributes:
+        timings: `Timings` of the stages crop, network and decode so far.
+
+    Raises:
+        OSError, ValueError: the model cannot be opened, or does not fit its card.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike | keras.Model | Callable[[np.ndarray], np.ndarray],
+        card: PoseCard | None = None,
+        flip: bool = False,
+        batch_size: int = 16,
+        weights: str | os.PathLike | Mapping | None = "published",
+        input_size: tuple[int, int] | None = None,
+    ):
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(
+                f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}."
+            )
+        if isinstance(model, str | os.PathLike):
+            model, found = load_pose_model(model, weights)
+            card = card or found
+        self.card = card or card_of(model)
+        self.flip = flip
+        self.batch_size = batch_size
+        self.input_size = crop_size(model, input_size)
+        self.timings = Timings()
+        self._channels = self.card.codec.channels(len(self.card.keypoints.names))
+        if isinstance(model, keras.Model):
+            self._check(model.output_shape)
+        self._network = heatmap_function(model) if isinstance(model, keras.Model) else model
+        self._read = None  # compiled when the first heat maps tell their size
+
+    def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Pose]:
+        """Poses of one image; see `stream`."""
+        return next(self.stream([("image", image, boxes)]))[2]
+
+    def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, list[Pose]]]:
+        """Poses of many images, in their order, with crops batched across them.
+
+        A box that is not finite, has no area or lies outside its image is left out with a warning.
+        Memory does not grow with the number of images; up to three batches are under way.
+
+        Args:
+            items: `(key, image, boxes)` or `(key, image, boxes, box_scores)`: image (H, W, 3) uint8
+                RGB; boxes (N, 4) as x, y, width, height in its pixels, or None for the whole image.
+
+        Yields:
+            `(key, image, poses)`, one pose per usable box, in the order of the boxes.
+
+        Raises:
+            ValueError: an image or boxes of another kind or shape.
+        """
+        waiting = deque()
+        # The next batch is cropped while the network works on this one.
+        for batch in ahead(self._crop, self._batches(items, waiting), depth=1):
+            self._predict(*batch)
+            yield from self._finished(waiting)
+
+    def _batches(self, items, waiting):
+        """Lists of jobs `(picture, index of box)`; the pictures also join `waiting`."""
+        jobs, held = [], 0
+        for item in items:
+            picture = _picture(*item)
+            waiting.append(picture)
+            held += picture.image.size
+            for index in range(len(picture.boxes)):
+                jobs.append((picture, index))
+                if len(jobs) == self.batch_size:
+                    yield jobs
+                    jobs, held = [], 0
+            if held > HELD_BYTES:  # large pictures, or many without a box
+                yield jobs
+                jobs, held = [], 0
+        yield jobs
+
+    def _finished(self, waiting):
+        while waiting and waiting[0].done:
+            picture = waiting.popleft()
+            for stage, seconds in picture.seconds.items():
+                self.timings.add(stage, seconds)
+            yield picture.key, picture.image, picture.poses
+
+    def _crop(self, jobs):
+        """The jobs, their normalised crops, and the matrices that made them."""
+        if not jobs:
+            return jobs, None, None
+        start = time.perf_counter()
+        height, width = self.input_size
+        boxes = np.stack([picture.boxes[index] for picture, index in jobs])
+        regions = geometry.center_scale(boxes, width / height, self.card.padding)
+        aligned = self.card.codec.aligned
+        matrices = geometry.affine(*regions, self.input_size, aligned=aligned)
+        matrices, crops, first = ops.convert_to_numpy(matrices), [], 0
+        for _, group in groupby(jobs, key=lambda job: id(job[0])):
+            group = list(group)
+            rows = matrices[first : first + len(group)]
+            crops.append(geometry.crop(group[0][0].image, rows, self.input_size))
+            first += len(group)
+        crops = ops.convert_to_numpy(self.card.normalize(ops.concatenate(crops)))
+        _share(jobs, "crop", start)
+        return jobs, crops, matrices
+
+    def _predict(self, jobs, crops, matrices):
+        """Appends one pose to the picture of each job."""
+        if not jobs:
+            return
+        start = time.perf_counter()
+        maps = [self._network(crops)]
+        if self.flip:
+            maps.append(self._network(np.ascontiguousarray(crops[:, :, ::-1])))
+        start = _share(jobs, "network", start)
+        keypoints, scores = self._decode(maps, matrices)
+        totals = rescore([picture.scores[index] for picture, index in jobs], scores)
+        found = zip(jobs, keypoints, scores, totals, strict=True)
+        for (picture, index), points, peaks, score in found:
+            picture.poses.append(Pose(points, peaks, picture.boxes[index], float(score)))
+        _share(jobs, "decode", start)
+
+    def _decode(self, maps, matrices):
+        maps = [np.asarray(m, np.float32) for m in maps]
+        self._check(maps[0].shape)
+        if not all(np.isfinite(m).all() for m in maps):
+            raise ValueError(
+                "The network returned heat maps that are not finite. Its weights are damaged, or "
+                "its numbers overflow: load it again, or use float32."
+            )
+        if self._read is None:
+            self._read = compiled(self._keypoints, *(m.shape for m in maps))
+        keypoints, scores = self._read(*maps)
+        keypoints = geometry.transform(keypoints, geometry.invert(matrices))
+        return ops.convert_to_numpy(keypoints), ops.convert_to_numpy(scores)
+
+    def _keypoints(self, *maps):
+        """Keypoints in crop pixels and scores of heat maps and, in the flip test, mirrored ones."""
+        pairs, codec = self.card.keypoints.flip_pairs, self.card.codec
+        return codec.decode(merge_flipped(*maps, pairs, codec) if self.flip else maps[0])
+
+    def _check(self, shape):
+        if len(shape) != 4 or shape[-1] != self._channels:
+            raise ValueError(
+                f"The network must return heat maps (B, h, w, {self._channels}) for "
+                f"{len(self.card.keypoints.names)} keypoints of {self.card.keypoints.name} and the "
+                f"{self.card.codec.name} codec. Received: shape={tuple(shape)}. "
+                "Use the card and codec it was trained with."
+            )
+
+
+def rescore(
+    box_scores: Sequence[float], keypoint_scores: np.ndarray, threshold: float = SEEN
+) -> np.ndarray:
+    """Instance scores: box score times the mean of the keypoint scores above `threshold`.
+
+    Args:
+        box_scores: (N,).
+        keypoint_scores: (N, K).
+        threshold: 0.2 in the original (`IN_VIS_THRE`).
+
+    Returns:
+        (N,) scores; 0 where no keypoint score is above the threshold.
+    """
+    keypoint_scores = np.asarray(keypoint_scores, "float64")
+    seen = keypoint_scores > threshold
+    means = (seen * keypoint_scores).sum(-1) / np.maximum(seen.sum(-1), 1)
+    return np.asarray(box_scores, "float64") * means
+
+
+def coco_result(image_id: int, pose: Pose) -> dict:
+    """A pose as an entry of COCO's results format."""
+    keypoints = np.column_stack([pose.keypoints, pose.scores])
+    return {
+        "image_id": image_id,
+        "category_id": 1,
+        "keypoints": [round(float(v), 4) for v in keypoints.ravel()],
+        "score": float(pose.score),
+        "bbox": [round(float(v), 2) for v in pose.box],
+    }
+
+
+def _share(jobs, stage, start):
+    """Divides the time since `start` among the pictures of the jobs; returns the time now."""
+    now = time.perf_counter()
+    for picture, _ in jobs:
+        picture.seconds[stage] += (now - start) / len(jobs)
+    return now
+
+
+def _picture(key, image, boxes, box_scores=None):
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(
+            "`image` must be (height, width, 3) uint8 RGB. "
+            f"Received: shape={image.shape}, dtype={image.dtype}. "
+            "hrnet_tf.images.read_image reads any file to that."
+        )
+    height, width, _ = image.shape
+    boxes = [[0, 0, width, height]] if boxes is None else boxes
+    boxes = np.asarray(boxes, np.float32)
+    boxes = boxes.reshape(-1, 4) if boxes.size == 0 else boxes
+    scores = np.ones(len(boxes)) if box_scores is None else np.asarray(box_scores, np.float32)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
+        raise ValueError(
+            "`boxes` must be (N, 4) as x, y, width, height, and `box_scores` (N,). "
+            f"Received: boxes.shape={boxes.shape}, box_scores.shape={scores.shape}."
+        )
+    x, y, w, h = boxes.T
+    inside = (x < width) & (y < height) & (x + w > 0) & (y + h > 0)
+    good = np.isfinite(boxes).all(axis=1) & (w > 0) & (h > 0) & inside
+    if not good.all():
+        LOG.warning(
+            f"{key}: {(~good).sum()} of {len(good)} boxes left out: not finite, empty, or outside "
+            f"its {width} x {height} pixels. The first is {boxes[~good][0].tolist()}."
+        )
+    return _Picture(key, image, boxes[good], scores[good])
+
+
+def ahead(function: Callable, items: Iterable, depth: int = 2) -> Iterator:
+    """Like `map`, with the next `depth` results computed meanwhile in a background thread."""
+    with ThreadPoolExecutor(1) as pool:
+        results = deque()
+        for item in items:
+            results.append(pool.submit(function, item))
+            if len(results) > depth:
+                yield results.popleft().result()
+        while results:
+            yield results.popleft().result()

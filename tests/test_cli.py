@@ -1,0 +1,333 @@
+"""The `hrnet-tf` command: what it writes, says and returns, above all when something is wrong."""
+
+import errno
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import hrnet_tf.predict_files as predict_files
+from hrnet_tf import cli
+from hrnet_tf.card import PoseCard, write_card
+from hrnet_tf.codecs import DARK, MSRA
+from hrnet_tf.presets import PRESETS
+from hrnet_tf.specs import SPECS
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A `.keras` file with its card: each heat map is the brightness of the crop."""
+    path = tmp_path_factory.mktemp("model") / "tiny.keras"
+    image = keras.Input((64, 64, 3))
+    x = keras.layers.AveragePooling2D(1, 4)(image)
+    x = keras.layers.Conv2D(17, 1, kernel_initializer=keras.initializers.Constant(1 / 3))(x)
+    keras.Model(image, x).save(path)
+    write_card(path, PoseCard())
+    return path
+
+
+def _picture(path, mode="RGB", size=(48, 40), **settings):
+    path.parent.mkdir(exist_ok=True)
+    Image.new(mode, size, "white" if mode != "I;16" else 65535).save(path, **settings)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg"):
+        _picture(tmp_path / "photos" / name)
+    return tmp_path / "photos"
+
+
+def run(*words):
+    return cli.main([str(word) for word in words])
+
+
+def _results(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def test_a_mixed_folder_is_predicted_and_each_bad_file_gets_one_line(tmp_path, model, capsys):
+    """The promise of the command: good files are done, bad ones named, the exit code says so."""
+    folder, out = tmp_path / "in", tmp_path / "out"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    _picture(folder / "colour.jpg")
+    _picture(folder / "grey.png", "L")
+    _picture(folder / "deep.png", "I;16")
+    _picture(folder / "clear.png", "RGBA")
+    _picture(folder / "print.jpg", "CMYK")
+    _picture(folder / "turned.jpg", exif=exif)
+    (folder / "broken.jpg").write_bytes((folder / "colour.jpg").read_bytes()[:200])
+    (folder / "notes.txt").write_text("hello")
+    (folder / "empty.png").touch()
+
+    assert run("predict", folder, f"--model={model}", f"--output={out}") == 1
+    said = capsys.readouterr()
+    good = ["clear", "colour", "deep", "grey", "print", "turned"]
+    assert sorted(p.stem for p in out.glob("*.jpg")) == good
+    assert sorted(Path(r["file_name"]).stem for r in _results(out)) == good
+    assert predict_files.read_image(out / "turned.jpg").shape == (48, 40, 3)
+    lines = said.err.splitlines()
+    for name in ("broken.jpg", "notes.txt", "empty.png"):
+        assert sum(line.startswith(f"{folder / name}: ") for line in lines) == 1
+    assert len(lines) == 3
+    assert "6 pictures, 6 persons, 3 files failed" in said.out
+    timings = json.loads((out / "timings.json").read_text())
+    assert set(timings["stages"]) == {"read", "crop", "network", "decode", "draw", "write"}
+    assert timings["pictures"] == 6
+    assert timings["failed"] == 3
+
+
+def test_results_are_coco_results_of_the_boxes(tmp_path, photos, model):
+    """One entry per box, ids and names from the boxes file, weak detections left out."""
+    boxes = {
+        "images": [{"id": 70 + i, "file_name": f"{name}.jpg"} for i, name in enumerate("abcd")],
+        "annotations": [
+            {"image_id": 70, "category_id": 1, "bbox": [4, 5, 20, 30], "score": 0.9},
+            {"image_id": 72, "category_id": 1, "bbox": [4, 5, 20, 30], "score": 0.8},
+            {"image_id": 72, "category_id": 1, "bbox": [1, 2, 30, 30], "score": 0.4},
+            {"image_id": 73, "category_id": 1, "bbox": [1, 2, 30, 30], "score": 0.2},
+        ],
+    }
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    out = tmp_path / "out"
+    arguments = (photos, f"--model={model}", f"--boxes={tmp_path / 'boxes.json'}")
+    assert run("predict", *arguments, f"--output={out}") == 0
+    found = [(r["image_id"], r["file_name"], r["bbox"]) for r in _results(out)]
+    assert found == [
+        (70, "a.jpg", [4, 5, 20, 30]),
+        (72, "c.jpg", [4, 5, 20, 30]),
+        (72, "c.jpg", [1, 2, 30, 30]),
+    ]
+    for result in _results(out):
+        assert result["category_id"] == 1
+        assert len(result["keypoints"]) == 51
+    assert len(list(out.glob("*.jpg"))) == 4  # also those without a person
+
+
+def test_a_picture_unknown_to_the_boxes_fails_alone(tmp_path, photos, model, capsys):
+    boxes = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": []}
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    arguments = (photos / "a.jpg", photos / "b.jpg", f"--boxes={tmp_path / 'boxes.json'}")
+    assert run("predict", *arguments, f"--model={model}", f"--output={tmp_path / 'out'}") == 1
+    said = capsys.readouterr()
+    assert "b.jpg" in said.err and "does not list it" in said.err
+    assert "no box there belongs to these pictures" in said.err
+    assert "1 pictures, 0 persons, 1 files failed" in said.out
+
+
+def test_equal_names_do_not_overwrite_each_other(tmp_path, model):
+    names = ("x/p.jpg", "y/p.jpg", "x/P.png", "x/p-2.jpg")
+    for name in names:
+        _picture(tmp_path / name)
+    out = tmp_path / "out"
+    paths = [tmp_path / name for name in names]
+    assert run("predict", *paths, f"--model={model}", f"--output={out}") == 0
+    assert len({p.name.casefold() for p in out.glob("*.jpg")}) == 4
+    assert len({r["image_id"] for r in _results(out)}) == 4
+    assert len({r["file_name"] for r in _results(out)}) == 4
+
+
+def test_earlier_results_are_kept_unless_told(tmp_path, photos, model, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "b.jpg").write_text("precious")
+    arguments = ("predict", photos, f"--model={model}", f"--output={out}")
+    assert run(*arguments) == 1
+    assert "b.jpg among them" in capsys.readouterr().err
+    assert [p.name for p in out.iterdir()] == ["b.jpg"]
+    assert (out / "b.jpg").read_text() == "precious"
+    assert run(*arguments, "--overwrite") == 0
+    assert predict_files.read_image(out / "b.jpg").shape == (40, 48, 3)
+
+
+def test_an_input_is_never_replaced(photos, model, capsys):
+    before = (photos / "a.jpg").read_bytes()
+    assert run("predict", photos, f"--model={model}", f"--output={photos}", "--overwrite") == 1
+    assert "an input that the output would replace" in capsys.readouterr().err
+    assert (photos / "a.jpg").read_bytes() == before
+
+
+def test_interruption_keeps_what_is_done(tmp_path, photos, model, monkeypatch, capsys):
+    real = predict_files.read_image
+
+    def interrupted(path):
+        if path.name == "d.jpg":
+            raise KeyboardInterrupt
+        return real(path)
+
+    monkeypatch.setattr(predict_files, "read_image", interrupted)
+    out = tmp_path / "out"
+    arguments = (photos, f"--model={model}", f"--output={out}", "--batch_size=1")
+    assert run("predict", *arguments) == 130
+    assert [r["file_name"] for r in _results(out)] == [p.name for p in sorted(out.glob("*.jpg"))]
+    assert len(_results(out)) >= 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
+    tmp_path, photos, model, monkeypatch, capsys
+):
+    real = Path.write_bytes
+
+    def full(path, content):
+        if path.name.startswith(".c."):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    out = tmp_path / "out"
+    arguments = (photos, f"--model={model}", f"--output={out}", "--batch_size=1")
+    assert run("predict", *arguments) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "c.jpg: cannot be written (No space left on device)" in said
+    assert {"a.jpg", "b.jpg"} <= {r["file_name"] for r in _results(out)}
+    assert not list(out.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["predct"], "no command 'predct'. Did you mean 'predict'?"),
+        (["predict", "a.jpg", "--modle=x"], "'modle'. Did you mean: model?"),
+        (["predict", "a.jpg", "--output=x"], "`--model` is missing"),
+        (["predict", "a.jpg", "--model=x"], "`--output` is missing"),
+        (["predict", "--model=x", "--output=x"], "`INPUT` is missing"),
+        (["predict", "a.jpg", "--batch_size=0"], "batch_size=0"),
+        (["predict", "a.jpg", "--batch_size=many"], "batch_size=many"),
+        (["predict", "a.jpg", "--codec=drak"], "msra|dark|udp|udp_combined"),
+        (["predict", "a.jpg", "--model"], "Missing value for flag --model"),
+        (["evaluate", "--model=x"], "`--annotations` is missing"),
+        (["models", "w32"], "`models` takes no arguments"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistyped_command_gets_one_line_and_code_2(words, said, capsys):
+    assert run(*words) == 2
+    line = capsys.readouterr().err
+    assert said in line
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--model=nothing.keras"], "nothing.keras: no such file"),
+        (["--model=hrnet_w23_coco"], "must be a preset"),
+        (["--model={model}", "--weights=x.pth"], "`weights` go with a preset"),
+        (["--model={model}", "--boxes=nothing.json"], "nothing.json"),
+        (["--model={model}", "--blur_kernel=3"], "--codec=dark"),
+        (["--model={model}", "--codec=dark", "--blur_kernel=4"], "blur_kernel=4"),
+        (["--model={model}", "--codec=udp_combined"], "heat maps (B, h, w, 51)"),
+        (["--model={model}", "--output={photos}/a.jpg"], "cannot be made a folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_unusable_argument_gets_one_sentence_and_code_1(
+    tmp_path, photos, model, flags, said, capsys
+):
+    flags = [flag.format(model=model, photos=photos) for flag in flags]
+    assert run("predict", photos, f"--output={tmp_path / 'out'}", *flags) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("hrnet-tf predict: ")
+    assert said in line
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("card", "name", "kernel", "expected"),
+    [
+        (DARK(3.0, 17), None, 3, DARK(3.0, 3)),
+        (DARK(3.0, 17), "dark", 3, DARK(3.0, 3)),
+        (MSRA(), "dark", 3, DARK(2.0, 3)),
+        (DARK(), "msra", None, MSRA()),
+    ],
+)
+def test_codec_flags_change_only_what_they_name(card, name, kernel, expected):
+    assert cli._with_codec(PoseCard(codec=card), name, kernel).codec == expected
+
+
+def test_help_shows_the_flags_of_its_command_only(capsys):
+    assert run("predict", "--help") == 0
+    predict_help = capsys.readouterr().out
+    assert "--boxes" in predict_help and "--annotations" not in predict_help
+    assert run("evaluate", "x", "-h") == 0
+    assert "--annotations" in capsys.readouterr().out
+    for words in ([], ["--help"], ["help"]):
+        assert run(*words) == 0
+        overview = capsys.readouterr().out
+        assert all(name in overview for name in cli.COMMANDS)
+    assert run("--version") == 0
+    assert re.fullmatch(r"hrnet-tf \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_help_and_mistakes_answer_without_tensorflow():
+    code = (
+        "import sys; from hrnet_tf.cli import main; main(['--help']); main(['predict', '--help']);"
+        "main(['predict', 'x', '--modle=y']); assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_models_lists_every_architecture_and_preset_on_one_line(capsys):
+    assert run("models") == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name in (*SPECS, *PRESETS):
+        assert sum(line.split()[:1] == [name] for line in lines) == 1
+
+
+def test_evaluate_prints_and_writes_the_ten_numbers(tmp_path, model, monkeypatch, capsys):
+    """Flags arrive at `training.evaluate`; problems make the exit code 1."""
+    import hrnet_tf.training.evaluate as evaluation
+
+    seen = {}
+
+    def fake(predictor, annotations, images_dir, detections, protocol):
+        seen.update(flip=predictor.flip, protocol=protocol, files=(annotations, images_dir))
+        numbers = {"AP": 0.5, "AR": 0.625}
+        return evaluation.Evaluation(numbers, [{"image_id": 1}], 3, 4, problems)
+
+    monkeypatch.setattr(evaluation, "evaluate", fake)
+    words = ["evaluate", f"--model={model}", "--annotations=a.json", "--images=b", "--noflip"]
+    words += ["--protocol=annotated", f"--output={tmp_path}"]
+    problems = ()
+    assert run(*words) == 0
+    assert seen == {"flip": False, "protocol": "annotated", "files": ("a.json", "b")}
+    assert re.search(r"AP +0\.5000\nAR +0\.6250", capsys.readouterr().out)
+    assert _results(tmp_path) == [{"image_id": 1}]
+    summary = json.loads((tmp_path / "evaluation.json").read_text())
+    assert summary["numbers"] == {"AP": 0.5, "AR": 0.625}
+    assert summary["protocol"] == "annotated"
+    assert run(*words) == 1  # results are there already
+    assert "add --overwrite" in capsys.readouterr().err
+    problems = ("x.jpg: no such file; check its name.",)
+    assert run(*words, "--overwrite") == 1
+    assert capsys.readouterr().err == "x.jpg: no such file; check its name.\n"
+
+
+def test_drawn_pictures_show_the_pose(tmp_path, model):
+    """The bright spot of a dark picture is where all joints of this network lie."""
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[30:35, 38:43] = 255
+    Image.fromarray(picture).save(tmp_path / "x.png")
+    out = tmp_path / "out"
+    arguments = (
+        tmp_path / "x.png",
+        f"--model={model}",
+        f"--output={out}",
+        "--codec=dark",
+        "--flip",
+    )
+    assert run("predict", *arguments) == 0
+    [result] = _results(out)
+    points = np.reshape(result["keypoints"], (17, 3))
+    assert np.abs(points[:, :2] - [40, 32]).max() < 3.5
+    drawn = predict_files.read_image(out / "x.jpg").astype(int)
+    assert np.ptp(drawn[28:37, 36:45], axis=-1).max() > 80  # colours on a grey picture

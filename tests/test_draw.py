@@ -1,0 +1,113 @@
+"""Skeletons: where they are drawn, how thick, and that they show on any background."""
+
+import numpy as np
+import pytest
+
+from hrnet_tf.draw import draw_poses
+from hrnet_tf.keypoints import COCO, WFLW
+from hrnet_tf.predict import Pose
+
+
+def _pose(points, scores=1.0, box=(0, 0, 100, 100), keypoints=COCO):
+    """A pose with joints at `points` {id: (x, y)} and the others unseen."""
+    places = np.zeros((len(keypoints.names), 2), np.float32)
+    seen = np.zeros(len(keypoints.names), np.float32)
+    for joint, point in points.items():
+        places[joint], seen[joint] = point, scores
+    return Pose(places, seen, np.array(box, np.float32), 1.0)
+
+
+def _changed(before, after):
+    return (before != after).any(axis=-1)
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_joint_has_its_colour_and_a_dark_rim_on_any_background(grey):
+    image = np.full((80, 80, 3), grey, np.uint8)
+    drawn = draw_poses(image, [_pose({15: (40, 30)}, box=(0, 0, 80, 80))], COCO)
+    assert tuple(drawn[30, 40]) == COCO.point_colors[15]
+    darkest = drawn[_changed(image, drawn)].mean(axis=1).min()
+    assert darkest < 80
+    assert (image == grey).all()  # the input is not drawn on
+
+
+@pytest.mark.parametrize("point", [(40.0, 30.0), (40.5, 30.0), (40.25, 30.75)])
+def test_a_joint_is_drawn_where_it_is(point):
+    """Pixel centres are at integers; a shift by half a pixel would show."""
+    image = np.full((80, 80, 3), 255, np.uint8)
+    drawn = draw_poses(image, [_pose({0: point}, box=(0, 0, 80, 80))], COCO)
+    ink = 765 - drawn.sum(axis=-1, dtype=float)
+    y, x = np.indices(ink.shape)
+    center = (x * ink).sum() / ink.sum(), (y * ink).sum() / ink.sum()
+    assert center == pytest.approx(point, abs=0.15)
+
+
+def test_a_limb_joins_its_joints_in_the_limbs_colour():
+    a, b = COCO.skeleton[0]
+    pose = _pose({a: (20, 20), b: (20, 180)}, box=(0, 0, 200, 200))
+    drawn = draw_poses(np.zeros((200, 200, 3), np.uint8), [pose], COCO)
+    assert tuple(drawn[100, 20]) == COCO.colors[0]
+
+
+def test_unsure_joints_and_their_limbs_are_left_out():
+    image = np.full((200, 200, 3), 90, np.uint8)
+    a, b = COCO.skeleton[0]
+    pose = _pose({a: (20, 20), b: (20, 180)})
+    pose.scores[b] = 0.1
+    drawn = draw_poses(image, [pose], COCO)
+    assert not _changed(image, drawn)[40:].any()
+    assert _changed(image, draw_poses(image, [pose], COCO, min_score=0.05))[170:].any()
+
+
+def test_poses_outside_or_without_joints_change_nothing():
+    image = np.full((50, 60, 3), 90, np.uint8)
+    outside = _pose({0: (300, 20), 5: (340, 90)}), _pose({0: (-300, -20)})
+    for pose in (*outside, _pose({})):
+        assert not _changed(image, draw_poses(image, [pose], COCO)).any()
+
+
+def test_a_joint_on_the_border_is_cut_not_moved():
+    image = np.full((50, 60, 3), 90, np.uint8)
+    drawn = draw_poses(image, [_pose({0: (0, 25)}, box=(0, 0, 60, 50))], COCO)
+    assert tuple(drawn[25, 0]) == COCO.point_colors[0]
+    assert not _changed(image, drawn)[:, 10:].any()
+
+
+def test_lines_grow_with_person_and_picture():
+    """A crowd's small faces keep thin lines; a large photo of the same scene has thicker ones."""
+
+    def thickness(side, person):
+        a, b = COCO.skeleton[0]
+        pose = _pose({a: (50, 20), b: (50, 20 + person)}, box=(0, 0, person, person))
+        image = np.zeros((side, side, 3), np.uint8)
+        return (draw_poses(image, [pose], COCO)[20 + person // 2].max(axis=-1) > 60).sum()
+
+    assert thickness(600, 60) <= 3
+    assert thickness(600, 60) < thickness(600, 500) < thickness(3000, 500)
+
+
+def test_small_persons_lie_over_large_ones():
+    """Whatever the order they come in."""
+    a, b = COCO.skeleton[0]
+    large = _pose({a: (50, 0), b: (50, 400)}, box=(0, 0, 400, 400))
+    small = _pose({9: (50, 200)}, box=(40, 180, 40, 40))
+    for poses in ([large, small], [small, large]):
+        drawn = draw_poses(np.zeros((420, 420, 3), np.uint8), poses, COCO)
+        assert tuple(drawn[200, 50]) == COCO.point_colors[9]
+
+
+def test_boxes_are_drawn_on_request():
+    image = np.full((100, 100, 3), 90, np.uint8)
+    pose = _pose({}, box=(20, 30, 40, 50))
+    drawn = draw_poses(image, [pose], COCO, boxes=True)
+    assert tuple(drawn[30, 40]) == (255, 255, 255)
+    assert not _changed(image, drawn)[40:70, 30:50].any()
+
+
+def test_dense_points_stay_apart():
+    """The 98 points of a face would merge into a blob at the size of a body's joints."""
+    places = {i: (20 + 9 * (i % 12), 20 + 9 * (i // 12)) for i in range(len(WFLW.names))}
+    image = np.full((120, 150, 3), 255, np.uint8)
+    drawn = draw_poses(image, [_pose(places, box=(0, 0, 120, 120), keypoints=WFLW)], WFLW)
+    assert tuple(drawn[20, 20]) == WFLW.point_colors[0]
+    assert not _changed(image, drawn)[20, 24:26].any()
