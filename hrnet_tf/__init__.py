@@ -8,10 +8,13 @@ _HOMES = {
     "Pose": "predict",
     "PosePredictor": "predict",
     "backbone": "models",
+    "classification": "models",
+    "feature_pyramid": "models",
     "from_preset": "presets",
     "load_checkpoint": "checkpoints",
     "pose": "models",
     "read_checkpoint": "checkpoints",
+    "segmentation": "models",
 }
 __all__ = sorted(_HOMES)
 __version__ = "0.1.0"

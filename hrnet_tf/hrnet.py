@@ -85,7 +85,8 @@ def hrnet(image, spec: HRNetSpec, outputs: int = 4, upsample=nearest):
         xs = transition(xs, spec.channels, f"transition{stage - 1}")
         for m in range(modules):
             name = f"stage{stage}.{m}"
-            last = stage == 4 and m == modules - 1
             xs = branches(xs, spec.blocks, name)
-            xs = fuse(xs, outputs if last else len(xs), name, upsample)
+            if spec.exchanges(stage, m):
+                last = stage == 4 and m == modules - 1
+                xs = fuse(xs, outputs if last else len(xs), name, upsample)
     return xs

@@ -125,9 +125,10 @@ def segmentation(
     if head == "ocr":
         outputs = dict(zip(("aux", "logits"), ocr(x, num_classes), strict=True))
     else:
-        outputs = conv_bn_conv(x, num_classes, "last_layer")
+        outputs = {"logits": conv_bn_conv(x, num_classes, "last_layer")}
     if full_size:
-        outputs = keras.tree.map_structure(lambda x: up(x, 2, image, "full"), outputs)
+        outputs = {name: up(x, 2, image, f"{name}.full") for name, x in outputs.items()}
+    outputs = outputs if head == "ocr" else outputs["logits"]
     return keras.Model(image, outputs, name=_name(arch, "segmentation"))
 
 

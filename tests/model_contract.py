@@ -12,7 +12,7 @@ def random_weights(model, seed=0):
     for variable in model.weights:
         shape, name = variable.shape, variable.path.rsplit("/", 1)[-1]
         if name in ("gamma", "moving_variance"):
-            value = rng.uniform(0.5, 1.5, shape)
+            value = rng.uniform(0.5, 1.5, shape) * (0.6 if name == "gamma" else 1)
         elif name == "bias":  # of a squeeze: all of its few ReLUs stay alive
             value = rng.uniform(1, 3, shape)
         elif len(shape) == 1:
@@ -60,9 +60,10 @@ def check_mixed_precision(build):
     model.set_weights(reference.get_weights())
     assert any(layer.compute_dtype == "bfloat16" for layer in model.layers)
     x = np.random.default_rng(1).standard_normal((1, *model.input_shape[1:])).astype("float32")
-    ours, wanted = call(model, x), call(reference, x)
-    assert ours.dtype == "float32"
-    assert np.abs(ours - wanted).mean() < 0.1 * wanted.std()
+    ours, wanted = (keras.tree.flatten(call(m, x)) for m in (model, reference))
+    for our, want in zip(ours, wanted, strict=True):
+        assert our.dtype == "float32" or "backbone" in model.name or "pyramid" in model.name
+        assert np.abs(our.astype("float32") - want).mean() < 0.1 * want.std()
 
 
 def check_public_docstring(function):

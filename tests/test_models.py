@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -42,9 +43,76 @@ def test_backbones_keep_the_contract(tmp_path):
     assert {k: v.shape[1:] for k, v in lite.output.items()} == sizes
 
 
+HRNET = TINY["hrnet"]
+FAMILY = {
+    "landmarks": (
+        lambda: hrnet_tf.pose(HRNET, (64, 64, 3), 7, head="v2", upsample="bilinear"),
+        (16, 16, 7),
+    ),
+    "segmentation": (lambda: hrnet_tf.segmentation(HRNET, 4, (64, 96, 3)), (16, 24, 4)),
+    "segmentation, corners, odd size": (
+        lambda: hrnet_tf.segmentation(HRNET, 4, (77, 61, 3), align_corners=True, full_size=True),
+        (77, 61, 4),
+    ),
+    "OCR": (
+        lambda: hrnet_tf.segmentation(HRNET, 4, (64, 64, 3), head="ocr", align_corners=True),
+        {"aux": (16, 16, 4), "logits": (16, 16, 4)},
+    ),
+    "classification": (lambda: hrnet_tf.classification(HRNET, 10, (64, 64, 3)), (10,)),
+    "feature pyramid": (
+        lambda: hrnet_tf.feature_pyramid(HRNET, (64, 128, 3), channels=12),
+        {f"P{i + 2}": (16 >> i, 32 >> i, 12) for i in range(5)},
+    ),
+    "increased features": (
+        lambda: hrnet_tf.backbone(HRNET, (64, 64, 3), features="increased", stem=True),
+        {"P1": (32, 32, 64)} | {f"P{i + 2}": (16 >> i, 16 >> i, 128 << i) for i in range(4)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("build", "shapes"), FAMILY.values(), ids=FAMILY)
+def test_the_family_keeps_the_contract(build, shapes, tmp_path):
+    check_model(build(), shapes, tmp_path)
+
+
+@pytest.mark.parametrize("build", [build for build, _ in FAMILY.values()], ids=FAMILY)
+def test_the_family_returns_float32_in_mixed_precision(build):
+    check_mixed_precision(build)
+
+
 @pytest.mark.parametrize("spec", TINY.values(), ids=TINY)
 def test_mixed_precision_returns_float32(spec):
     check_mixed_precision(lambda: hrnet_tf.pose(spec, (64, 64, 3)))
+
+
+@pytest.mark.parametrize("head", ["concat", "ocr"])
+def test_segmentation_takes_any_size_that_is_a_multiple_of_32(head):
+    """One network with dynamic sizes gives the logits of networks of fixed size."""
+    dynamic = hrnet_tf.segmentation(HRNET, 4, (None, None, 3), head=head, full_size=True)
+    random_weights(dynamic)
+    for size in ((64, 96), (32, 64)):
+        static = hrnet_tf.segmentation(HRNET, 4, (*size, 3), head=head, full_size=True)
+        static.set_weights(dynamic.get_weights())
+        x = np.random.default_rng(0).standard_normal((1, *size, 3)).astype("float32")
+        wanted = keras.tree.flatten(call(static, x))
+        for ours, other in zip(keras.tree.flatten(call(dynamic, x)), wanted, strict=True):
+            np.testing.assert_allclose(ours, other, atol=1e-3)
+
+
+def test_fewer_exchange_units_keep_streams_and_outputs():
+    """Table 6 of Sun et al. CVPR 2019: 8 exchange units, 3 across stages, 1 final."""
+    spec = HRNetSpec(8, 1, 8, (1, 4, 3), 1)
+    counts = {}
+    for exchange in ("within", "across", "final"):
+        model = hrnet_tf.pose(replace(spec, exchange=exchange), (64, 64, 3))
+        assert model.output_shape == (None, 16, 16, 17)
+        units = {n.split(".fuse_layers")[0] for n in _names(model) if ".fuse_layers" in n}
+        counts[exchange] = len(units)
+    assert counts == {"within": 8, "across": 3, "final": 1}
+
+
+def _names(model):
+    return [layer.name for layer in model.layers]
 
 
 def test_dynamic_sizes_equal_static_ones():
@@ -86,8 +154,8 @@ def test_outputs_equal_the_originals(golden, fixture, arch):
 
 
 def test_docstrings_state_the_contract():
-    check_public_docstring(hrnet_tf.pose)
-    check_public_docstring(hrnet_tf.backbone)
+    for name in ("pose", "segmentation", "classification", "backbone", "feature_pyramid"):
+        check_public_docstring(getattr(hrnet_tf, name))
 
 
 @pytest.mark.parametrize(
@@ -99,11 +167,31 @@ def test_docstrings_state_the_contract():
         (dict(arch="w32", input_shape=(256, 192)), r"\(height, width, channels\)"),
         (dict(arch="lite18", input_shape=(None, 192, 3)), "fixed height and width"),
         (dict(arch="w32", num_keypoints=0), "positive integer"),
+        (dict(arch="w18", head="v3"), "`head` must be one of v1, v2"),
+        (dict(arch="lite18", head="v2"), "its own way"),
     ],
 )
 def test_wrong_arguments_say_the_way_out(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         hrnet_tf.pose(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (lambda: hrnet_tf.segmentation("lite18", 19), "w18_small_v1 is the smallest"),
+        (lambda: hrnet_tf.segmentation("w18", 0), "Cityscapes has 19"),
+        (lambda: hrnet_tf.segmentation("w18", 19, (None, None, 3), align_corners=True), "fixed"),
+        (lambda: hrnet_tf.segmentation("w18", 19, (20, 64, 3)), "at least 32"),
+        (lambda: hrnet_tf.feature_pyramid("w18", (96, 128, 3)), "multiples of 64"),
+        (lambda: hrnet_tf.feature_pyramid("w18", pooling="mean"), "average, max"),
+        (lambda: hrnet_tf.classification("w18", input_shape=(225, 224, 3)), "nearest is"),
+        (lambda: hrnet_tf.backbone("lite18", stem=True), "no stem map"),
+    ],
+)
+def test_the_family_says_the_way_out(build, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        build()
 
 
 CLEAN_PROCESS = """
