@@ -8,6 +8,7 @@ FOLDERS = {
     "hrnet_tf": "hrnet_tf",
     "hrnet_tf.codecs": "hrnet_tf/codecs",
     "hrnet_tf.heads": "hrnet_tf/heads",
+    "hrnet_tf.presets": "hrnet_tf/presets",
     "hrnet_tf.training": "training",
     "hrnet_tf.training.data": "training/data",
     "hrnet_tf.training.recipes": "training/recipes",
@@ -25,6 +26,7 @@ setup(
     python_requires=">=3.11",
     packages=list(FOLDERS),
     package_dir=FOLDERS,
+    package_data={"hrnet_tf": ["class_lists/*"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15",
@@ -35,7 +37,10 @@ setup(
         "rich>=13.7",
     ],
     extras_require={
+        # KerasHub's detectors and segmenters on our backbones.
+        "detection": ["keras-hub>=0.32"],
         "dev": [
+            "hrnet_tf[detection]",
             "jax>=0.7",
             "pytest>=8.3",
             "pytest-xdist>=3.6",

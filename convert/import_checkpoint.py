@@ -52,7 +52,8 @@ def main(argv: list[str], values: flags.FlagValues = flags.FLAGS) -> int:
     except (OSError, ValueError) as error:
         print(f"import_checkpoint: {error}", file=sys.stderr)
         return 1
-    print(f"Wrote {path} and {card_path(path)}.")
+    card = card_path(path)
+    print(f"Wrote {path}" + (f" and its card {card}." if card.exists() else "."))
     return 0
 
 

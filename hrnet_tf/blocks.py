@@ -123,10 +123,16 @@ def nearest(x, levels, like, name):
 
 def bilinear(x, levels, like, name):
     """Bilinear upsampling to the size of `like`, pixel centres at halves (align_corners=False)."""
-    sizes = zip(x.shape[1:3], like.shape[1:3], strict=True)
-    if all(small is None or small * 2**levels == large for small, large in sizes):
-        return layers.UpSampling2D(2**levels, interpolation="bilinear", name=f"{name}.up")(x)
-    return ops.image.resize(x, like.shape[1:3], interpolation="bilinear")
+    if None not in like.shape[1:3]:
+        return ops.image.resize(x, like.shape[1:3], interpolation="bilinear")
+    # Keras 3.15 cannot trace a resize to an unknown size. Nearest upsampling by an even factor and
+    # two running means is the same: together the means weigh neighbours by their distance.
+    factor = 2**levels
+    x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+    x = layers.UpSampling2D(factor, interpolation="nearest", name=f"{name}.up")(x)
+    x = layers.Cropping2D(factor // 2, name=f"{name}.crop")(x)
+    x = layers.AveragePooling2D(factor, 1, name=f"{name}.mean")(x)
+    return layers.AveragePooling2D(2, 1, name=f"{name}.mean2")(x)
 
 
 def align_corners(x, levels, like, name):

@@ -118,16 +118,25 @@ def _model_flags():
     return values
 
 
-def _predictor(values, flip):
+def _task(values):
+    """What the network is for, told without opening it; pose if nothing tells."""
+    _import_keras()
+    from hrnet_tf.network import known_card
+
+    card = known_card(values.model)
+    return card.task if card else "pose"
+
+
+def _pose_predictor(values):
     _import_keras()
     from hrnet_tf.card import PoseCard
-    from hrnet_tf.network import load_pose_model
+    from hrnet_tf.network import load_network
     from hrnet_tf.predict import PosePredictor
 
-    model, card = load_pose_model(values.model, values.weights)
+    model, card = load_network(values.model, values.weights)
     if values.codec or values.blur_kernel:
         card = _with_codec(card or PoseCard(), values.codec, values.blur_kernel)
-    return PosePredictor(model, card, flip=flip, batch_size=values.batch_size)
+    return PosePredictor(model, card, flip=values.flip, batch_size=values.batch_size)
 
 
 def _with_codec(card, name, blur_kernel):
@@ -150,13 +159,16 @@ PREDICT_USAGE = """\
   hrnet-tf predict INPUT... --model=PRESET_OR_FILE --output=DIR
 
 INPUT is a picture, a folder (its files, not its subfolders) or a pattern such as 'in/**/*.jpg'.
-Without --boxes, each picture should show one person who fills it.
+A pose network finds keypoints; without --boxes, each picture should show one person who fills it.
+A segmentation network finds the class of each pixel, a classification network that of the picture.
 
   hrnet-tf predict photo.jpg --model=my_model.keras --output=out
   hrnet-tf predict val2017 --model=hrnet_w32_coco_256x192 --weights=pose_hrnet_w32_256x192.pth \\
       --boxes=person_detections.json --flip --output=out
+  hrnet-tf predict street.png --model=my_segmentation.keras --scales=0.75,1,1.25 --output=out
 
-DIR receives one .jpg per picture, results.json (COCO results) and timings.json.
+DIR receives results.json (for poses: COCO results), timings.json and, but for classification, one
+.jpg per picture; for segmentation also a .png per picture whose pixels are the class indices.
 """
 
 
@@ -164,11 +176,54 @@ def _predict_flags():
     values = _model_flags()
     text = flags.DEFINE_string
     text("boxes", None, "COCO json with annotations or detections", flag_values=values)
+    scales = "of the picture, to segment at each and add up: 0.5,1,1.5 (default: 1)"
+    flags.DEFINE_list("scales", None, scales, flag_values=values)
+    flags.register_validator("scales", _positive, "must be positive numbers.", values)
     flags.DEFINE_float("score_threshold", 0.3, "lowest score of a box", flag_values=values)
     flags.DEFINE_bool("flip", False, "average with the mirrored picture", flag_values=values)
     text("output", None, "folder for the results", flag_values=values)
     flags.DEFINE_bool("overwrite", False, "replace earlier results there", flag_values=values)
     return values
+
+
+def _positive(texts):
+    try:
+        return texts is None or all(0 < float(text) < float("inf") for text in texts or [""])
+    except ValueError:
+        return False
+
+
+def _segmentation_predictor(values):
+    from hrnet_tf.segment import SegmentationPredictor
+
+    scales = [float(scale) for scale in values.scales or [1]]
+    return SegmentationPredictor(
+        values.model, weights=values.weights, scales=scales, flip=values.flip
+    )
+
+
+def _classifier(values):
+    from hrnet_tf.classify import ImageClassifier
+
+    return ImageClassifier(values.model, weights=values.weights)
+
+
+# By task: what predicts, and the flags that it alone or not every task understands.
+PREDICTORS = {
+    "pose": (
+        _pose_predictor,
+        {"boxes", "score_threshold", "codec", "blur_kernel", "batch_size", "flip"},
+    ),
+    "segmentation": (_segmentation_predictor, {"scales", "flip"}),
+    "classification": (_classifier, set()),
+}
+
+
+def _refuse_flags_of_other_tasks(values, task):
+    some = set().union(*(names for _, names in PREDICTORS.values()))
+    for name in some - PREDICTORS[task][1]:
+        if values[name].present:
+            raise UsageError(f"`--{name}` has no meaning for {values.model}, a {task} network.")
 
 
 def _predict(values, inputs):
@@ -180,17 +235,17 @@ def _predict(values, inputs):
     paths = find_images(inputs)
     boxes = read_boxes(values.boxes, values.score_threshold) if values.boxes else None
     start = time.perf_counter()
-    _import_keras()
-    from hrnet_tf.predict_files import PredictionFolder, predict_files
+    task = _task(values)
+    _refuse_flags_of_other_tasks(values, task)
+    from hrnet_tf.predict_files import TASKS, PredictionFolder, predict_files
 
-    output = PredictionFolder(values.output, paths, boxes, values.overwrite)
-    predictor = _predictor(values, values.flip)
+    output = PredictionFolder(values.output, paths, boxes, values.overwrite, TASKS[task])
+    predictor = PREDICTORS[task][0](values)
     output.seconds["load"] = time.perf_counter() - start
     start = time.perf_counter()
     try:
         with _progress(len(paths)) as advance:
-            boxes_for = boxes or (lambda path, image: None)
-            predict_files(predictor, paths, boxes_for, output, advance)
+            predict_files(predictor, paths, boxes, output, advance)
     finally:
         output.seconds["run"] = time.perf_counter() - start
         _print_summary(output, output.finish(predictor.timings))
@@ -205,10 +260,12 @@ def _print_summary(output, summary):
         print(f"{stage:<8} {row['total_s']:>8.2f} {row['p50_ms']:>12.1f} {row['p90_ms']:>9.1f}")
     for line in output.failures:
         print(line, file=sys.stderr)
+    counted = output.task.counted
+    counts = f"{summary['pictures']} pictures, "
+    counts += f"{summary[counted]} {counted}, " if counted else ""
     print(
-        f"{summary['pictures']} pictures, {summary['persons']} persons, {summary['failed']} files "
-        f"failed; {summary['seconds']['run']:.1f} s, {summary['network_share']:.0%} of it in the "
-        f"network. Results: {output.folder}"
+        f"{counts}{summary['failed']} files failed; {summary['seconds']['run']:.1f} s, "
+        f"{summary['network_share']:.0%} of it in the network. Results: {output.folder}"
     )
 
 
@@ -259,10 +316,13 @@ def _evaluate(values, inputs):
     _required(values, "model", "annotations", "images")
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
+    task = _task(values)
+    if task != "pose":
+        raise UsageError(f"`evaluate` is for pose networks; {values.model} is for {task}.")
     if values.output:
         names = ["results.json", "evaluation.json"]
         folder = prepare_folder(values.output, names, overwrite=values.overwrite)
-    predictor = _predictor(values, values.flip)
+    predictor = _pose_predictor(values)
     from hrnet_tf.training.evaluate import evaluate
 
     found = evaluate(
@@ -290,7 +350,8 @@ MODELS_USAGE = """\
   hrnet-tf models
 
 A preset is a network with published weights: give its name to `predict --model` and the file to
-`--weights`. An architecture is for training: `hrnet_tf.pose("w32")`.
+`--weights`. An architecture is for training: `hrnet_tf.pose("w32")`. G is multiply-adds / 2**30 for
+one image, which the papers print as GFLOPs; M is millions of trainable parameters.
 """
 
 
@@ -301,28 +362,38 @@ def _models(values, inputs):
     from rich.console import Console
     from rich.table import Table
 
-    from hrnet_tf.presets import PRESETS
+    from hrnet_tf.presets import PRESETS, SIZES
+    from hrnet_tf.presets.sizes import ARCHITECTURES
     from hrnet_tf.specs import SPECS
 
     console = Console()
-    console = console if console.is_terminal else Console(width=200)  # unbroken lines for grep
-    table = Table("architecture", "channels of the streams", box=None)
-    for name, spec in SPECS.items():
-        table.add_row(name, ", ".join(map(str, spec.channels)))
+    console = console if console.is_terminal else Console(width=240)  # unbroken lines for grep
+    titles = ("architecture", "channels of the streams", "pose 256x192", "classification 224x224")
+    table = Table(*titles, box=None)
+    for name, costs in ARCHITECTURES.items():
+        table.add_row(name, ", ".join(map(str, SPECS[name].channels)), *map(_cost, costs))
     console.print(table, "")
-    table = Table("preset", "input", "keypoints", "published result", "licence", box=None)
+    titles = ("preset", "input", "output", "cost", "published result", "licence")
+    table = Table(*titles, box=None)
     licences = list(dict.fromkeys(preset.licence for preset in PRESETS.values()))
     for name, preset in PRESETS.items():
+        note = f"({licences.index(preset.licence) + 1})"
         height, width, _ = preset.kwargs["input_shape"]
-        points, note = preset.card.keypoints, licences.index(preset.licence) + 1
-        keypoints = f"{len(points.names)} {points.name}"
-        table.add_row(name, f"{height}x{width}", keypoints, preset.result, f"({note})")
+        facts = (f"{height}x{width}", preset.output, _cost(SIZES[name]), preset.result, note)
+        table.add_row(name, *facts)
     console.print(table, "", *(f"({n}) {text}" for n, text in enumerate(licences, 1)), sep="\n")
     return 0
 
 
+def _cost(counts):
+    """Parameters and multiply-adds in a few characters."""
+    return f"{counts[0] / 1e6:6.2f} M {counts[1] / 2**30:7.2f} G" if counts else ""
+
+
 COMMANDS = {
-    "predict": Command("find keypoints in pictures", PREDICT_USAGE, _predict_flags, _predict),
+    "predict": Command(
+        "find keypoints or classes in pictures", PREDICT_USAGE, _predict_flags, _predict
+    ),
     "evaluate": Command("measure AP on COCO", EVALUATE_USAGE, _evaluate_flags, _evaluate),
     "models": Command("list what there is", MODELS_USAGE, flags.FlagValues, _models),
 }

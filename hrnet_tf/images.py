@@ -90,6 +90,18 @@ def _to_rgb(image):
     return image.convert("RGB")
 
 
+def check_image(image: np.ndarray) -> np.ndarray:
+    """The image as an array; raises ValueError unless it is (H, W, 3) uint8 and not empty."""
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(
+            "`image` must be (height, width, 3) uint8 RGB. "
+            f"Received: shape={image.shape}, dtype={image.dtype}. "
+            "hrnet_tf.images.read_image reads any file to that."
+        )
+    return image
+
+
 def find_images(inputs: Iterable[str | os.PathLike]) -> list[Path]:
     """Expands files, folders and patterns to files, in the order given and each one once.
 

@@ -179,7 +179,8 @@ def backbone(
         A model from `(B, H, W, C)` to `{"P2": …, "P3": …, "P4": …, "P5": …}`, maps at strides 4, 8,
         16, 32. An HRNet's have `width * (1, 2, 4, 8)` channels; a Lite-HRNet's come from its
         iterative head and have `width * (1, 1, 2, 4)`. Its attribute `pyramid_outputs`, by which
-        KerasHub's detectors and segmenters find the maps, is not saved with it.
+        KerasHub's RetinaNet and DeepLabV3 find the maps, is not saved with it: after loading, set
+        `model.pyramid_outputs = model.output`.
 
     Raises:
         ValueError: an unknown name or a shape the network cannot take.

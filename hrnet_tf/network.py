@@ -1,4 +1,4 @@
-"""Pose networks by name or file, as functions from crops to heat maps."""
+"""Networks by name or file, with their cards, as functions from images to maps or logits."""
 
 import logging
 import os
@@ -8,15 +8,27 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hrnet_tf.card import PoseCard, read_card
+from hrnet_tf.card import Card, read_card
 from hrnet_tf.presets import PRESETS, from_preset
 
 LOG = logging.getLogger(__name__)
 
 
-def load_pose_model(
+def known_card(model: str | os.PathLike) -> Card | None:
+    """The card of a preset, or the one beside a file; None if there is none.
+
+    Raises:
+        ValueError: the file there is not a card.
+    """
+    if Path(model).suffix:
+        return read_card(model)
+    preset = PRESETS.get(str(model))
+    return preset and preset.card
+
+
+def load_network(
     model: str | os.PathLike, weights: str | os.PathLike | Mapping | None = "published"
-) -> tuple[keras.Model, PoseCard | None]:
+) -> tuple[keras.Model, Card | None]:
     """Opens a network by name or file.
 
     Args:
@@ -24,7 +36,7 @@ def load_pose_model(
         weights: for a preset, as in `from_preset`: "published", a checkpoint, or None for random.
 
     Returns:
-        `(model, card)`; the card is None if the file has none.
+        `(model, card)`; the card is None if there is none.
 
     Raises:
         OSError, ValueError: no such preset or file, or it cannot be opened.
@@ -35,8 +47,7 @@ def load_pose_model(
             "A checkpoint goes into `weights`, beside the preset of its architecture."
         )
     if not Path(model).suffix:
-        network = from_preset(str(model), weights=weights)
-        return network, PRESETS[str(model)].card
+        return from_preset(str(model), weights=weights), known_card(model)
     if weights != "published":
         raise ValueError(
             "`weights` go with a preset; a .keras file has its own. "
@@ -55,46 +66,95 @@ def load_pose_model(
         ) from error
 
 
-def card_of(model: object) -> PoseCard:
-    """The card to assume for a network that comes without one; raises if there is none."""
-    channels = getattr(model, "output_shape", (None,))[-1]
-    card = PoseCard()
-    if channels != len(card.keypoints.names):
+def open_network(
+    model: str | os.PathLike | object,
+    card: Card | None,
+    weights: str | os.PathLike | Mapping | None,
+    kind: type[Card],
+) -> tuple[object, Card]:
+    """What a predictor of one task is given as network, and its card.
+
+    A name or file is opened; anything else is returned as it is.
+
+    Raises:
+        OSError, ValueError: it cannot be opened, or is of another task than `kind`.
+    """
+    name = getattr(model, "name", "The network")
+    if isinstance(model, str | os.PathLike):
+        name = model
+        model, found = load_network(model, weights)
+        card = card or found
+    card = card or _assumed(model, name, kind)
+    if not isinstance(card, kind):
         raise ValueError(
-            "`card` must say what the network's channels mean unless they are COCO's 17 joints. "
+            f"`model` must be a network for {kind.task}. Received: {name}, whose card says "
+            f"{card.task}. `hrnet-tf predict` takes either."
+        )
+    if isinstance(model, keras.Model):
+        card.check_output(_output_shape(model))
+    return model, card
+
+
+def _assumed(model, name, kind):
+    """The card of a network that comes without one; raises if its channels are unusual."""
+    card, channels = kind(), (_output_shape(model) or (None,))[-1]
+    if channels != card.channels:
+        raise ValueError(
+            f"`card` must say what the network's channels mean unless they are {kind.default}. "
             f"Received: card=None, channels={channels}. Write one with hrnet_tf.card.write_card."
         )
-    LOG.warning(
-        "%s has no card: assuming COCO's keypoints, ImageNet normalisation and %s decoding.",
-        getattr(model, "name", "The network"),
-        card.codec.name,
-    )
+    LOG.warning("%s has no card: assuming %s and ImageNet normalisation.", name, kind.default)
     return card
+
+
+def fixed_size(model: object) -> tuple[int, int] | None:
+    """(height, width) of the only images a network takes, None if it takes several or is silent."""
+    shape = getattr(model, "input_shape", None)
+    size = tuple(shape[1:3]) if isinstance(shape, tuple) and len(shape) == 4 else (None, None)
+    return None if None in size else size
 
 
 def crop_size(model: object, input_size: tuple[int, int] | None) -> tuple[int, int]:
     """(height, width) of the crops: the network's own, or `input_size` if it fixes none."""
-    shape = getattr(model, "input_shape", None)
-    size = tuple(shape[1:3]) if isinstance(shape, tuple) and len(shape) == 4 else (None, None)
-    if None not in size:
-        return size
-    if input_size is None:
+    size = fixed_size(model) or input_size
+    if size is None:
         raise ValueError(
             "`input_size` must be the (height, width) of the crops if the network does not fix it. "
-            "Received: input_size=None. HRNet's usual one is (256, 192)."
+            "Received: input_size=None. HRNet's usual one is (256, 192), for classification "
+            "(224, 224)."
         )
-    return tuple(input_size)
+    return tuple(size)
 
 
-def heatmap_function(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """A Keras model as a function from crops to heat maps, NumPy to NumPy, for any batch size.
+def network_function(model: object) -> Callable[[np.ndarray], np.ndarray]:
+    """A network as a function from images (B, H, W, 3) to its main output, NumPy to NumPy.
 
-    Whatever else maps crops so, such as a `.tflite` file's interpreter, can take its place.
+    Of several outputs "logits" is the main one. Whatever is not a Keras model, such as a `.tflite`
+    file's interpreter in a function, is returned as it is.
     """
+    if not isinstance(model, keras.Model):
+        return model
     if keras.backend.backend() != "tensorflow":
-        return model.predict_on_batch
-    graph = compiled(lambda x: model(x, training=False), model.input_shape)
-    return lambda crops: graph(crops).numpy()
+        return lambda images: _main(model.predict_on_batch(images))
+
+    def call(images):
+        return _main(model(images, training=False))
+
+    graph = compiled(call, model.input_shape)
+    return lambda images: graph(images).numpy()
+
+
+def _output_shape(model):
+    """Shape of the main output; None if the model does not tell."""
+    if not isinstance(model, keras.Model):
+        return getattr(model, "output_shape", None)
+    output = _main(model.output)
+    return None if output is None or isinstance(output, list) else output.shape
+
+
+def _main(outputs):
+    """The output, or of several the one called "logits"."""
+    return outputs.get("logits") if isinstance(outputs, dict) else outputs
 
 
 def compiled(function: Callable, *shapes: tuple) -> Callable:

@@ -17,7 +17,8 @@ from keras import ops
 from hrnet_tf import geometry
 from hrnet_tf.card import PoseCard
 from hrnet_tf.codecs import merge_flipped
-from hrnet_tf.network import card_of, compiled, crop_size, heatmap_function, load_pose_model
+from hrnet_tf.images import check_image
+from hrnet_tf.network import compiled, crop_size, network_function, open_network
 
 LOG = logging.getLogger(__name__)
 
@@ -120,18 +121,12 @@ class PosePredictor:
             raise ValueError(
                 f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}."
             )
-        if isinstance(model, str | os.PathLike):
-            model, found = load_pose_model(model, weights)
-            card = card or found
-        self.card = card or card_of(model)
+        model, self.card = open_network(model, card, weights, PoseCard)
         self.flip = flip
         self.batch_size = batch_size
         self.input_size = crop_size(model, input_size)
         self.timings = Timings()
-        self._channels = self.card.codec.channels(len(self.card.keypoints.names))
-        if isinstance(model, keras.Model):
-            self._check(model.output_shape)
-        self._network = heatmap_function(model) if isinstance(model, keras.Model) else model
+        self._network = network_function(model)
         self._read = None  # compiled when the first heat maps tell their size
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Pose]:
@@ -145,8 +140,9 @@ class PosePredictor:
         Memory does not grow with the number of images; up to three batches are under way.
 
         Args:
-            items: `(key, image, boxes)` or `(key, image, boxes, box_scores)`: image (H, W, 3) uint8
-                RGB; boxes (N, 4) as x, y, width, height in its pixels, or None for the whole image.
+            items: `(key, image)`, `(key, image, boxes)` or `(key, image, boxes, box_scores)`: image
+                (H, W, 3) uint8 RGB; boxes (N, 4) as x, y, width, height in its pixels, or None for
+                the whole image.
 
         Yields:
             `(key, image, poses)`, one pose per usable box, in the order of the boxes.
@@ -222,7 +218,7 @@ class PosePredictor:
 
     def _decode(self, maps, matrices):
         maps = [np.asarray(m, np.float32) for m in maps]
-        self._check(maps[0].shape)
+        self.card.check_output(maps[0].shape)
         if not all(np.isfinite(m).all() for m in maps):
             raise ValueError(
                 "The network returned heat maps that are not finite. Its weights are damaged, or "
@@ -238,15 +234,6 @@ class PosePredictor:
         """Keypoints in crop pixels and scores of heat maps and, in the flip test, mirrored ones."""
         pairs, codec = self.card.keypoints.flip_pairs, self.card.codec
         return codec.decode(merge_flipped(*maps, pairs, codec) if self.flip else maps[0])
-
-    def _check(self, shape):
-        if len(shape) != 4 or shape[-1] != self._channels:
-            raise ValueError(
-                f"The network must return heat maps (B, h, w, {self._channels}) for "
-                f"{len(self.card.keypoints.names)} keypoints of {self.card.keypoints.name} and the "
-                f"{self.card.codec.name} codec. Received: shape={tuple(shape)}. "
-                "Use the card and codec it was trained with."
-            )
 
 
 def rescore(
@@ -288,14 +275,8 @@ def _share(jobs, stage, start):
     return now
 
 
-def _picture(key, image, boxes, box_scores=None):
-    image = np.asarray(image)
-    if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(
-            "`image` must be (height, width, 3) uint8 RGB. "
-            f"Received: shape={image.shape}, dtype={image.dtype}. "
-            "hrnet_tf.images.read_image reads any file to that."
-        )
+def _picture(key, image, boxes=None, box_scores=None):
+    image = check_image(image)
     height, width, _ = image.shape
     boxes = [[0, 0, width, height]] if boxes is None else boxes
     boxes = np.asarray(boxes, np.float32)

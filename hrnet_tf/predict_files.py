@@ -1,4 +1,4 @@
-"""Pictures in, annotated pictures and COCO results out: what `hrnet-tf predict` does."""
+"""Pictures in, annotated pictures and results out: what `hrnet-tf predict` does."""
 
 import io
 import json
@@ -7,22 +7,85 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from hrnet_tf.draw import draw_poses
+from hrnet_tf.card import Card
+from hrnet_tf.classify import ImageClassifier
+from hrnet_tf.draw import draw_classes, draw_poses, label_picture
 from hrnet_tf.files import prepare_folder, whole, write_json
 from hrnet_tf.images import BoxFile, coco_id, read_image
-from hrnet_tf.predict import BoxSource, Pose, PosePredictor, Timings, ahead, coco_result
+from hrnet_tf.predict import BoxSource, PosePredictor, Timings, ahead, coco_result
+from hrnet_tf.segment import SegmentationPredictor
+
+FORMATS = {
+    ".jpg": {"format": "JPEG", "quality": 92, "subsampling": 0},
+    ".png": {"format": "PNG"},
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What becomes of the results of one task.
+
+    Attributes:
+        suffixes: of the pictures to write, keys of `FORMATS`.
+        counted: what the records are, for the summary; None if one belongs to each picture.
+        draw: `(image, result, card)` to the pictures, one for each suffix.
+        records: `(name, image id, result, card)` to the entries of `results.json`; `name` is that
+            of the written pictures, without suffix.
+    """
+
+    suffixes: tuple[str, ...]
+    counted: str | None
+    draw: Callable[[np.ndarray, object, Card], Sequence[Image.Image]]
+    records: Callable[[str, int, object, Card], list[dict]]
+
+
+def _draw_poses(image, poses, card):
+    return [Image.fromarray(draw_poses(image, poses, card.keypoints))]
+
+
+def _pose_records(name, image_id, poses, card):
+    return [coco_result(image_id, pose) for pose in poses]
+
+
+def _draw_classes(image, labels, card):
+    drawn = draw_classes(image, labels, card.classes, card.palette)
+    return [Image.fromarray(drawn), label_picture(labels, card.palette)]
+
+
+def _class_shares(name, image_id, labels, card):
+    """The classes of a picture, largest first, with their shares of its pixels."""
+    counts = np.bincount(labels.ravel(), minlength=len(card.classes))
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    classes = [
+        {"index": int(i), "name": card.classes[i], "share": round(counts[i] / labels.size, 6)}
+        for i in order
+    ]
+    return [{"labels": f"{name}.png", "classes": classes}]
+
+
+def _predictions(name, image_id, predictions, card):
+    rounded = (each._replace(probability=round(each.probability, 6)) for each in predictions)
+    return [{"predictions": [each._asdict() for each in rounded]}]
+
+
+TASKS = {
+    "pose": Task((".jpg",), "persons", _draw_poses, _pose_records),
+    "segmentation": Task((".jpg", ".png"), None, _draw_classes, _class_shares),
+    "classification": Task((), None, lambda *_: [], _predictions),
+}
 
 
 def predict_files(
-    predictor: PosePredictor,
+    predictor: PosePredictor | SegmentationPredictor | ImageClassifier,
     paths: Iterable[Path],
-    boxes_for: BoxSource,
+    boxes_for: BoxSource | None,
     output: "PredictionFolder",
     advance: Callable[[], None] = lambda: None,
 ) -> None:
@@ -31,13 +94,13 @@ def predict_files(
     A picture that cannot be read or has no boxes is noted in `output.failures`; the rest goes on.
 
     Args:
-        predictor: the network; its `timings` also receive the stages read, draw and write.
+        predictor: of the task of `output`; its `timings` also get the stages read, draw and write.
         paths: the pictures, those that `output` was made for.
-        boxes_for: where the boxes come from.
+        boxes_for: where the boxes of persons come from; None for whole images.
         output: takes the results.
         advance: called once per picture done.
     """
-    timings, keypoints = predictor.timings, predictor.card.keypoints
+    timings, card, task = predictor.timings, predictor.card, output.task
 
     def read(path):
         start = time.perf_counter()
@@ -51,19 +114,19 @@ def predict_files(
             try:
                 if error:
                     raise error
-                boxes = boxes_for(path, image)
+                boxes = boxes_for(path, image) if boxes_for else ()
             except (OSError, ValueError) as reason:
                 output.failures.append(str(reason))
                 advance()
             else:
-                yield (path, image, *(boxes or (None,)))
+                yield (path, image, *boxes)
 
     def write(result):
-        path, image, poses = result
+        path, image, found = result
         start = time.perf_counter()
-        picture = draw_poses(image, poses, keypoints)
+        pictures = task.draw(image, found, card)
         drawn = time.perf_counter()
-        output.add(path, picture, poses)
+        output.add(path, pictures, found, card)
         timings.add("draw", drawn - start)
         timings.add("write", time.perf_counter() - drawn)
 
@@ -73,12 +136,12 @@ def predict_files(
 
 
 class PredictionFolder:
-    """The files of one prediction run: a `.jpg` per picture, `results.json`, `timings.json`.
+    """The files of one prediction run: pictures, `results.json`, `timings.json`.
 
     Attributes:
         failures: a sentence for each picture that has no result.
         done: pictures written.
-        records: COCO results, one JSON text per person.
+        records: entries of `results.json`, as JSON text.
         seconds: of whole phases, by name; "run" is what the network's share is taken of.
 
     Raises:
@@ -91,9 +154,12 @@ class PredictionFolder:
         paths: Sequence[Path],
         boxes: BoxFile | None = None,
         overwrite: bool = False,
+        task: Task = TASKS["pose"],
     ):
-        self.pictures = dict(zip(paths, _names(paths), strict=True))
-        targets = [*self.pictures.values(), "results.json", "timings.json"]
+        self.task = task
+        self.names = dict(zip(paths, _names(paths), strict=True))
+        targets = [name + suffix for name in self.names.values() for suffix in task.suffixes]
+        targets += ["results.json", "timings.json"]
         self.folder = prepare_folder(folder, targets, paths, overwrite)
         self.ids = _image_ids(paths, boxes)
         counts = Counter(path.name for path in paths)
@@ -101,21 +167,25 @@ class PredictionFolder:
         self.records, self.failures, self.seconds = [], [], {}
         self.done = 0
 
-    def add(self, path: Path, picture: np.ndarray, poses: Sequence[Pose]) -> None:
-        """Writes one picture and keeps the records of its persons."""
-        jpeg = io.BytesIO()
+    def add(self, path: Path, pictures: Sequence[Image.Image], result: object, card: Card) -> None:
+        """Writes the pictures of one input and keeps its records."""
+        name = self.names[path]
         try:
-            Image.fromarray(picture).save(jpeg, "JPEG", quality=92, subsampling=0)
+            contents = [
+                _encoded(picture, suffix)
+                for picture, suffix in zip(pictures, self.task.suffixes, strict=True)
+            ]
         except OSError as error:
             reason = f"cannot be drawn as JPEG ({error}); make it smaller."
             self.failures.append(f"{path}: {reason}")
             return
-        with whole(self.folder / self.pictures[path]) as part:
-            part.write_bytes(jpeg.getvalue())
+        for content, suffix in zip(contents, self.task.suffixes, strict=True):
+            with whole(self.folder / (name + suffix)) as part:
+                part.write_bytes(content)
         # As text they take half the memory of as many small lists.
-        name = {"file_name": self.labels[path]}
-        records = [name | coco_result(self.ids[path], pose) for pose in poses]
-        self.records += map(json.dumps, records)
+        label = {"file_name": self.labels[path]}
+        records = self.task.records(name, self.ids[path], result, card)
+        self.records += [json.dumps(label | record) for record in records]
         self.done += 1
 
     def finish(self, timings: Timings) -> dict:
@@ -126,7 +196,7 @@ class PredictionFolder:
         network = timings.total("network") / run
         summary = {
             "pictures": self.done,
-            "persons": len(self.records),
+            **({self.task.counted: len(self.records)} if self.task.counted else {}),
             "failed": len(self.failures),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "network_share": round(network, 3),
@@ -136,8 +206,14 @@ class PredictionFolder:
         return summary
 
 
+def _encoded(picture, suffix):
+    content = io.BytesIO()
+    picture.save(content, **FORMATS[suffix])
+    return content.getvalue()
+
+
 def _names(paths):
-    """A .jpg name for each path, no two equal even where case does not count."""
+    """A name without suffix for each path, no two equal even where case does not count."""
     taken = set()
     for path in paths:
         name, copy = path.stem, 1
@@ -145,7 +221,7 @@ def _names(paths):
             copy += 1
             name = f"{path.stem}-{copy}"
         taken.add(name.casefold())
-        yield f"{name}.jpg"
+        yield name
 
 
 def _image_ids(paths, boxes):

@@ -23,6 +23,13 @@ def random_weights(model, seed=0):
         variable.assign(value)
 
 
+def copy_weights(source, target):
+    """By name: the order of layers differs between networks of fixed and of dynamic size."""
+    for layer in target.layers:
+        if layer.weights:
+            layer.set_weights(source.get_layer(layer.name).get_weights())
+
+
 def check_model(model, output_shapes, tmp_path):
     """Shapes, built-in layers only, binary additions, gradients, float32 output, bit-equal reload.
 

@@ -8,7 +8,17 @@ import keras
 import numpy as np
 import pytest
 
-from hrnet_tf.card import CODECS, PoseCard, card_path, read_card, write_card
+from hrnet_tf.card import (
+    CODECS,
+    Card,
+    ClassificationCard,
+    PoseCard,
+    SegmentationCard,
+    card_path,
+    read_card,
+    write_card,
+)
+from hrnet_tf.classes import ADE20K, LIP
 from hrnet_tf.codecs import DARK, UDP, UDPCombined
 from hrnet_tf.keypoints import AP10K, COCO, COCO_WHOLEBODY, HAND21, MPII
 
@@ -18,10 +28,15 @@ CARDS = [
     PoseCard(MPII, UDP(2.0), padding=1.0),
     PoseCard(AP10K, UDPCombined()),
     PoseCard(HAND21, mean=(0.5, 0.5, 0.5), std=(0.25, 0.5, 1.0)),
+    SegmentationCard(),
+    SegmentationCard(ADE20K.names, ADE20K.palette, True, resize="short", base_size=512),
+    SegmentationCard(LIP.names, LIP.palette, False, LIP.flip_pairs, "both", 473),
+    ClassificationCard(),
+    ClassificationCard(("cat", "dog"), 0.95, "bicubic", mean=(0.5, 0.5, 0.5)),
 ]
 
 
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.keypoints.name)
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: f"{card.task}-{card.channels}")
 def test_round_trip(card, tmp_path):
     model = tmp_path / "model.keras"
     write_card(model, card)
@@ -44,6 +59,26 @@ def test_other_programs_find_all_they_need_in_the_json():
     assert keypoints["sigmas"] == list(COCO.sigmas)
     assert len(keypoints["point_colors"]) == 17
     assert keypoints["upper_body"] == list(range(11))
+
+
+def test_cards_of_the_first_release_are_poses():
+    """They were written before other tasks had cards, and have no "task"."""
+    old = json.loads(PoseCard(MPII, DARK(3.0, 17)).to_json())
+    assert old.pop("task") == "pose"
+    assert Card.from_json(json.dumps(old)) == PoseCard(MPII, DARK(3.0, 17))
+
+
+def test_the_json_of_other_tasks_names_the_classes():
+    """The field names an Android reader relies on."""
+    card = json.loads(CARDS[7].to_json())
+    assert (card["version"], card["task"]) == (1, "segmentation")
+    assert card["classes"][14:16] == ["left arm", "right arm"]
+    assert card["palette"][1] == [128, 0, 0]
+    assert card["flip_pairs"][0] == [14, 15]
+    assert (card["align_corners"], card["resize"], card["base_size"]) == (False, "both", 473)
+    card = json.loads(CARDS[9].to_json())
+    assert (card["task"], card["classes"]) == ("classification", ["cat", "dog"])
+    assert (card["crop_fraction"], card["interpolation"]) == (0.95, "bicubic")
 
 
 def test_every_codec_is_read_back_under_its_own_name():
@@ -74,8 +109,11 @@ def test_flip_index_exchanges_the_sides_and_is_its_own_inverse():
     np.testing.assert_array_equal(index[index], np.arange(133))
 
 
-def changed(**change):
-    return json.dumps(json.loads(PoseCard().to_json()) | change)
+def changed(card=CARDS[0], **change):
+    return json.dumps(json.loads(card.to_json()) | change)
+
+
+SEGMENTATION, CLASSIFICATION = CARDS[7], CARDS[9]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +132,18 @@ def changed(**change):
         (changed(keypoints=dataclasses.asdict(COCO) | {"sigmas": [0.1]}), "17 entries"),
         (changed(keypoints=dataclasses.asdict(COCO) | {"flip_pairs": [[0, 17]]}), "from 0 to 16"),
         (changed(keypoints=dataclasses.asdict(COCO) | {"flip_pairs": [1]}), "fields of `to_json`"),
+        (changed(task="depth"), "one of pose, segmentation, classification. Received: 'depth'"),
+        (changed(task="segmentation"), "A segmentation card must have align_corners, base_size"),
+        (changed(SEGMENTATION, palette=[[0, 0, 0]]), "1 colours for 20 classes"),
+        (changed(SEGMENTATION, flip_pairs=[[0, 20]]), "`flip_pairs` must pair ids from 0 to 19"),
+        (changed(SEGMENTATION, flip_pairs=[[0, 1], [1, 2]]), "each at most once"),
+        (changed(SEGMENTATION, resize="width"), "`resize` must be one of none, long, short, both"),
+        (changed(SEGMENTATION, base_size=None), "`base_size` its pixels"),
+        (changed(SEGMENTATION, flip_pairs=3), "fields of `to_json`"),
+        (changed(CLASSIFICATION, classes=[]), "`classes` must not be empty"),
+        (changed(CLASSIFICATION, crop_fraction=1.5), "crop_fraction=1.5"),
+        (changed(CLASSIFICATION, interpolation="nearest"), "one of bilinear, bicubic"),
+        (changed(CLASSIFICATION, std=[1, 1, 0]), "`std` must be positive"),
     ],
 )
 def test_spoiled_cards_are_refused_with_file_and_reason(text, message, tmp_path):

@@ -14,7 +14,7 @@ from PIL import Image
 
 import hrnet_tf.predict_files as predict_files
 from hrnet_tf import cli
-from hrnet_tf.card import PoseCard, write_card
+from hrnet_tf.card import ClassificationCard, PoseCard, SegmentationCard, write_card
 from hrnet_tf.codecs import DARK, MSRA
 from hrnet_tf.presets import PRESETS
 from hrnet_tf.specs import SPECS
@@ -29,6 +29,27 @@ def model(tmp_path_factory):
     x = keras.layers.Conv2D(17, 1, kernel_initializer=keras.initializers.Constant(1 / 3))(x)
     keras.Model(image, x).save(path)
     write_card(path, PoseCard())
+    return path
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory):
+    """Class 0 is dark, class 1 bright; of a fixed size, so that it sees windows."""
+    path = tmp_path_factory.mktemp("model") / "segmenter.keras"
+    image = keras.Input((32, 32, 3))
+    x = keras.ops.sum(image, axis=-1, keepdims=True)
+    keras.Model(image, keras.ops.concatenate([-x, x], axis=-1)).save(path)
+    write_card(path, SegmentationCard(("dark", "bright"), ((0, 0, 90), (250, 250, 0))))
+    return path
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """Ten times the mean of the normalised channels."""
+    path = tmp_path_factory.mktemp("model") / "classifier.keras"
+    image = keras.Input((32, 32, 3))
+    keras.Model(image, keras.layers.GlobalAveragePooling2D()(image) * 10.0).save(path)
+    write_card(path, ClassificationCard(("red", "green", "blue")))
     return path
 
 
@@ -204,6 +225,8 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
         (["predict", "a.jpg", "--batch_size=many"], "batch_size=many"),
         (["predict", "a.jpg", "--codec=drak"], "msra|dark|udp|udp_combined"),
         (["predict", "a.jpg", "--model"], "Missing value for flag --model"),
+        (["predict", "a.jpg", "--scales=1,big"], "must be positive numbers"),
+        (["predict", "a.jpg", "--scales=0"], "must be positive numbers"),
         (["evaluate", "--model=x"], "`--annotations` is missing"),
         (["models", "w32"], "`models` takes no arguments"),
     ],
@@ -331,3 +354,109 @@ def test_drawn_pictures_show_the_pose(tmp_path, model):
     assert np.abs(points[:, :2] - [40, 32]).max() < 3.5
     drawn = predict_files.read_image(out / "x.jpg").astype(int)
     assert np.ptp(drawn[28:37, 36:45], axis=-1).max() > 80  # colours on a grey picture
+
+
+def _two_halves(folder):
+    """A picture whose right half is white, and a file that is none."""
+    folder.mkdir()
+    picture = np.zeros((40, 80, 3), np.uint8)
+    picture[:, 40:] = 255
+    Image.fromarray(picture).save(folder / "x.png")
+    (folder / "notes.txt").write_text("hello")
+    return folder
+
+
+def test_a_segmentation_network_gives_overlay_indices_and_shares(tmp_path, segmenter, capsys):
+    folder, out = _two_halves(tmp_path / "in"), tmp_path / "out"
+    words = ("predict", folder, f"--model={segmenter}", f"--output={out}", "--flip")
+    assert run(*words, "--scales=1,2") == 1
+    said = capsys.readouterr()
+    assert said.err.count("notes.txt: ") == said.err.count("\n") == 1
+    assert "1 pictures, 1 files failed" in said.out
+    assert sorted(p.name for p in out.iterdir()) == [
+        "results.json",
+        "timings.json",
+        "x.jpg",
+        "x.png",
+    ]
+    with Image.open(out / "x.png") as labels:
+        expected = np.repeat([0, 1], 40)[None].repeat(40, axis=0)
+        np.testing.assert_array_equal(np.array(labels), expected)
+        assert labels.convert("RGB").getpixel((60, 20)) == (250, 250, 0)
+    drawn = predict_files.read_image(out / "x.jpg")
+    assert drawn.shape[0] > 40 and drawn.shape[1] == 80  # the legend
+    assert drawn[20, 60, 2] < 200 < drawn[20, 60, 0]
+    [result] = _results(out)
+    assert result == {
+        "file_name": "x.png",
+        "labels": "x.png",
+        "classes": [
+            {"index": 0, "name": "dark", "share": 0.5},
+            {"index": 1, "name": "bright", "share": 0.5},
+        ],
+    }
+    timings = json.loads((out / "timings.json").read_text())
+    assert set(timings["stages"]) == {"read", "resize", "network", "decode", "draw", "write"}
+    assert "persons" not in timings
+
+
+def test_a_classification_network_gives_names_and_no_pictures(tmp_path, classifier, capsys):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    Image.new("RGB", (60, 40), (20, 30, 250)).save(folder / "sea.png")
+    (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    assert run("predict", folder, f"--model={classifier}", f"--output={out}") == 1
+    said = capsys.readouterr()
+    assert said.err.count("cut.jpg: ") == said.err.count("\n") == 1
+    assert "1 pictures, 1 files failed" in said.out
+    assert sorted(p.name for p in out.iterdir()) == ["results.json", "timings.json"]
+    [result] = _results(out)
+    assert result["file_name"] == "sea.png"
+    best, *others = result["predictions"]
+    assert (best["index"], best["name"]) == (2, "blue")
+    assert best["probability"] > 0.99
+    assert len(others) == 2
+
+
+def test_neither_output_of_a_segmentation_replaces_an_input(tmp_path, segmenter, capsys):
+    """The .png of indices would have the name of a .png picture."""
+    folder = _two_halves(tmp_path / "in")
+    before = (folder / "x.png").read_bytes()
+    words = (folder / "x.png", f"--model={segmenter}", f"--output={folder}", "--overwrite")
+    assert run("predict", *words) == 1
+    assert "x.png: an input that the output would replace" in capsys.readouterr().err
+    assert (folder / "x.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("task", "flag"),
+    [
+        ("segmentation", "--boxes={photos}/boxes.json"),
+        ("segmentation", "--codec=dark"),
+        ("segmentation", "--blur_kernel=11"),
+        ("segmentation", "--score_threshold=0.2"),
+        ("segmentation", "--batch_size=4"),
+        ("classification", "--flip"),
+        ("classification", "--scales=1,2"),
+        ("pose", "--scales=1,2"),
+    ],
+)
+def test_flags_of_another_task_are_a_usage_error(
+    tmp_path, photos, model, segmenter, classifier, task, flag, capsys
+):
+    """Before a network is opened; not ignored in silence."""
+    (photos / "boxes.json").write_text('{"images": [], "annotations": []}')
+    file = {"pose": model, "segmentation": segmenter, "classification": classifier}[task]
+    out = tmp_path / "out"
+    words = (photos, f"--model={file}", f"--output={out}", flag.format(photos=photos))
+    assert run("predict", *words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert flag.split("=")[0] in said
+    assert not out.exists()
+
+
+def test_evaluate_is_for_poses(segmenter, capsys):
+    words = (f"--model={segmenter}", "--annotations=a.json", "--images=b")
+    assert run("evaluate", *words) == 2
+    assert "`evaluate` is for pose networks" in capsys.readouterr().err

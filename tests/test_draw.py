@@ -1,9 +1,13 @@
-"""Skeletons: where they are drawn, how thick, and that they show on any background."""
+"""Skeletons and maps of classes: where they are drawn, and that they show on any background."""
+
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from hrnet_tf.draw import draw_poses
+from hrnet_tf.classes import ADE20K, CITYSCAPES
+from hrnet_tf.draw import draw_classes, draw_poses, label_picture
 from hrnet_tf.keypoints import COCO, WFLW
 from hrnet_tf.predict import Pose
 
@@ -111,3 +115,79 @@ def test_dense_points_stay_apart():
     drawn = draw_poses(image, [_pose(places, box=(0, 0, 120, 120), keypoints=WFLW)], WFLW)
     assert tuple(drawn[20, 20]) == WFLW.point_colors[0]
     assert not _changed(image, drawn)[20, 24:26].any()
+
+
+NAMES, PALETTE = ("red", "blue"), ((255, 0, 0), (0, 0, 255))
+
+
+def _halves(height, width):
+    """Class 0 on the left, class 1 on the right."""
+    labels = np.zeros((height, width), np.uint8)
+    labels[:, width // 2 :] = 1
+    return labels
+
+
+def test_classes_tint_the_picture_which_shows_through():
+    image = np.full((100, 200, 3), 100, np.uint8)
+    image[:50] = 200
+    drawn = draw_classes(image, _halves(100, 200), NAMES, PALETTE, alpha=0.5)
+    assert tuple(drawn[75, 50]) == (178, 50, 50)
+    assert tuple(drawn[75, 150]) == (50, 50, 178)
+    assert tuple(drawn[25, 150]) == (100, 100, 228)
+
+
+@pytest.mark.parametrize("side", [60, 4000])
+def test_a_dark_line_parts_the_classes_and_grows_with_the_picture(side):
+    """Two classes of ADE20K share a colour, and similar ones touch."""
+    image = np.full((side, side, 3), 200, np.uint8)
+    same = ((200, 200, 200),) * 2
+    row = draw_classes(image, _halves(side, side), NAMES, same)[side // 3, :, 0]
+    dark = np.flatnonzero(row < 100)
+    assert abs(dark.mean() - (side / 2 - 0.5)) <= 1
+    assert len(dark) == (1 if side == 60 else 5)
+    assert (np.delete(row, dark) == 200).all()
+
+
+def test_ignored_pixels_stay_as_they_were():
+    image = np.full((40, 60, 3), 90, np.uint8)
+    labels = np.full((40, 60), 255, np.uint8)
+    np.testing.assert_array_equal(draw_classes(image, labels, NAMES, PALETTE), image)
+
+
+def test_the_legend_shows_what_is_in_the_picture_only():
+    """Below the picture, which stays whole; specks do not fill it."""
+    image = np.zeros((300, 400, 3), np.uint8)
+    labels = np.full((300, 400), CITYSCAPES.names.index("car"), np.uint8)
+    labels[0, :5] = CITYSCAPES.names.index("sky")
+    drawn = draw_classes(image, labels, CITYSCAPES.names, CITYSCAPES.palette)
+    legend = drawn[300:].reshape(-1, 3)
+    assert drawn.shape[1] == 400
+    assert 20 < len(legend) / 400 < 60
+    for name, there in (("car", True), ("sky", False), ("road", False)):
+        color = CITYSCAPES.palette[CITYSCAPES.names.index(name)]
+        assert (legend == color).all(axis=-1).any() == there
+
+
+@pytest.mark.parametrize("size", [(40, 30), (300, 400), (1500, 1000)])
+def test_a_long_legend_wraps_inside_the_width(size):
+    """All 150 classes of ADE20K; nothing is cut unless one name alone is too wide."""
+    labels = (np.arange(size[0] * size[1]) % 150).astype(np.uint8).reshape(size)
+    image = np.zeros((*size, 3), np.uint8)
+    drawn = draw_classes(image, labels, ADE20K.names, ADE20K.palette)
+    assert drawn.shape[1] == size[1]
+    legend = drawn[size[0] :]
+    if size[1] > 200:
+        assert (legend[:, -3:] == legend[0, 0]).all()
+    shown = {tuple(color) for color in legend[:, : size[1]].reshape(-1, 3)}
+    assert set(ADE20K.palette) <= shown
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_label_picture_keeps_the_indices(dtype):
+    labels = np.array([[0, 1, 18], [255, 7, 3]], dtype)
+    file = io.BytesIO()
+    label_picture(labels, CITYSCAPES.palette).save(file, "PNG")
+    picture = Image.open(file)
+    np.testing.assert_array_equal(np.array(picture), labels)
+    if dtype == np.uint8:
+        assert picture.convert("RGB").getpixel((2, 0)) == CITYSCAPES.palette[18]

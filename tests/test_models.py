@@ -14,6 +14,7 @@ from model_contract import (
     check_mixed_precision,
     check_model,
     check_public_docstring,
+    copy_weights,
     random_weights,
 )
 
@@ -92,7 +93,7 @@ def test_segmentation_takes_any_size_that_is_a_multiple_of_32(head):
     random_weights(dynamic)
     for size in ((64, 96), (32, 64)):
         static = hrnet_tf.segmentation(HRNET, 4, (*size, 3), head=head, full_size=True)
-        static.set_weights(dynamic.get_weights())
+        copy_weights(dynamic, static)
         x = np.random.default_rng(0).standard_normal((1, *size, 3)).astype("float32")
         wanted = keras.tree.flatten(call(static, x))
         for ours, other in zip(keras.tree.flatten(call(dynamic, x)), wanted, strict=True):
@@ -137,20 +138,6 @@ def test_parameters_equal_the_originals():
     for arch, count in counts.items():
         weights = hrnet_tf.pose(arch).trainable_variables
         assert sum(int(np.prod(w.shape)) for w in weights) == count, arch
-
-
-@pytest.mark.parametrize(
-    ("fixture", "arch"),
-    [("pose_hrnet_w32_256x192", "w32"), ("mmpose_litehrnet18_256x192", "lite18")],
-)
-def test_outputs_equal_the_originals(golden, fixture, arch):
-    """The original PyTorch networks' heat maps, through the importer."""
-    reference = golden(fixture)
-    model = hrnet_tf.pose(arch)
-    report = hrnet_tf.load_checkpoint(model, reference.weights())
-    assert not report.unused and not report.missing
-    worst, rms = reference.error(model(reference.image()))
-    assert worst <= 3e-4 and rms <= 5e-5
 
 
 def test_docstrings_state_the_contract():

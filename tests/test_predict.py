@@ -11,7 +11,7 @@ import hrnet_tf.predict as predict
 from hrnet_tf.card import PoseCard, write_card
 from hrnet_tf.codecs import DARK, MSRA, UDP
 from hrnet_tf.keypoints import AP10K, COCO
-from hrnet_tf.network import load_pose_model
+from hrnet_tf.network import load_network
 from hrnet_tf.predict import PosePredictor, ahead
 
 INPUT = (128, 96)
@@ -295,7 +295,7 @@ def test_a_model_that_cannot_work_is_refused_at_once(arguments, said):
 def test_a_damaged_keras_file_gets_one_sentence(tmp_path):
     (tmp_path / "x.keras").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(ValueError, match="cannot be opened by Keras") as caught:
-        load_pose_model(tmp_path / "x.keras")
+        load_network(tmp_path / "x.keras")
     assert "\n" not in str(caught.value)
 
 
@@ -303,11 +303,11 @@ def test_a_damaged_card_is_not_blamed_on_the_model(tmp_path):
     tiny_model().save(tmp_path / "x.keras")
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(ValueError, match=r"x\.json: A pose card must have"):
-        load_pose_model(tmp_path / "x.keras")
+        load_network(tmp_path / "x.keras")
 
 
 def test_preset_brings_architecture_and_card():
-    model, card = load_pose_model("tinypose_128x96", weights=None)
+    model, card = load_network("tinypose_128x96", weights=None)
     assert model.output_shape == (None, 32, 24, 17)
     assert card.codec.name == "dark"
 

@@ -1,18 +1,24 @@
-"""Presets: facts that agree with the published files, and weights that are never random unasked."""
+"""Presets: facts that agree with the published files, weights that are never random unasked, and
+the pages and tables made of them.
+"""
 
 import dataclasses
 import hashlib
+import importlib.util
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hrnet_tf import models
 from hrnet_tf.codecs import DARK, MSRA, UDP, UDPCombined
 from hrnet_tf.models import pose
-from hrnet_tf.presets import PRESETS, from_preset
+from hrnet_tf.presets import PRESETS, SIZES, from_preset
 from hrnet_tf.specs import SPECS, LiteHRNetSpec
 
 # As on download.openmmlab.com/mmpose; "v1" stands for v1/body_2d_keypoint/topdown_heatmap/coco.
+# For mmsegmentation and mmdetection without the folder of the file's own name.
 PUBLISHED = """
 animal/hrnet/hrnet_w32_ap10k_256x256-18aac840_20211029
 animal/hrnet/hrnet_w48_ap10k_256x256-d95ab412_20211029
@@ -52,31 +58,91 @@ top_down/hrnet/hrnet_w48_coco_wholebody_256x192-643e18cb_20200922
 top_down/hrnet/hrnet_w48_coco_wholebody_384x288-6e061c6a_20200922
 top_down/hrnet/hrnet_w32_coco_wholebody_256x192_dark-469327ef_20200922
 top_down/hrnet/hrnet_w48_coco_wholebody_384x288_dark-f5726563_20200918
+face/hrnetv2/hrnetv2_w18_300w_256x256-eea53406_20211019
+face/hrnetv2/hrnetv2_w18_aflw_256x256-f2bbc62b_20210125
+face/darkpose/hrnetv2_w18_aflw_256x256_dark-219606c0_20210125
+face/hrnetv2/hrnetv2_w18_cofw_256x256-49243ab8_20211019
+face/hrnetv2/hrnetv2_w18_wflw_256x256_awing-5af5055c_20211212
+face/darkpose/hrnetv2_w18_wflw_256x256_dark-3f8e0c2c_20210125
+face/hrnetv2/hrnetv2_w18_wflw_256x256-2bf032a6_20210125
+hand/dark/hrnetv2_w18_onehand10k_256x256_dark-a2f80c64_20210330
+hand/hrnetv2/hrnetv2_w18_onehand10k_256x256-30bc9c6b_20210330
+hand/udp/hrnetv2_w18_onehand10k_256x256_udp-0d1b515d_20210330
+mmsegmentation/v0.5/hrnet/fcn_hr18s_512x1024_160k_cityscapes_20200602_190901-4a0797ea
+mmsegmentation/v0.5/hrnet/fcn_hr18_512x1024_160k_cityscapes_20200602_190822-221e4a4f
+mmsegmentation/v0.5/hrnet/fcn_hr48_512x1024_160k_cityscapes_20200602_190946-59b7973e
+mmsegmentation/v0.5/hrnet/fcn_hr18s_512x512_160k_ade20k_20210829_174739-f1e7c2e7
+mmsegmentation/v0.5/hrnet/fcn_hr18_512x512_160k_ade20k_20200614_214426-ca961836
+mmsegmentation/v0.5/hrnet/fcn_hr48_512x512_160k_ade20k_20200614_214407-a52fc02c
+mmsegmentation/v0.5/hrnet/fcn_hr48_480x480_80k_pascal_context_20200911_155322-847a6711
+mmsegmentation/v0.5/hrnet/fcn_hr48_480x480_80k_pascal_context_59_20210411_003240-3ae7081e
+mmsegmentation/v0.5/ocrnet/ocrnet_hr18s_512x1024_160k_cityscapes_20200602_191005-f4a7af28
+mmsegmentation/v0.5/ocrnet/ocrnet_hr18_512x1024_160k_cityscapes_20200602_191001-b9172d0c
+mmsegmentation/v0.5/ocrnet/ocrnet_hr48_512x1024_160k_cityscapes_20200602_191037-dfbf1b0c
+mmsegmentation/v0.5/ocrnet/ocrnet_hr18s_512x512_160k_ade20k_20200615_184505-8e913058
+mmsegmentation/v0.5/ocrnet/ocrnet_hr18_512x512_160k_ade20k_20200615_200940-d8fcd9d1
+mmsegmentation/v0.5/ocrnet/ocrnet_hr48_512x512_160k_ade20k_20200615_184705-a073726d
+mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w18_1x_coco_20200130-56651a6d
+mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w18_2x_coco_20200702_085731-a4ec0611
+mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w32_1x_coco_20200130-6e286425
+mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w32_2x_coco_20200529_015927-976a9c15
+mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w40_1x_coco_20200210-95c1f5ce
+mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w40_2x_coco_20200512_161033-0f236ef4
+"""
+TIMM = """
+hrnet_w18_small.gluon_in1k hrnet_w18_small.ms_in1k hrnet_w18_small_v2.gluon_in1k
+hrnet_w18_small_v2.ms_in1k hrnet_w18.ms_aug_in1k hrnet_w18.ms_in1k hrnet_w30.ms_in1k
+hrnet_w32.ms_in1k hrnet_w40.ms_in1k hrnet_w44.ms_in1k hrnet_w48.ms_in1k hrnet_w64.ms_in1k
+hrnet_w18_ssld.paddle_in1k hrnet_w48_ssld.paddle_in1k
 """
 
 TINY = LiteHRNetSpec(8, modules=(1, 1, 1), blocks=1, weighting=False, stem=16)
 each_preset = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 
 
+def of(builder, condition=lambda preset: True):
+    """The presets of one builder, as a parameter of a test."""
+    chosen = [each for each in PRESETS.values() if each.builder is builder and condition(each)]
+    return pytest.mark.parametrize("preset", chosen, ids=lambda preset: preset.name)
+
+
+def full_url(path):
+    folder, file = path.rsplit("/", 1)
+    if folder == "v1":
+        folder = "v1/body_2d_keypoint/topdown_heatmap/coco"
+    if folder.startswith("mmseg") or folder.startswith("mmdet"):
+        run = re.sub(r"(_\d{8}|_\d{6})+-[0-9a-f]{8}$", "", file)
+        return f"https://download.openmmlab.com/{folder}/{run}/{file}.pth"
+    return f"https://download.openmmlab.com/mmpose/{folder}/{file}.pth"
+
+
 def test_every_published_file_has_one_preset():
     urls = [preset.url for preset in PRESETS.values() if preset.url]
-    base = "https://download.openmmlab.com/mmpose/"
-    files = [
-        re.sub("^v1/", "v1/body_2d_keypoint/topdown_heatmap/coco/", f) for f in PUBLISHED.split()
-    ]
-    assert sorted(urls) == sorted(f"{base}{file}.pth" for file in files)
+    hub = "https://huggingface.co/timm/{}/resolve/main/model.safetensors"
+    hub = [hub.format(tag) for tag in TIMM.split()]
+    assert sorted(urls) == sorted([*map(full_url, PUBLISHED.split()), *hub])
 
 
 @each_preset
-def test_name_architecture_card_and_file_agree(preset):
+def test_name_architecture_size_and_hash_agree(preset):
+    height, width, _ = preset.kwargs["input_shape"]
+    arch = preset.name.replace("tinypose", "wider_naive_lite18").replace("lite_hrnet", "lite")
+    assert preset.kwargs["arch"] in SPECS
+    assert arch.removeprefix("hrnet_").startswith(preset.kwargs["arch"])
+    assert preset.name.endswith(f"_{height}x{width}")
+    assert all((preset.trained_on, preset.result, preset.licence, preset.source))
+    if "openmmlab" in preset.url:
+        assert re.search(rf"-{preset.sha256}(_\d{{8}})?\.pth$", preset.url)
+        assert preset.builder is models.feature_pyramid or f"{height}x{width}" in preset.url
+    else:
+        assert preset.sha256 == ""
+
+
+@of(models.pose, lambda preset: "head" not in preset.kwargs)
+def test_codec_and_keypoints_of_bodies_agree_with_the_name(preset):
     """A codec that does not belong to the weights costs several AP, without any error."""
     name, card = preset.name, preset.card
     height, width, _ = preset.kwargs["input_shape"]
-    arch = name.replace("tinypose", "wider_naive_lite18").replace("lite_hrnet", "lite")
-    arch = arch.removeprefix("hrnet_")
-    assert preset.kwargs["arch"] in SPECS
-    assert arch.startswith(preset.kwargs["arch"])
-    assert name.endswith(f"_{height}x{width}")
     assert height % 32 == width % 32 == 0
     tiny = name.startswith("tinypose")
     assert tiny or name.endswith(f"_{card.keypoints.name}_{height}x{width}")
@@ -86,16 +152,51 @@ def test_name_architecture_card_and_file_agree(preset):
     assert preset.kwargs["num_keypoints"] == card.codec.channels(len(card.keypoints.names))
     if hasattr(card.codec, "sigma"):
         assert card.codec.sigma == {128: 1.0, 256: 2.0, 384: 3.0}[height]
-    if preset.url:
-        assert f"{height}x{width}" in preset.url
-        assert re.search(r"-([0-9a-f]{8})_\d{8}\.pth$", preset.url)[1] == preset.sha256
-    assert all((preset.trained_on, preset.result, preset.licence, preset.source))
+
+
+@of(models.pose, lambda preset: "head" in preset.kwargs)
+def test_codec_and_keypoints_of_faces_and_hands_agree_with_the_name(preset):
+    """All their configurations upsample bilinearly inside the trunk, unlike those of bodies."""
+    name, card = preset.name, preset.card
+    assert card.keypoints.name.replace("hand21", "onehand10k") in name
+    assert type(card.codec) is (DARK if "_dark_" in name else UDP if "_udp_" in name else MSRA)
+    assert card.codec.sigma == (1.5 if "cofw" in name else 2)
+    assert (preset.kwargs["head"], preset.kwargs["upsample"]) == ("v2", "bilinear")
+    assert preset.kwargs["num_keypoints"] == len(card.keypoints.names)
+
+
+@of(models.segmentation)
+def test_head_classes_and_grid_of_segmentation_agree_with_the_name(preset):
+    """The grid of bilinear upsampling cannot be told from a file; the wrong one is no error."""
+    name, card = preset.name, preset.card
+    head, grid = preset.kwargs["head"], preset.kwargs["align_corners"]
+    assert head == ("ocr" if "_ocr" in name else "concat")
+    original = "_fcn_" not in name and "_ocrnet_" not in name
+    assert grid == card.align_corners
+    assert grid == (original and bool(re.search("_ocr_|ade20k|coco_stuff", name)))
+    assert original == (preset.url == "")
+    counts = {"cityscapes": 19, "lip": 20, "context_4": 59, "context_5": 59, "context_60": 60}
+    counts |= {"ade20k": 150, "coco_stuff": 171}
+    wanted = next(count for data, count in counts.items() if data in name)
+    assert preset.kwargs["num_classes"] == len(card.classes) == wanted
+    assert bool(card.flip_pairs) == ("lip" in name)
+
+
+@of(models.classification)
+def test_crops_of_classifiers_are_those_they_were_tested_with(preset):
+    name, card = preset.name, preset.card
+    assert len(card.classes) == 1000
+    wanted = 1.0 if "ssld" in name else 0.95 if "_aug_" in name else 0.875
+    assert card.crop_fraction == wanted
+    assert card.interpolation == ("bicubic" if "gluon" in name else "bilinear")
+    assert preset.kwargs.get("use_bias", True) == ("ssld" not in name)
 
 
 def test_blur_kernels_follow_the_code_that_published_the_result():
-    kernels = {
-        name: getattr(preset.card.codec, "blur_kernel", 11) for name, preset in PRESETS.items()
+    codecs = {
+        name: preset.card.codec for name, preset in PRESETS.items() if preset.builder is models.pose
     }
+    kernels = {name: getattr(codec, "blur_kernel", 11) for name, codec in codecs.items()}
     assert {name: kernel for name, kernel in kernels.items() if kernel != 11} == {
         "hrnet_w48_dark_coco_wholebody_384x288": 17,
         "tinypose_256x192": 3,
@@ -126,6 +227,7 @@ def test_a_name_like_no_other_still_gets_the_way_out():
     [
         ("hrnet_w32_coco_256x192", "Get https://.*81c58e40_20220909.pth and give its path"),
         ("tinypose_256x192", "no file that can be read here is published"),
+        ("hrnet_w48_ocr_lip_473x473", "no stable address. Get it by the README of HRNet-Semantic"),
     ],
 )
 def test_published_weights_are_an_error_and_never_random(name, way_out):
@@ -201,3 +303,33 @@ def test_trained_tinypose_weights_give_the_heat_maps_stored_with_them(data_dir, 
     example = np.load(file)
     ours = np.asarray(from_preset(f"tinypose_{size}", file)(example["input"].transpose(0, 2, 3, 1)))
     assert np.abs(ours.transpose(0, 3, 1, 2) - example["heatmaps"]).max() < 1e-4
+
+
+def test_another_input_shape_gives_the_same_network_for_it(tiny):
+    trained = pose(**tiny.kwargs)
+    model = from_preset("tiny", state_of(trained), input_shape=(64, 32, 3))
+    assert model.input_shape == (None, 64, 32, 3)
+    for ours, wanted in zip(model.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, wanted)
+
+
+# --- Pages ------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_pages_are_those_the_presets_make():
+    """After a change of presets: `python docs/generate.py`."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    texts = generate.pages()
+    written = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs" / "models").glob("*.md")}
+    assert written == {path for path in texts if path.parent.name == "models"}
+    for path, text in texts.items():
+        assert (ROOT / "docs" / path).read_text(encoding="utf-8") == text, f"{path} is stale"
+
+
+def test_every_preset_has_its_size():
+    """After a change of presets: `python docs/measure.py`."""
+    assert SIZES.keys() == PRESETS.keys()

@@ -1,131 +1,13 @@
-"""Published weights as data, and `from_preset`.
+"""Bodies: HRNet and Lite-HRNet of OpenMMLab, and PP-TinyPose.
 
-A name is architecture, variant, keypoint set, input height x width: `hrnet_w32_coco_256x192`,
-`hrnet_w32_dark_coco_384x288`. The files are OpenMMLab's, whose names carry the first eight hex
-digits of their SHA-256. The original repositories publish on drives without stable addresses: their
-files hold the same networks and load by path, `pose_hrnet_w32_256x192.pth` (AP .744) for example
-into `hrnet_w32_coco_256x192`.
+OpenMMLab's file names carry the first eight hex digits of their SHA-256.
 """
 
-import difflib
-import hashlib
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-
-import keras
-import numpy as np
-
 from hrnet_tf.card import PoseCard
-from hrnet_tf.checkpoints import load_checkpoint
 from hrnet_tf.codecs import DARK, MSRA, UDP, UDPCombined
 from hrnet_tf.keypoints import COCO, KEYPOINT_SETS
 from hrnet_tf.models import pose
-
-
-@dataclass(frozen=True)
-class Preset:
-    """One published network.
-
-    Attributes:
-        name: key in `PRESETS`.
-        builder: makes the architecture from `kwargs`.
-        kwargs: arguments of `builder`.
-        card: keypoints, codec and preprocessing the weights were trained with.
-        url: published weight file; empty if none is published in a format this package reads.
-        sha256: first hex digits of the file's SHA-256; empty without url.
-        trained_on: data sets, in order of training.
-        result: published number with its protocol.
-        licence: of the file, then of each data set; "unknown" where none is stated.
-        source: configuration that made the file.
-    """
-
-    name: str
-    builder: Callable[..., keras.Model]
-    kwargs: Mapping[str, object]
-    card: PoseCard
-    url: str
-    sha256: str
-    trained_on: str
-    result: str
-    licence: str
-    source: str
-
-
-def from_preset(
-    name: str,
-    weights: str | os.PathLike | Mapping[str, np.ndarray] | None = "published",
-) -> keras.Model:
-    """A network by the name of its published weights.
-
-    Args:
-        name: key in `PRESETS`.
-        weights: a checkpoint file or a dict of arrays in PyTorch layouts to load, None for the
-            architecture alone, randomly initialised. "published" will download; it does not yet.
-
-    Returns:
-        A model `(B, H, W, 3) -> (B, H/4, W/4, channels)`; `PRESETS[name].card` tells how to use it.
-
-    Raises:
-        ValueError: an unknown name, "published" weights, a file with the published name but not the
-            published hash, weights that do not fit.
-    """
-    if name not in PRESETS:
-        close = difflib.get_close_matches(str(name), PRESETS, n=3, cutoff=0.4)
-        raise ValueError(
-            f"`name` must be a preset. Received: name={name!r}. "
-            + (f"Did you mean {', '.join(close)}? " if close else "")
-            + "`hrnet-tf models` lists all."
-        )
-    preset = PRESETS[name]
-    if isinstance(weights, str) and weights == "published":
-        raise ValueError(_no_download(preset))
-    if isinstance(weights, str | os.PathLike):
-        _verify(preset, Path(weights))
-    model = preset.builder(**preset.kwargs)
-    if weights is not None:
-        load_checkpoint(model, weights)
-    return model
-
-
-def _no_download(preset):
-    if not preset.url:
-        return (
-            f"`weights` of preset {preset.name!r} must be a file or None: no file that can be read "
-            "here is published. Export its convolutions with folded biases, in order, to an .npz "
-            "file (Conv_0/weight, Conv_0/bias, …) and give its path."
-        )
-    return (
-        f"`weights` of preset {preset.name!r} must be a file or None: they are not downloaded "
-        f"automatically yet. Get {preset.url} and give its path."
-    )
-
-
-def _verify(preset, path):
-    """A file under the published name must be the published file."""
-    if not preset.url or path.name != preset.url.rsplit("/", 1)[1] or not path.is_file():
-        return
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(preset.sha256):
-        raise ValueError(
-            f"{path} is truncated or altered: its SHA-256 begins with {digest[:8]}, that of the "
-            f"published file with {preset.sha256}. Delete it and get it again from {preset.url}."
-        )
-
-
-_OPENMMLAB = "https://download.openmmlab.com/mmpose/"
-
-_LICENCES = {
-    "ImageNet-1k": "non-commercial research",
-    "COCO train2017": "annotations CC BY 4.0, images under Flickr's terms",
-    "AI Challenger": "unknown",
-    "COCO-WholeBody train": "non-commercial research",
-    "MPII train": "non-commercial research",
-    "CrowdPose trainval": "unknown",
-    "AP-10K train": "CC BY 4.0",
-}
+from hrnet_tf.presets.preset import OPENMMLAB, Preset, licence, size_of
 
 _COCO_VAL = "on COCO val2017, detector boxes (person AP 56.4), flip test"
 _TASKS = {  # keypoint set: (data sets, result)
@@ -221,13 +103,8 @@ def _codec(variant, keypoints, size):
 
 def _network(arch, size, card):
     """Arguments of `pose`."""
-    height, width = map(int, size.split("x"))
     channels = card.codec.channels(len(card.keypoints.names))
-    return {"arch": arch, "input_shape": (height, width, 3), "num_keypoints": channels}
-
-
-def _licence(data):
-    return "; ".join(("file: Apache-2.0", *(f"{each}: {_LICENCES[each]}" for each in data)))
+    return {"arch": arch, "input_shape": size_of(size), "num_keypoints": channels}
 
 
 def _openmmlab(row):
@@ -249,11 +126,11 @@ def _openmmlab(row):
         builder=pose,
         kwargs=_network(arch, size, card),
         card=card,
-        url=f"{_OPENMMLAB}{folder}/{file}-{stamp}.pth",
+        url=f"{OPENMMLAB}mmpose/{folder}/{file}-{stamp}.pth",
         sha256=stamp.split("_")[0],
         trained_on=", ".join(data),
         result=protocol.format(result),
-        licence=_licence(data),
+        licence=licence("Apache-2.0", data),
         source=f"OpenMMLab mmpose, {config}",
     )
 
@@ -271,16 +148,13 @@ def _tinypose(size, sigma, result):
         sha256="",
         trained_on=", ".join(data),
         result=f"AP {result} on COCO val2017, annotated boxes",
-        licence=_licence(data),
+        licence=licence("Apache-2.0", data),
         source=f"PaddleDetection, configs/keypoint/tiny_pose/tinypose_{size}.yml",
     )
 
 
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        *map(_openmmlab, _TABLE.strip().splitlines()),
-        _tinypose("256x192", 2.0, ".688"),
-        _tinypose("128x96", 1.0, ".581"),
-    )
-}
+PRESETS = (
+    *map(_openmmlab, _TABLE.strip().splitlines()),
+    _tinypose("256x192", 2.0, ".688"),
+    _tinypose("128x96", 1.0, ".581"),
+)

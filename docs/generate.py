@@ -1,0 +1,222 @@
+"""Write the model table and the model cards from the presets: `python docs/generate.py`."""
+
+from pathlib import Path
+
+import hrnet_tf
+from hrnet_tf.card import ClassificationCard, PoseCard, SegmentationCard
+from hrnet_tf.classes import CLASS_SETS
+from hrnet_tf.keypoints import KEYPOINT_SETS
+from hrnet_tf.presets import PRESETS
+from hrnet_tf.presets.sizes import ARCHITECTURES, SIZES
+
+DOCS = Path(__file__).parent
+
+TABLE = """\
+# Networks and published weights
+
+Written by `docs/generate.py`; `hrnet-tf models` prints the same. Parameters are the trainable ones.
+Multiply-adds are those of convolutions and dense layers for one image, in units of 2^30, which the
+papers print as GFLOPs.
+
+## Architectures
+
+With a pose head for 17 keypoints at 256x192, and with the classification head for 1000 classes at
+224x224.
+
+| architecture | channels of the streams | pose, M parameters | G multiply-adds | \
+classification, M parameters | G multiply-adds |
+|---|---|---:|---:|---:|---:|
+{architectures}
+
+## Presets
+
+Each name leads to its model card; the numbers of the licences to the list below.
+
+| preset | input | output | M parameters | G multiply-adds | published result | licence |
+|---|---|---|---:|---:|---|---:|
+{presets}
+
+## Licences
+
+Of the file, then of each data set the weights were trained on; "unknown" is stated nowhere.
+
+{licences}
+"""
+
+CARD = """\
+# {name}
+
+| | |
+|---|---|
+| network | `{call}` |
+| cost | {parameters:.2f} M parameters, {multiply_adds:.2f} x 2^30 multiply-adds |
+| output | {output} |
+| trained on | {trained_on} |
+| published result | {result} |
+| licence | {licence} |
+| made by | {source} |
+| file | {file} |
+
+```python
+model = hrnet_tf.from_preset(
+    "{name}",
+    weights="{example}",
+)
+```
+
+{convert}
+
+{preprocessing}
+"""
+
+ORDERS = """\
+# What the channels mean
+
+Written by `docs/generate.py`. Channels count from 0 in the order given.
+"""
+
+# A detector's pyramid has no card of its own.
+PYRAMID = """\
+Images are RGB, scaled to 0..1, minus mean (0.485, 0.456, 0.406), divided by std (0.229, 0.224, \
+0.225); resized to a shorter side of 800 or a longer one of 1333, whichever is less; padded on the \
+right and below. The detector's own heads stay unused."""
+
+
+def _pose_rule(card):
+    aligned = ", with pixel centres aligned" if card.codec.aligned else ""
+    return (
+        f"A crop shows {card.padding} times a box at the aspect ratio of the input{aligned}. "
+        f"Heat maps are read by `{card.codec}`."
+    )
+
+
+def _segmentation_rule(card):
+    return (
+        "Larger images are seen through windows of the input's size, or whole by a network built "
+        f"for their size. Logits are upsampled bilinearly, align_corners={card.align_corners}."
+    )
+
+
+def _classification_rule(card):
+    return (
+        f"The image is resized ({card.interpolation}) so that a central crop of the input's size "
+        f"shows {card.crop_fraction} of its shorter side."
+    )
+
+
+RULES = {
+    PoseCard: _pose_rule,
+    SegmentationCard: _segmentation_rule,
+    ClassificationCard: _classification_rule,
+}
+
+
+def _preprocessing(preset):
+    card, section = preset.card, preset.channels[0]
+    if card is None:
+        return PYRAMID
+    return (
+        f"Images are RGB, scaled to 0..1, minus mean {card.mean}, divided by std {card.std}. "
+        f"{RULES[type(card)](card)}\n\nOrder of the channels: "
+        f"[{section}](what_the_channels_mean.md#{section.replace(' ', '-')})."
+    )
+
+
+def _file(preset):
+    if not preset.url:
+        return "without a stable address"
+    digest = f"begins with {preset.sha256}" if preset.sha256 else "is unknown"
+    return f"<{preset.url}>; its SHA-256 {digest}"
+
+
+def _convert(preset, example):
+    if preset.card is None:
+        return f'Converted to Keras: `model.save("{preset.name}.keras")`.'
+    return (
+        f"Converted to Keras: `python convert/import_checkpoint.py --model={preset.name} "
+        f"--weights={example} --output={preset.name}.keras`."
+    )
+
+
+def card_page(preset) -> str:
+    """The model card of a preset."""
+    parameters, multiply_adds = SIZES[preset.name]
+    arguments = ", ".join(f"{name}={value!r}" for name, value in preset.kwargs.items())
+    example = preset.url.rsplit("/", 1)[-1] or "checkpoint.pth"
+    facts = ("name", "trained_on", "result", "licence", "source")
+    return CARD.format(
+        **{name: getattr(preset, name) for name in facts},
+        call=f"hrnet_tf.{preset.builder.__name__}({arguments})",
+        parameters=parameters / 1e6,
+        multiply_adds=multiply_adds / 2**30,
+        output=preset.output,
+        file=_file(preset),
+        example=example,
+        convert=_convert(preset, example),
+        preprocessing=_preprocessing(preset),
+    )
+
+
+def orders() -> str:
+    """Keypoints and classes of every set, in order."""
+    sections = [(f"{each.name} keypoints", each) for each in KEYPOINT_SETS.values()]
+    sections += [(f"{each.name} classes", each) for each in CLASS_SETS.values()]
+    parts = [ORDERS]
+    for title, each in sections:
+        names = ", ".join(each.names) if len(each.names) < 1000 else "See `hrnet_tf/class_lists/`"
+        parts.append(f"\n## {title}\n\n{len(each.names)}. {each.source}.\n\n{names}.\n")
+    return "".join(parts)
+
+
+def table() -> str:
+    """Every architecture and preset with its costs, result and licence."""
+    licences = list(dict.fromkeys(preset.licence for preset in PRESETS.values()))
+    architectures = [
+        f"| {name} | {', '.join(map(str, hrnet_tf.SPECS[name].channels))} | {_cells(*costs)} |"
+        for name, costs in ARCHITECTURES.items()
+    ]
+    presets = [
+        f"| [{name}](models/{name}.md) | {_input(preset)} | {preset.output} | "
+        f"{_cells(SIZES[name])} | {preset.result} | {licences.index(preset.licence) + 1} |"
+        for name, preset in PRESETS.items()
+    ]
+    return TABLE.format(
+        architectures="\n".join(architectures),
+        presets="\n".join(presets),
+        licences="\n".join(f"{number}. {text}" for number, text in enumerate(licences, 1)),
+    )
+
+
+def _input(preset):
+    return "{}x{}".format(*preset.kwargs["input_shape"])
+
+
+def _cells(*costs):
+    return " | ".join(
+        f"{each[0] / 1e6:.2f} | {each[1] / 2**30:.2f}" if each else " | " for each in costs
+    )
+
+
+def pages() -> dict[Path, str]:
+    """Every page: its path under docs/ -> its text."""
+    cards = {Path("models") / f"{name}.md": card_page(each) for name, each in PRESETS.items()}
+    return {
+        Path("models.md"): table(),
+        Path("models/what_the_channels_mean.md"): orders(),
+        **cards,
+    }
+
+
+def main() -> None:
+    """Write all pages; those of presets that are no more go."""
+    texts = pages()
+    (DOCS / "models").mkdir(exist_ok=True)
+    for path in (DOCS / "models").glob("*.md"):
+        if path.relative_to(DOCS) not in texts:
+            path.unlink()
+    for path, text in texts.items():
+        (DOCS / path).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Classes of segmentation and classification data sets: names in the order of the channels.
+
+The lists lie in `class_lists/`, a class per line: its name, then its colour or its WordNet synset.
+Sets without colours of their own get those of PASCAL VOC.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class ClassSet:
+    """What the channels of a segmentation or classification network mean.
+
+    Attributes:
+        name: short name, the key in `CLASS_SETS`.
+        names: one name per class.
+        source: paper or file that defines the set.
+        palette: RGB 0..255, one per class; empty for classification.
+        flip_pairs: ids that change places in a mirrored image.
+        synsets: WordNet's id of each class, where the data set tells; else empty.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    source: str
+    palette: tuple[Color, ...] = ()
+    flip_pairs: tuple[tuple[int, int], ...] = ()
+    synsets: tuple[str, ...] = ()
+
+
+def voc_palette(count: int) -> tuple[Color, ...]:
+    """Colours of PASCAL VOC: black, then distinct ones for up to 255 classes.
+
+    The bits of a class's number, three at a time, become the high bits of red, green and blue
+    (`VOClabelcolormap` of the VOC devkit).
+    """
+
+    def level(number, channel):
+        return sum((number >> (3 * i + channel) & 1) << (7 - i) for i in range(3))
+
+    return tuple(tuple(level(number, channel) for channel in range(3)) for number in range(count))
+
+
+def _read(name):
+    """Names and, where there are any, what stands beside them."""
+    path = Path(__file__).parent / "class_lists" / f"{name}.txt"
+    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
+    return tuple(zip(*rows, strict=True))
+
+
+def _colors(column):
+    return tuple(tuple(int(level) for level in text.split()) for text in column)
+
+
+_CITYSCAPES, _CITYSCAPES_COLORS = _read("cityscapes")
+_ADE20K, _ADE20K_COLORS = _read("ade20k")
+_LIP, _LIP_COLORS = _read("lip")
+(_PASCAL_CONTEXT,) = _read("pascal_context")
+(_COCO_STUFF,) = _read("coco_stuff")
+_IMAGENET, _SYNSETS = _read("imagenet")
+
+CITYSCAPES = ClassSet(
+    "cityscapes",
+    _CITYSCAPES,
+    "Cordts et al. CVPR 2016: labels.py of cityscapesScripts, the classes with a training id",
+    _colors(_CITYSCAPES_COLORS),
+)
+PASCAL_CONTEXT = ClassSet(
+    "pascal_context",
+    _PASCAL_CONTEXT[1:],
+    "Mottaghi et al. CVPR 2014: the 59 classes of its benchmark, by name",
+    voc_palette(60)[1:],
+)
+PASCAL_CONTEXT_60 = ClassSet(
+    "pascal_context_60",
+    _PASCAL_CONTEXT,
+    "Mottaghi et al. CVPR 2014: background and the 59 classes of its benchmark, by name",
+    voc_palette(60),
+)
+LIP = ClassSet(
+    "lip",
+    _LIP,
+    "Gong et al. CVPR 2017 (Look into Person); left and right are the person's",
+    _colors(_LIP_COLORS),
+    ((14, 15), (16, 17), (18, 19)),
+)
+ADE20K = ClassSet(
+    "ade20k",
+    _ADE20K,
+    "Zhou et al. CVPR 2017: objectInfo150 and color150 of its scene parsing benchmark, where road "
+    "and skyscraper share a colour",
+    _colors(_ADE20K_COLORS),
+)
+COCO_STUFF = ClassSet(
+    "coco_stuff",
+    _COCO_STUFF,
+    "Caesar et al. CVPR 2018: labels.txt of COCO-Stuff, the 171 classes in use",
+    voc_palette(172)[1:],
+)
+IMAGENET = ClassSet(
+    "imagenet",
+    _IMAGENET,
+    "Russakovsky et al. IJCV 2015: synsets of ILSVRC 2012 sorted by id; the first word of each",
+    synsets=_SYNSETS,
+)
+
+CLASS_SETS = {
+    each.name: each
+    for each in (
+        CITYSCAPES,
+        PASCAL_CONTEXT,
+        PASCAL_CONTEXT_60,
+        LIP,
+        ADE20K,
+        COCO_STUFF,
+        IMAGENET,
+    )
+}

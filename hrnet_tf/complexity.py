@@ -1,0 +1,51 @@
+"""Parameters and multiply-adds of a network, counted from its graph."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+
+# Each weight of these is used once at every position of the output; of a transposed convolution
+# at every position of the input.
+FORWARD = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
+BACKWARD = (keras.layers.Conv2DTranspose,)
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """What a network costs.
+
+    Attributes:
+        parameters: trainable ones; not the moving statistics of normalizations.
+        multiply_adds: of convolutions and dense layers for one image, without biases,
+            normalizations, activations, resizing and OCR's products of two activations.
+    """
+
+    parameters: int
+    multiply_adds: int
+
+    @property
+    def giga(self) -> float:
+        """Multiply-adds / 2**30, which the papers print as GFLOPs (HigherHRNet's: / 10**9)."""
+        return self.multiply_adds / 2**30
+
+
+def complexity(model: keras.Model) -> Complexity:
+    """Count the trainable parameters and the multiply-adds of a functional model.
+
+    Raises:
+        ValueError: the model's height or width is not fixed.
+    """
+    if None in (shape := tuple(model.input_shape[1:])):
+        raise ValueError(
+            "`model` must have a fixed input size to count its multiply-adds. "
+            f"Received: input shape {shape}. Build it with a height and width."
+        )
+    total = 0
+    for operation in model.operations:
+        if isinstance(operation, FORWARD):
+            total += math.prod(operation.output.shape[1:-1]) * math.prod(operation.kernel.shape)
+        elif isinstance(operation, BACKWARD):
+            total += math.prod(operation.input.shape[1:-1]) * math.prod(operation.kernel.shape)
+    parameters = sum(math.prod(weight.shape) for weight in model.trainable_variables)
+    return Complexity(parameters, total)

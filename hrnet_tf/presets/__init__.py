@@ -1,0 +1,76 @@
+"""Published weights as data, and `from_preset`.
+
+A name is architecture, variant, data set, input height x width: `hrnet_w32_coco_256x192`,
+`hrnet_w32_dark_coco_384x288`, `hrnet_w48_ocr_cityscapes_512x1024`, `hrnet_w18_imagenet_224x224`.
+The original repositories publish on drives without stable addresses: their files load by path,
+`pose_hrnet_w32_256x192.pth` (AP .744) for example into `hrnet_w32_coco_256x192`.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from hrnet_tf.checkpoints import load_checkpoint
+from hrnet_tf.presets import classification, detection, landmarks, pose, segmentation
+from hrnet_tf.presets.preset import Preset
+from hrnet_tf.presets.sizes import SIZES
+
+__all__ = ["PRESETS", "SIZES", "Preset", "find_preset", "from_preset"]
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for table in (pose, landmarks, classification, segmentation, detection)
+    for preset in table.PRESETS
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of this name.
+
+    Raises:
+        ValueError: there is none; the message lists the closest names.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    close = difflib.get_close_matches(str(name), PRESETS, n=3, cutoff=0.4)
+    raise ValueError(
+        f"`name` must be a preset. Received: name={name!r}. "
+        + (f"Did you mean {', '.join(close)}? " if close else "")
+        + "`hrnet-tf models` lists all."
+    )
+
+
+def from_preset(
+    name: str,
+    weights: str | os.PathLike | Mapping[str, np.ndarray] | None = "published",
+    input_shape: tuple | None = None,
+) -> keras.Model:
+    """A network by the name of its published weights.
+
+    Args:
+        name: key in `PRESETS`.
+        weights: a checkpoint file or a dict of arrays in PyTorch layouts to load, None for the
+            architecture alone, randomly initialised. "published" will download; it does not yet.
+        input_shape: (height, width, channels) instead of the preset's.
+
+    Returns:
+        What the preset's builder returns; `PRESETS[name].card` tells how to use it.
+
+    Raises:
+        ValueError: an unknown name, "published" weights, a file with the published name but not the
+            published hash, weights that do not fit, a shape the network cannot take.
+    """
+    preset = find_preset(name)
+    if isinstance(weights, str) and weights == "published":
+        raise ValueError(preset.no_download())
+    if isinstance(weights, str | os.PathLike):
+        preset.verify(Path(weights))
+    kwargs = preset.kwargs if input_shape is None else {**preset.kwargs, "input_shape": input_shape}
+    model = preset.builder(**kwargs)
+    if weights is not None:
+        load_checkpoint(model, weights)
+    return model

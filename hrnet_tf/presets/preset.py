@@ -1,0 +1,123 @@
+"""What a preset is, and what is common to all of them."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from hrnet_tf.card import Card, PoseCard
+from hrnet_tf.classes import CLASS_SETS
+
+OPENMMLAB = "https://download.openmmlab.com/"
+
+# Terms of the data sets; the files have their own.
+_LICENCES = {
+    "ImageNet-1k": "non-commercial research",
+    "COCO train2017": "annotations CC BY 4.0, images under Flickr's terms",
+    "AI Challenger": "unknown",
+    "COCO-WholeBody train": "non-commercial research",
+    "MPII train": "non-commercial research",
+    "CrowdPose trainval": "unknown",
+    "AP-10K train": "CC BY 4.0",
+    "300W train": "non-commercial research",
+    "AFLW train": "non-commercial research",
+    "COFW train": "unknown",
+    "WFLW train": "unknown",
+    "OneHand10K train": "unknown",
+    "Cityscapes train": "non-commercial",
+    "LIP train": "non-commercial research",
+    "PASCAL-Context train": "unknown",
+    "ADE20K train": "annotations BSD 3-clause, images for non-commercial research",
+    "COCO-Stuff 10K train": "annotations CC BY 4.0, images under Flickr's terms",
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One published network.
+
+    Attributes:
+        name: key in `PRESETS`.
+        builder: makes the architecture from `kwargs`.
+        kwargs: arguments of `builder`.
+        card: classes or keypoints and preprocessing the weights were trained with; None for
+            feature extractors.
+        url: published weight file; empty if none is published in a format this package reads, or
+            none under a stable address.
+        sha256: first hex digits of the file's SHA-256; empty where unknown.
+        trained_on: data sets, in order of training.
+        result: published number with its protocol; "unknown" where none is published.
+        licence: of the file, then of each data set; "unknown" where none is stated.
+        source: configuration that made the file.
+    """
+
+    name: str
+    builder: Callable[..., keras.Model]
+    kwargs: Mapping[str, object]
+    card: Card | None
+    url: str
+    sha256: str
+    trained_on: str
+    result: str
+    licence: str
+    source: str
+
+    @property
+    def channels(self) -> tuple[str, tuple[str, ...]]:
+        """The keypoints or classes of the output: name of the set and names; empty if neither."""
+        if isinstance(self.card, PoseCard):
+            keypoints = self.card.keypoints
+            return f"{keypoints.name} keypoints", keypoints.names
+        if self.card is None:
+            return "", ()
+        names = self.card.classes
+        name = next(each.name for each in CLASS_SETS.values() if each.names == names)
+        return f"{name} classes", names
+
+    @property
+    def output(self) -> str:
+        """What comes out, in a few words."""
+        name, names = self.channels
+        return f"{len(names)} {name}" if names else "P2 to P6, 256 channels"
+
+    def verify(self, path: Path) -> None:
+        """Raises a ValueError if a file under the published name is not the published file."""
+        if not self.sha256 or path.name != self.url.rsplit("/", 1)[1] or not path.is_file():
+            return
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not digest.startswith(self.sha256):
+            raise ValueError(
+                f"{path} is truncated or altered: its SHA-256 begins with {digest[:8]}, that of "
+                f"the published file with {self.sha256}. Delete it and get it again from "
+                f"{self.url}."
+            )
+
+    def no_download(self) -> str:
+        """Why published weights cannot be had by name, and what to do."""
+        start = f"`weights` of preset {self.name!r} must be a file or None: "
+        if self.url:
+            return (
+                f"{start}they are not downloaded automatically yet. Get {self.url} and give its "
+                "path."
+            )
+        if self.name.startswith("tinypose"):
+            return (
+                f"{start}no file that can be read here is published. Export its convolutions with "
+                "folded biases, in order, to an .npz file (Conv_0/weight, Conv_0/bias, …) and give "
+                "its path."
+            )
+        return f"{start}the file has no stable address. Get it by {self.source} and give its path."
+
+
+def size_of(text: str) -> tuple[int, int, int]:
+    """`input_shape` from "height x width"."""
+    height, width = map(int, text.split("x"))
+    return height, width, 3
+
+
+def licence(file: str, data: Iterable[str]) -> str:
+    """Terms of the file and of each data set."""
+    return "; ".join((f"file: {file}", *(f"{each}: {_LICENCES[each]}" for each in data)))

@@ -1,0 +1,77 @@
+"""Segmentation metrics: confusion matrix, intersection over union, accuracies.
+
+They follow `get_confusion_matrix` (`lib/utils/utils.py`) and `testval` (`lib/core/function.py`) of
+the original repository (HRNet/HRNet-Semantic-Segmentation). All arithmetic is float64, as there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SegmentationScores:
+    """What a confusion matrix says, as fractions.
+
+    Attributes:
+        iou: (C,) intersection over union of each class; 0 for one that nobody has seen.
+        mean_iou: over all C classes.
+        pixel_accuracy: share of the pixels that are right; NaN without pixels.
+        mean_accuracy: over all C classes, the share of a class's pixels that are right.
+    """
+
+    iou: np.ndarray
+    mean_iou: float
+    pixel_accuracy: float
+    mean_accuracy: float
+
+
+def confusion_matrix(
+    labels: np.ndarray, predictions: np.ndarray, num_classes: int, ignore_label: int = 255
+) -> np.ndarray:
+    """Pixels by true class (row) and predicted class (column). Matrices of images can be added.
+
+    Args:
+        labels: true classes, of any shape.
+        predictions: predicted classes, of the same shape.
+        num_classes: C.
+        ignore_label: pixels with this label do not count.
+
+    Returns:
+        (C, C) int64.
+
+    Raises:
+        ValueError: shapes that differ, classes outside 0..C-1.
+    """
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if labels.shape != predictions.shape:
+        raise ValueError(
+            "`labels` and `predictions` must have one shape. Received: "
+            f"labels.shape={labels.shape}, predictions.shape={predictions.shape}. "
+            "Resize the logits to the labels before the argmax."
+        )
+    counted = labels != ignore_label
+    labels, predictions = labels[counted].astype("int64"), predictions[counted].astype("int64")
+    for name, classes in (("labels", labels), ("predictions", predictions)):
+        if classes.size and not 0 <= classes.min() <= classes.max() < num_classes:
+            raise ValueError(
+                f"`{name}` must be classes from 0 to {num_classes - 1}. Received: {classes.min()} "
+                f"to {classes.max()}. Map the file's ids to the classes that are trained, and give "
+                "`ignore_label`."
+            )
+    pairs = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
+    return pairs.reshape(num_classes, num_classes)
+
+
+def segmentation_scores(confusion: np.ndarray) -> SegmentationScores:
+    """Scores of a confusion matrix (C, C), true classes in rows."""
+    confusion = np.asarray(confusion, "float64")
+    right, true, found = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    iou = right / np.maximum(1.0, true + found - right)
+    total = true.sum()
+    return SegmentationScores(
+        iou=iou,
+        mean_iou=float(iou.mean()),
+        pixel_accuracy=float(right.sum() / total) if total else float("nan"),
+        mean_accuracy=float((right / np.maximum(1.0, true)).mean()),
+    )
