@@ -8,9 +8,9 @@ from keras import ops
 class JointMSE(keras.losses.Loss):
     """Half the squared error, averaged over joints, pixels and persons (`lib/core/loss.py`).
 
-    Heat maps are `(B, h, w, K)`. A target weight per joint goes into `fit` as `sample_weight` of shape
-    `(B, 1, 1, K)`. The original weighs prediction and target, so what is given here is its square
-    (which is the weight itself for visible = 1, hidden from training = 0). Float32 in every dtype policy.
+    Heat maps are `(B, h, w, K)`. A target weight per joint goes into `fit` as `sample_weight` of
+    shape `(B, 1, 1, K)`. The original weighs prediction and target before the square, so what is
+    given here is the square of its weight. Float32 in every dtype policy.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="joint_mse", dtype="float32"):

@@ -1,7 +1,7 @@
 """A recipe: every value that a training run depends on, as frozen data.
 
-One file in `recipes/` is one page: a docstring with source, expected result, hardware and command, and below it
-`RECIPE = Recipe(...)`. `override` changes fields from text, for the command line.
+One file in `recipes/` is one page: a docstring with source, expected result, hardware and command,
+and below it `RECIPE = Recipe(...)`. `override` changes fields from text, for the command line.
 """
 
 import dataclasses
@@ -16,13 +16,12 @@ from hrnet_tf.codecs import MSRA, Codec
 from hrnet_tf.keypoints import COCO, KEYPOINT_SETS, KeypointSet
 from hrnet_tf.models import Arch
 from hrnet_tf.training import recipes
-
-PROTOCOLS = ("original", "annotated")
+from hrnet_tf.training.evaluate import PROTOCOLS
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How to train and judge one pose network; the defaults are those of Sun et al. CVPR 2019 on COCO.
+    """How to train and judge one pose network; the defaults are those of Sun et al. CVPR 2019.
 
     Attributes:
         arch: a name or a spec, as in `hrnet_tf.pose`.
@@ -36,7 +35,7 @@ class Recipe:
         rotation_factor: standard deviation of the rotation in degrees; at most twice that.
         rotation_probability, flip_probability: how often crops are turned and mirrored.
         learning_rate: of Adam.
-        milestones: epochs before which the rate drops tenfold; without any it follows a cosine to zero.
+        milestones: epochs after which the rate drops tenfold; without any it follows a cosine to 0.
         warmup_steps: of linear warm-up before the cosine.
         epochs, batch_size, seed: as usual.
         protocol: of `evaluate`.

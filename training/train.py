@@ -2,20 +2,20 @@
 
     python -m hrnet_tf.training.train synthetic_pose --workdir=runs/tiny --epochs=3
 
-`--field=value` replaces any field of the recipe. The folder receives `model.keras` (not compiled: it opens without
-this package), its card `model.json`, the values used `recipe.json` and the losses `history.csv`.
+`--field=value` replaces any field of the recipe. The folder receives `model.keras` (uncompiled, so
+it opens without this package), its card `model.json`, the values used `recipe.json` and the losses
+`history.csv`.
 """
 
 import dataclasses
 import math
-import os
 import sys
 from pathlib import Path
 
 import keras
 from absl import flags
 
-from hrnet_tf.card import write_card
+from hrnet_tf.card import save_model
 from hrnet_tf.models import pose
 from hrnet_tf.predict import PosePredictor
 from hrnet_tf.training.data.coco import Record, read_coco, trainable
@@ -41,7 +41,7 @@ def train(recipe: Recipe, workdir: str | Path, overwrite: bool = False) -> Path:
             f"`codec` must have one map per keypoint to be trained. Received: "
             f"codec={recipe.codec.name!r} with {channels} maps. Use msra, dark or udp."
         )
-    workdir = prepare_folder(workdir, overwrite)
+    workdir = empty_folder(workdir, overwrite)
     keras.utils.set_random_seed(recipe.seed)
     records = _records(recipe.train_annotations, recipe.train_images, joints)
     validation = None
@@ -58,10 +58,13 @@ def train(recipe: Recipe, workdir: str | Path, overwrite: bool = False) -> Path:
         batches(records, recipe, augment=True),
         validation_data=validation,
         epochs=recipe.epochs,
+        verbose=1 if sys.stdout.isatty() else 2,
         shuffle=False,  # the data set shuffles
         callbacks=[keras.callbacks.CSVLogger(workdir / "history.csv")],
     )
-    return save(model, recipe, workdir / "model.keras")
+    path = workdir / "model.keras"
+    save_model(model, recipe.card, path)
+    return path
 
 
 def learning_rate(recipe: Recipe, persons: int) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -79,26 +82,13 @@ def learning_rate(recipe: Recipe, persons: int) -> keras.optimizers.schedules.Le
     )
 
 
-def save(model: keras.Model, recipe: Recipe, path: Path) -> Path:
-    """Writes the model, not compiled, and its card; each file appears whole or not at all."""
-    plain = keras.Model(model.inputs, model.outputs, name=model.name)
-    part = path.with_name(f".{path.stem}.part.keras")
-    try:
-        plain.save(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    write_card(path, recipe.card)
-    return path
-
-
 def validate(recipe: Recipe, model_path: Path) -> Evaluation:
     """Judges a saved model on the validation data by the recipe's own protocol."""
     predictor = PosePredictor(model_path, flip=recipe.flip_test, batch_size=32)
     return evaluate(predictor, recipe.val_annotations, recipe.val_images, protocol=recipe.protocol)
 
 
-def prepare_folder(folder: str | Path, overwrite: bool) -> Path:
+def empty_folder(folder: str | Path, overwrite: bool) -> Path:
     """The folder, made if it is new.
 
     Raises:
@@ -139,8 +129,12 @@ def main(argv: list[str] | None = None) -> int:
     flags.DEFINE_string("workdir", None, "folder for the results", flag_values=values)
     flags.DEFINE_bool("overwrite", False, "replace earlier results there", flag_values=values)
     values.set_gnu_getopt(True)
+    argv = sys.argv if argv is None else argv
+    if "--help" in argv:
+        print(__doc__, values.get_help(), sep="\n")
+        return 0
     try:
-        names = values(sys.argv if argv is None else argv)[1:]
+        names = values(argv)[1:]
         if len(names) != 1 or not values.workdir:
             raise ValueError(
                 "Usage: RECIPE --workdir=DIR --field=value, with the name of one recipe."

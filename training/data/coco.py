@@ -25,8 +25,8 @@ class ImageFile:
 class Record:
     """One annotated person.
 
-    `box` (4,) is x, y, w, h in image pixels, untouched; `keypoints` (K, 3) are x, y and COCO's visibility
-    (0 unlabelled, 1 hidden, 2 seen); `area` is that of the segment, in square pixels.
+    `box` (4,) is x, y, w, h in image pixels, untouched; `keypoints` (K, 3) are x, y and COCO's
+    visibility (0 unlabelled, 1 hidden, 2 seen); `area` is the segment's, in square pixels.
     """
 
     id: int
@@ -78,7 +78,7 @@ def read_coco(
 def read_images(
     annotations: str | Path, images_dir: str | Path, report: Callable[[str], None] = _to_stderr
 ) -> dict[int, ImageFile]:
-    """Reads the images of a COCO file by their id, also those without annotations; raises as `read_coco`."""
+    """Reads the images of a COCO file by their id, annotated or not; raises as `read_coco`."""
     return _images(_read_json(annotations, images_dir), Path(images_dir), report)
 
 
@@ -98,8 +98,8 @@ def clean_boxes(
         sizes: (N, 2) height and width of the images.
 
     Returns:
-        The clipped boxes (N, 4), of which the last row and column count as part of the person, and a mask
-        (N,) of those that are worth keeping.
+        The clipped boxes (N, 4), one pixel smaller since the last row and column count as part of
+        the person, and a mask (N,) of those that are worth keeping.
     """
     boxes, sizes = np.asarray(boxes, np.float64), np.asarray(sizes, np.float64)
     low = np.maximum(boxes[:, :2], 0)
@@ -155,7 +155,7 @@ def _images(content: dict, folder: Path, report: Callable[[str], None]) -> dict[
 def _record(
     annotation: dict, images: dict[int, ImageFile], known: set[int], counts: dict[int, int]
 ) -> Record | None:
-    """One checked record, or None where the image is known to be unusable or the category is another."""
+    """One checked record; None for another category, or an image that is known to be unusable."""
     if annotation["category_id"] not in counts:
         return None
     image_id = annotation["image_id"]

@@ -20,8 +20,8 @@ _to_stderr = partial(print, file=sys.stderr)
 def batches(records: Sequence[Record], recipe: Recipe, augment: bool) -> tf.data.Dataset:
     """Batches that plain `fit` understands: crops, heat maps, weights.
 
-    With `augment`, every pass over the data is shuffled and drawn anew; the same seed gives the same sequence of
-    passes.
+    With `augment`, every pass over the data is shuffled and drawn anew; the same seed gives the
+    same sequence of passes.
 
     Args:
         records: persons with at least one labelled keypoint, in readable files.
@@ -29,8 +29,8 @@ def batches(records: Sequence[Record], recipe: Recipe, augment: bool) -> tf.data
         augment: as for training; otherwise the plain crops in the order of the records.
 
     Returns:
-        A data set of `(crops, heatmaps, weights)`: normalised crops `(B, H, W, 3)`, targets `(B, H/4, W/4, K)` and
-        their squared weights `(B, 1, 1, K)` for `hrnet_tf.training.losses.JointMSE`.
+        A data set of `(crops, heatmaps, weights)`: normalised crops `(B, H, W, 3)`, targets
+        `(B, H/4, W/4, K)` and their squared weights `(B, 1, 1, K)` for `JointMSE`.
     """
     rows = _arrays(records, recipe)
     count = len(rows["path"])
@@ -48,7 +48,7 @@ def batches(records: Sequence[Record], recipe: Recipe, augment: bool) -> tf.data
 
 
 def readable(records: Sequence[Record], report: Callable[[str], None] = _to_stderr) -> list[Record]:
-    """Leaves out the persons in images that cannot be decoded, with one line to `report` for each image."""
+    """Leaves out persons in images that cannot be decoded; one line to `report` for each image."""
     images = list({record.image.id: record.image for record in records}.values())
     with ThreadPoolExecutor() as pool:
         reasons = dict(zip((i.id for i in images), pool.map(_flaw, images), strict=True))
@@ -90,7 +90,7 @@ def _arrays(records: Sequence[Record], recipe: Recipe) -> dict[str, np.ndarray]:
 
 
 def _place(people: dict, number: tf.Tensor, recipe: Recipe, augment: bool) -> dict:
-    """Decides on the crops of some rows of `_arrays`: matrices (B, 2, 3) and the keypoints in them."""
+    """Decides on crops for rows of `_arrays`: matrices (B, 2, 3) and the keypoints in them."""
     center, scale, keypoints = people["center"], people["scale"], people["keypoints"]
     count = tf.shape(center)[0]
     zoom, angle, mirrored = tf.ones(count), tf.zeros(count), tf.zeros(count, bool)

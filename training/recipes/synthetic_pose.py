@@ -1,4 +1,16 @@
-"""A tiny HRNet on drawn people: what `make demo` trains."""
+"""A tiny HRNet on drawn people: what `make demo` trains.
+
+Architecture of Sun et al. CVPR 2019 at its smallest (one module per stage, one block per stream),
+decoded as in Zhang et al. CVPR 2020 (DARK). Sharper targets than the usual sigma of 2 pixels: at a
+quarter of 128x96 pixels they learn faster.
+
+Expected: OKS AP of about 0.87 on held-out drawings with annotated boxes and flip test, in two
+minutes on two CPU cores. The drawings come first:
+
+    python -m hrnet_tf.training.data.synthetic --output=runs/drawings/train --num_images=1000
+    python -m hrnet_tf.training.data.synthetic --output=runs/drawings/val --num_images=110 --seed=1
+    python -m hrnet_tf.training.train synthetic_pose --workdir=runs/synthetic_pose
+"""
 
 from hrnet_tf.codecs import DARK
 from hrnet_tf.specs import HRNetSpec
@@ -11,13 +23,13 @@ RECIPE = Recipe(
     train_images="runs/drawings/train/images",
     val_annotations="runs/drawings/val/person_keypoints.json",
     val_images="runs/drawings/val/images",
-    codec=DARK(sigma=1.5, blur_kernel=7),
+    codec=DARK(sigma=1.0, blur_kernel=3),
     scale_factor=0.15,
     rotation_factor=15.0,
-    learning_rate=2e-3,
+    learning_rate=3e-3,
     milestones=(),
     warmup_steps=50,
-    epochs=5,
-    batch_size=32,
+    epochs=6,
+    batch_size=16,
     protocol="annotated",
 )
