@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist=loadgroup
 
 # Draws people, trains a tiny HRNet on them, evaluates it and writes demo/index.html.
 demo: $(VENV)/base
-	$(BIN)/python -m hrnet_tf.training.demo --output=demo $(ARGS)
+	$(BIN)/hrnet-tf demo --output=demo $(ARGS)
 
 test: $(VENV)/dev lint
 	$(PYTEST) -m "not slow" $(ARGS)

@@ -5,10 +5,13 @@ import importlib
 _HOMES = {
     "PRESETS": "presets",
     "SPECS": "specs",
+    "ImageClassifier": "classify",
     "Pose": "predict",
     "PosePredictor": "predict",
+    "SegmentationPredictor": "segment",
     "backbone": "models",
     "classification": "models",
+    "decode_predictions": "classify",
     "feature_pyramid": "models",
     "from_preset": "presets",
     "load_checkpoint": "checkpoints",

@@ -73,7 +73,9 @@ def _import_keras():
         # Some lines TensorFlow 2.21 logs before it has a level.
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
-        import keras  # noqa: F401
+        import keras
+
+        keras.ops.zeros(())  # the backend looks for its devices, and complains of those it lacks
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -390,7 +392,35 @@ def _cost(counts):
     return f"{counts[0] / 1e6:6.2f} M {counts[1] / 2**30:7.2f} G" if counts else ""
 
 
+# demo
+
+DEMO_USAGE = """\
+  hrnet-tf demo --output=DIR
+
+Draws people, trains a tiny HRNet on them for about two minutes on two CPU cores, evaluates it on
+drawings it has never seen, and shows everything on one page: DIR/index.html.
+"""
+
+
+def _demo_flags():
+    values = flags.FlagValues()
+    flags.DEFINE_string("output", "demo", "folder for page and pictures", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace an earlier demo there", flag_values=values)
+    return values
+
+
+def _demo(values, inputs):
+    if inputs:
+        raise UsageError(f"`demo` takes flags only. Received: {inputs[0]!r}.")
+    _import_keras()
+    from hrnet_tf.training.demo import demo
+
+    demo(values.output, overwrite=values.overwrite)
+    return 0
+
+
 COMMANDS = {
+    "demo": Command("train a tiny HRNet and see it work", DEMO_USAGE, _demo_flags, _demo),
     "predict": Command(
         "find keypoints or classes in pictures", PREDICT_USAGE, _predict_flags, _predict
     ),

@@ -5,6 +5,7 @@ import pytest
 
 import hrnet_tf
 from hrnet_tf.complexity import complexity
+from hrnet_tf.heads import ocr
 
 NETWORKS = {
     "pose_hrnet_w32_256x192": lambda: hrnet_tf.pose("w32"),
@@ -61,3 +62,17 @@ def test_names_counts_and_outputs_equal_the_originals(golden, name):
     for output, output_name in zip(outputs, names, strict=True):
         worst, rms = reference.error(output, output_name)
         assert worst <= 3e-4 and rms <= 5e-5, output_name
+
+
+def test_the_ocr_module_equals_the_original_where_attention_is_sharp(golden):
+    """The whole OCR network's rule-made attention is nearly uniform; this unit's is not."""
+    reference = golden("ocr_module_unit")
+    image = reference.image()
+    x = keras.Input(image.shape[1:])
+    features, logits = 4 * x[..., :96], 3 * x[..., 96:]
+    objects = ocr.regions(features, logits)
+    model = keras.Model(x, [objects, ocr.attend(features, objects, 80, key_channels=64)])
+    hrnet_tf.load_checkpoint(model, reference.weights())
+    for name, output in zip(("object_context", "output"), model(image), strict=True):
+        worst, rms = reference.error(output, name)
+        assert worst <= 6e-4 and rms <= 5e-5, name

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from hrnet_tf import geometry
+from hrnet_tf import cli, geometry
 from hrnet_tf.card import read_card
 from hrnet_tf.codecs import DARK, MSRA, UDP, UDPCombined
 from hrnet_tf.training import demo, train
@@ -330,7 +330,7 @@ def test_the_demo_makes_one_page_that_needs_no_other_file(drawings, small_networ
 
 def test_the_demo_keeps_what_it_finds(tmp_path, capsys):
     (tmp_path / "thesis.txt").write_text("years of work")
-    assert demo.main(["demo", f"--output={tmp_path}"]) == 1
+    assert cli.main(["demo", f"--output={tmp_path}"]) == 1
     assert "not empty" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

@@ -1,6 +1,6 @@
 """What `make demo` runs: draws people, trains a tiny HRNet, judges it, shows all on one page.
 
-    python -m hrnet_tf.training.demo --output=demo
+    hrnet-tf demo --output=demo
 
 The folder receives `index.html`, which needs no other file, the pictures in it, the trained network
 in `model/` and the drawings.
@@ -12,13 +12,11 @@ import dataclasses
 import html
 import io
 import shutil
-import sys
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
-from absl import flags
 from keras import ops
 from PIL import Image
 
@@ -71,8 +69,21 @@ python -m hrnet_tf.training.train synthetic_pose --workdir=runs/longer --epochs=
     --val_images={recipe.val_images} --val_annotations={recipe.val_annotations}"""
 
 
-def demo(folder: Path, recipe: Recipe = RECIPE, scenes: int = 1000, held_out: int = 110) -> Path:
-    """Does everything in an existing `folder`; returns the path of the page."""
+def demo(
+    folder: str | Path,
+    recipe: Recipe = RECIPE,
+    scenes: int = 1000,
+    held_out: int = 110,
+    overwrite: bool = False,
+) -> Path:
+    """Does everything; returns the path of the page.
+
+    Raises:
+        FileExistsError: `folder` is not empty and `overwrite` is False.
+    """
+    folder = empty_folder(folder, overwrite)
+    for earlier in (folder / "drawings", folder / "model"):
+        shutil.rmtree(earlier, ignore_errors=True)
     start = time.perf_counter()
     print(f"1/4  Drawing {scenes} scenes to learn from and {held_out} to be judged by")
     drawings = folder / "drawings"
@@ -240,24 +251,3 @@ def _figure(picture: np.ndarray, caption: str) -> str:
 def _listing(names: tuple[str, ...]) -> str:
     words = [name.replace("_", " ") for name in names]
     return ", ".join(words[:-1]) + " and " + words[-1]
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs `python -m hrnet_tf.training.demo --output=DIR [--overwrite]`."""
-    values = flags.FlagValues()
-    flags.DEFINE_string("output", "demo", "folder for page and pictures", flag_values=values)
-    flags.DEFINE_bool("overwrite", False, "replace an earlier demo there", flag_values=values)
-    try:
-        values(sys.argv if argv is None else argv)
-        folder = empty_folder(values.output, values.overwrite)
-        for earlier in (folder / "drawings", folder / "model"):
-            shutil.rmtree(earlier, ignore_errors=True)
-        demo(folder)
-    except (flags.Error, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
