@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 import hrnet_tf
-from hrnet_tf import cli
 from hrnet_tf.card import PoseCard
 from hrnet_tf.images import find_images, read_image
 from hrnet_tf.predict import PosePredictor, Timings
+from hrnet_tf.predict_files import PredictionFolder, predict_files
 
 PHOTOS, SMALL = 60, 4000
 
@@ -39,9 +39,9 @@ def draw_pictures(folder, count, size):
 
 def run(predictor, paths, folder, advance=lambda: None):
     """Wall seconds of the files part of the command."""
-    output = cli._Output(folder, paths, None)
+    output = PredictionFolder(folder, paths, overwrite=True)
     start = time.perf_counter()
-    cli._run(predictor, paths, lambda path, image: None, output, advance)
+    predict_files(predictor, paths, None, output, advance)
     return time.perf_counter() - start
 
 

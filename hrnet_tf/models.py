@@ -41,7 +41,6 @@ def pose(
     input_shape: tuple = (256, 192, 3),
     num_keypoints: int = 17,
     head: str = "v1",
-    upsample: str = "nearest",
 ) -> keras.Model:
     """Keypoint network: a normalised crop of one person, hand or face to one heat map per keypoint.
 
@@ -53,8 +52,8 @@ def pose(
         input_shape: (height, width, channels); height and width are multiples of 32, or None in an
             HRNet.
         num_keypoints: heat maps of the output; for a codec with offsets, `codec.channels(K)`.
-        head: "v1" reads the highest resolution, "v2" all of them (landmarks, hands).
-        upsample: "nearest", or "bilinear" as in the original landmark networks.
+        head: "v1" reads the highest resolution; "v2", of the landmark and hand networks, all of
+            them, and upsamples bilinearly in the trunk too, as their published weights need it.
 
     Returns:
         A model `(B, H, W, C) -> (B, H/4, W/4, num_keypoints)` with random weights. The output is
@@ -65,17 +64,16 @@ def pose(
     """
     _check_count("num_keypoints", num_keypoints, "COCO has 17.")
     _check_choice("head", head, ("v1", "v2"))
-    _check_choice("upsample", upsample, ("nearest", "bilinear"))
-    if isinstance(spec_of(arch), LiteHRNetSpec) and (head, upsample) != ("v1", "nearest"):
+    if isinstance(spec_of(arch), LiteHRNetSpec) and head != "v1":
         raise ValueError(
-            "Lite-HRNet has its own way to all resolutions: use head='v1' and upsample='nearest'. "
-            f"Received: arch={arch!r}, head={head!r}, upsample={upsample!r}."
+            "Lite-HRNet has its own way to all resolutions: use head='v1'. "
+            f"Received: arch={arch!r}, head={head!r}."
         )
-    up = nearest if upsample == "nearest" else bilinear
-    image, xs = _trunk(arch, input_shape, 1 if head == "v1" else 4, up)
     if head == "v1":
+        image, xs = _trunk(arch, input_shape, 1)
         heatmaps = conv(xs[0], num_keypoints, 1, "final_layer", use_bias=True, dtype="float32")
     else:
+        image, xs = _trunk(arch, input_shape, 4, bilinear)
         heatmaps = conv_bn_conv(concatenate(xs, bilinear), num_keypoints, "head")
     return keras.Model(image, heatmaps, name=_name(arch, "pose"))
 

@@ -47,7 +47,7 @@ def test_backbones_keep_the_contract(tmp_path):
 HRNET = TINY["hrnet"]
 FAMILY = {
     "landmarks": (
-        lambda: hrnet_tf.pose(HRNET, (64, 64, 3), 7, head="v2", upsample="bilinear"),
+        lambda: hrnet_tf.pose(HRNET, (64, 64, 3), 7, head="v2"),
         (16, 16, 7),
     ),
     "segmentation": (lambda: hrnet_tf.segmentation(HRNET, 4, (64, 96, 3)), (16, 24, 4)),

@@ -10,9 +10,7 @@ from hrnet_tf.heads import ocr
 NETWORKS = {
     "pose_hrnet_w32_256x192": lambda: hrnet_tf.pose("w32"),
     "mmpose_litehrnet18_256x192": lambda: hrnet_tf.pose("lite18"),
-    "face_hrnet_w18_wflw": lambda: hrnet_tf.pose(
-        "w18", (256, 256, 3), 98, head="v2", upsample="bilinear"
-    ),
+    "face_hrnet_w18_wflw": lambda: hrnet_tf.pose("w18", (256, 256, 3), 98, head="v2"),
     "cls_hrnet_w18": lambda: hrnet_tf.classification("w18"),
     "cls_hrnet_w18_small_v1": lambda: hrnet_tf.classification("w18_small_v1"),
     "cls_hrnet_w18_small_v2": lambda: hrnet_tf.classification("w18_small_v2"),

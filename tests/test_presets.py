@@ -156,12 +156,11 @@ def test_codec_and_keypoints_of_bodies_agree_with_the_name(preset):
 
 @of(models.pose, lambda preset: "head" in preset.kwargs)
 def test_codec_and_keypoints_of_faces_and_hands_agree_with_the_name(preset):
-    """All their configurations upsample bilinearly inside the trunk, unlike those of bodies."""
     name, card = preset.name, preset.card
     assert card.keypoints.name.replace("hand21", "onehand10k") in name
     assert type(card.codec) is (DARK if "_dark_" in name else UDP if "_udp_" in name else MSRA)
     assert card.codec.sigma == (1.5 if "cofw" in name else 2)
-    assert (preset.kwargs["head"], preset.kwargs["upsample"]) == ("v2", "bilinear")
+    assert preset.kwargs["head"] == "v2"
     assert preset.kwargs["num_keypoints"] == len(card.keypoints.names)
 
 

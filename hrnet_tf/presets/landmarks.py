@@ -50,7 +50,6 @@ def _openmmlab(row):
             "input_shape": size_of("256x256"),
             "num_keypoints": len(card.keypoints.names),
             "head": "v2",
-            "upsample": "bilinear",
         },
         card=card,
         url=f"{OPENMMLAB}mmpose/{folder}/{file}-{stamp}.pth",
