@@ -135,11 +135,6 @@ def bilinear(x, levels, like, name):
     return layers.AveragePooling2D(2, 1, name=f"{name}.mean2")(x)
 
 
-def align_corners(x, levels, like, name):
-    """Bilinear upsampling to the size of `like` in which corner pixels map onto corner pixels."""
-    return resize_align_corners(x, like.shape[1:3])
-
-
 def channel_shuffle(x, name):
     """Interleave the two halves of the channels (ShuffleNet with two groups)."""
     height, width, channels = x.shape[1:]
@@ -148,13 +143,13 @@ def channel_shuffle(x, name):
     return layers.Reshape((height, width, channels), name=f"{name}.merge")(x)
 
 
-def resize_align_corners(x, size):
-    """Bilinear resize `(B, h, w, C) -> (B, *size, C)`; corner pixels map onto corner pixels.
+def align_corners(x, levels, like, name):
+    """Bilinear upsampling to the fixed size of `like`; corner pixels map onto corner pixels.
 
     TensorFlow 2 has no such operation; two gathers and a blend per axis are exact and need no
     custom layer.
     """
-    for axis, (old, new) in enumerate(zip(x.shape[1:3], size, strict=True), 1):
+    for axis, (old, new) in enumerate(zip(x.shape[1:3], like.shape[1:3], strict=True), 1):
         position = np.arange(new) * ((old - 1) / max(new - 1, 1))
         low = np.minimum(position.astype("int32"), old - 1)
         high = np.minimum(low + 1, old - 1)

@@ -8,13 +8,13 @@ from keras import layers, ops
 
 from hrnet_tf.blocks import (
     add,
+    align_corners,
     channel_shuffle,
     conv,
     conv_bn,
     depthwise_bn,
     mm_pair,
     nearest,
-    resize_align_corners,
     separable3x3,
 )
 from hrnet_tf.hrnet import exchange, transition
@@ -127,8 +127,7 @@ def iterative_head(xs):
     for p, x in enumerate(reversed(xs)):
         name = f"head_layer.projects.{p}"
         if outputs:
-            larger = resize_align_corners(outputs[-1], x.shape[1:3])
-            x = add([x, larger], name)
+            x = add([x, align_corners(outputs[-1], 1, x, name)], name)
         x = depthwise_bn(x, mm_pair(f"{name}.depthwise_conv"))
         filters = channels[max(len(xs) - 2 - p, 0)]
         outputs.append(conv_bn(x, filters, 1, mm_pair(f"{name}.pointwise_conv"), activation="relu"))
