@@ -32,15 +32,21 @@ setup(
         "keras>=3.15",
         "numpy>=2.0",
         "absl-py>=2.1",
+        "filelock>=3.15",
         "pillow>=11.0",
         "pycocotools>=2.0.8",
         "rich>=13.7",
+        "scipy>=1.13",
     ],
     extras_require={
         # KerasHub's detectors and segmenters on our backbones.
         "detection": ["keras-hub>=0.32"],
+        # Reads and writes video.
+        "video": ["av>=14.0"],
+        # Runs `.tflite` detectors.
+        "tflite": ["ai-edge-litert>=2.1"],
         "dev": [
-            "hrnet_tf[detection]",
+            "hrnet_tf[detection,video,tflite]",
             "jax>=0.7",
             "pytest>=8.3",
             "pytest-xdist>=3.6",

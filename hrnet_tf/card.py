@@ -9,12 +9,12 @@ import keras
 from keras import ops
 
 from hrnet_tf.classes import CITYSCAPES, IMAGENET, Color
-from hrnet_tf.codecs import DARK, MSRA, UDP, Codec, UDPCombined
+from hrnet_tf.codecs import DARK, MSRA, UDP, Codec, Face, UDPCombined
 from hrnet_tf.files import whole
 from hrnet_tf.keypoints import COCO, KeypointSet
 
 VERSION = 1
-CODECS = {codec().name: codec for codec in (MSRA, DARK, UDP, UDPCombined)}
+CODECS = {codec().name: codec for codec in (MSRA, DARK, UDP, UDPCombined, Face)}
 RESIZES = ("none", "long", "short", "both")
 INTERPOLATIONS = ("bilinear", "bicubic")
 

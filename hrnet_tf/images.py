@@ -22,6 +22,9 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+VIDEOS = (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
+VIDEOS += (".mts", ".ogv", ".ts", ".webm", ".wmv")
+
 
 def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
     """Reads a picture file as (H, W, 3) uint8 RGB, its first frame if it has several.
@@ -67,6 +70,15 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
     except Exception as error:  # Pillow's readers raise anything on a damaged file
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(f"{path}: damaged or unsupported ({reason}); convert it again.") from error
+
+
+def picture_bytes(path: str | os.PathLike) -> int:
+    """What a picture will hold once it is read, by its header; 0 if it cannot be told."""
+    try:
+        with Image.open(path) as image:
+            return 3 * image.width * image.height
+    except Exception:  # `read_image` says what is wrong
+        return 0
 
 
 def _orientation(image):
@@ -131,6 +143,12 @@ def _expand(entry):
         return [entry]
     kept = (p for p in paths if not p.name.startswith(".") and p.suffix.lower() != ".json")
     return sorted(p for p in kept if p.is_file()) or [entry]
+
+
+def is_video(entry: str) -> bool:
+    """Whether an input is a video: by its suffix, or as a camera's number."""
+    path = Path(entry)
+    return path.suffix.lower() in VIDEOS or (entry.isdecimal() and not path.exists())
 
 
 def coco_id(path: str | os.PathLike) -> int | None:

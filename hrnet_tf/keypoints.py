@@ -5,6 +5,8 @@ Ids count from 0. "Left" is the left of the person or animal, as in the annotati
 orange is right, blue is trunk and head; fingers have one colour each, faces are white.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -99,27 +101,44 @@ def _sigmas(text):
     return tuple(int(number) / 1000 for number in text.split())
 
 
-def _part(name):
-    return name.removeprefix("left_").removeprefix("right_")
+_SIDES = {"left": "left", "right": "right", "l": "left", "r": "right"}
 
 
-def _side(name):
-    if _part(name) in _HEAD or _part(name) == name:
+def plain_name(name: str) -> str:
+    """A name as `left_eye`, whichever way it says so: "eye_l", "Left Eye", "LEye"."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    words = [word for word in re.split(r"[\W_]+", words) if word]
+    # A lone l or r within a name may be anything.
+    found = [word for word in words if word in ("left", "right")]
+    found += [word for word in words[:1] + words[-1:] if word in _SIDES]
+    if not found:
+        return "_".join(words)
+    words.remove(found[0])
+    return "_".join([_SIDES[found[0]], *words])
+
+
+def _part(plain):
+    return plain.removeprefix("left_").removeprefix("right_")
+
+
+def _side(plain):
+    if _part(plain) in _HEAD or _part(plain) == plain:
         return CENTER
-    return LEFT if name.startswith("left_") else RIGHT
+    return LEFT if plain.startswith("left_") else RIGHT
 
 
 def _line(first, second):
     """Colour of a line: that of a limb if it ends in one, else the trunk's."""
-    limbs = [name for name in (first, second) if _part(name) in _LIMBS]
+    limbs = [plain for plain in (first, second) if _part(plain) in _LIMBS]
     return _side(limbs[0]) if limbs else CENTER
 
 
 def _pairs(names):
-    """Flip pairs of names that say left and right."""
-    lefts = [name for name in names if name.startswith("left_")]
-    pairs = [(names.index(left), names.index("right_" + _part(left))) for left in lefts]
-    return tuple(sorted((min(pair), max(pair)) for pair in pairs))
+    """Flip pairs of names that say left and right, as far as both sides are there."""
+    ids = {plain_name(name): i for i, name in enumerate(names)}
+    lefts = [plain for plain in ids if plain.startswith("left_")]
+    pairs = [(ids[left], ids.get("right_" + _part(left))) for left in lefts]
+    return tuple(sorted((min(pair), max(pair)) for pair in pairs if pair[1] is not None))
 
 
 def _mirror(*runs, start=0):
@@ -127,16 +146,36 @@ def _mirror(*runs, start=0):
     return tuple((start + a + i, start + b - i) for a, b, length in runs for i in range(length))
 
 
-def _body(name, names, skeleton, sigmas, upper_body, source):
+def keypoint_set(
+    names: Sequence[str],
+    *,
+    name: str = "own",
+    flip_pairs: Sequence[tuple[int, int]] | None = None,
+    skeleton: Sequence[tuple[int, int]] = (),
+    sigmas: Sequence[float] | None = None,
+    upper_body: Sequence[int] = (),
+    source: str = "",
+) -> KeypointSet:
+    """A set in the usual colours; only the names are needed.
+
+    Arguments are the attributes of `KeypointSet`. Without `flip_pairs`, keypoints are paired by
+    names that differ in left and right only, such as left_eye and right_eye, "Left eye" and
+    "Right eye", eye_l and eye_r.
+
+    Raises:
+        ValueError: what `KeypointSet` raises.
+    """
+    plain = dict(enumerate(map(plain_name, names)))
     return KeypointSet(
         name=name,
-        names=names,
-        flip_pairs=_pairs(names),
-        skeleton=skeleton,
-        colors=tuple(_line(names[a], names[b]) for a, b in skeleton),
-        point_colors=tuple(_side(name) for name in names),
-        sigmas=sigmas,
-        upper_body=upper_body,
+        names=tuple(names),
+        flip_pairs=_pairs(names) if flip_pairs is None else tuple(flip_pairs),
+        skeleton=tuple(skeleton),
+        # An id without a name is refused by the class, which says why.
+        colors=tuple(_line(plain.get(a, ""), plain.get(b, "")) for a, b in skeleton),
+        point_colors=tuple(_side(each) for each in plain.values()),
+        sigmas=sigmas if sigmas is None else tuple(sigmas),
+        upper_body=tuple(upper_body),
         source=source,
     )
 
@@ -163,7 +202,7 @@ _FINGER_COLORS = tuple(color for color in FINGERS for _ in range(4))
 _MMPOSE = "of OpenMMLab's mmpose (configs/_base_/datasets)"
 _HRNET = "(leoxiaobin/deep-high-resolution-net.pytorch)"
 
-COCO = _body(
+COCO = keypoint_set(
     name="coco",
     names=_names(
         "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow "
@@ -179,7 +218,7 @@ COCO = _body(
     f"pycocotools, upper body of lib/dataset/coco.py {_HRNET}",
 )
 
-COCO_AIC = _body(
+COCO_AIC = keypoint_set(
     name="coco_aic",
     names=(*COCO.names, "head_top", "neck"),
     skeleton=(*COCO.skeleton, (17, 18)),
@@ -188,7 +227,7 @@ COCO_AIC = _body(
     source=f"COCO's keypoints and two of AI Challenger (Wu et al. 2017): coco_aic.py {_MMPOSE}",
 )
 
-MPII = _body(
+MPII = keypoint_set(
     name="mpii",
     names=_names(
         "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck "
@@ -201,7 +240,7 @@ MPII = _body(
     f"skeleton of mpii.py {_MMPOSE}",
 )
 
-CROWDPOSE = _body(
+CROWDPOSE = keypoint_set(
     name="crowdpose",
     names=_names(
         "left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_hip "
@@ -214,7 +253,7 @@ CROWDPOSE = _body(
     f"crowdpose.py {_MMPOSE}",
 )
 
-AP10K = _body(
+AP10K = keypoint_set(
     name="ap10k",
     names=_names(
         "left_eye right_eye nose neck tail_root left_shoulder left_elbow left_front_paw "

@@ -30,6 +30,21 @@ BoxSource = Callable[[Hashable, np.ndarray], tuple[np.ndarray, np.ndarray] | Non
 
 
 @dataclass(frozen=True)
+class Inside:
+    """What the network saw of one person, and what it answered.
+
+    Attributes:
+        crop: (H, W, 3) uint8 RGB, its input before the normalisation.
+        heatmaps: (h, w, K), in the flip test the mean of both.
+        keypoints: (K, 2), x and y in pixels of the crop.
+    """
+
+    crop: np.ndarray
+    heatmaps: np.ndarray
+    keypoints: np.ndarray
+
+
+@dataclass(frozen=True)
 class Pose:
     """One person.
 
@@ -38,12 +53,18 @@ class Pose:
         scores: (K,), peaks of the heat maps.
         box: (4,), x, y, width, height in image pixels.
         score: score of the box times the mean of the keypoint scores above 0.2.
+        names: K names of the keypoints, as the card of the network has them.
+        id: in a video the same person's in all frames; None in a picture.
+        inside: crop and heat maps, if the predictor was asked for them.
     """
 
     keypoints: np.ndarray
     scores: np.ndarray
     box: np.ndarray
     score: float
+    names: tuple[str, ...] = ()
+    id: int | None = None
+    inside: Inside | None = None
 
 
 class Timings:
@@ -100,6 +121,7 @@ class PosePredictor:
         batch_size: crops per call of the network, gathered across images.
         weights: checkpoint for a preset.
         input_size: (height, width) of the crops, for a network that does not fix it.
+        inside: poses carry their crop and heat maps.
 
     Attributes:
         timings: `Timings` of the stages crop, network and decode so far.
@@ -116,6 +138,7 @@ class PosePredictor:
         batch_size: int = 16,
         weights: str | os.PathLike | Mapping | None = "published",
         input_size: tuple[int, int] | None = None,
+        inside: bool = False,
     ):
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(
@@ -125,6 +148,7 @@ class PosePredictor:
         self.flip = flip
         self.batch_size = batch_size
         self.input_size = crop_size(model, input_size)
+        self.inside = inside
         self.timings = Timings()
         self._network = network_function(model)
         self._read = None  # compiled when the first heat maps tell their size
@@ -209,15 +233,32 @@ class PosePredictor:
         if self.flip:
             maps.append(self._network(np.ascontiguousarray(crops[:, :, ::-1])))
         start = _share(jobs, "network", start)
-        keypoints, scores = self._decode(maps, matrices)
+        maps = [np.asarray(m, np.float32) for m in maps]
+        cropped, scores = self._decode(maps)
+        keypoints = geometry.transform(cropped, geometry.invert(matrices))
+        keypoints = ops.convert_to_numpy(keypoints)
         totals = rescore([picture.scores[index] for picture, index in jobs], scores)
-        found = zip(jobs, keypoints, scores, totals, strict=True)
-        for (picture, index), points, peaks, score in found:
-            picture.poses.append(Pose(points, peaks, picture.boxes[index], float(score)))
+        insides = self._insides(crops, maps, cropped) if self.inside else [None] * len(jobs)
+        found = zip(jobs, keypoints, scores, totals, insides, strict=True)
+        names = self.card.keypoints.names
+        for (picture, index), points, peaks, score, inside in found:
+            box = picture.boxes[index]
+            picture.poses.append(Pose(points, peaks, box, float(score), names, inside=inside))
         _share(jobs, "decode", start)
 
-    def _decode(self, maps, matrices):
-        maps = [np.asarray(m, np.float32) for m in maps]
+    def _insides(self, crops, maps, keypoints):
+        """What is kept of a batch, person by person."""
+        mean, std = np.float32(self.card.mean), np.float32(self.card.std)
+        crops = np.round(255 * (crops * std + mean)).astype(np.uint8)
+        codec = self.card.codec
+        if self.flip:
+            pairs = self.card.keypoints.flip_pairs
+            maps = [ops.convert_to_numpy(merge_flipped(*maps, pairs, codec))]
+        heatmaps = maps[0][..., :: len(codec.mirror_signs)]  # others of a keypoint are offsets
+        return map(Inside, crops, heatmaps, keypoints)
+
+    def _decode(self, maps):
+        """Keypoints in crop pixels, and their scores."""
         self.card.check_output(maps[0].shape)
         if not all(np.isfinite(m).all() for m in maps):
             raise ValueError(
@@ -227,7 +268,6 @@ class PosePredictor:
         if self._read is None:
             self._read = compiled(self._keypoints, *(m.shape for m in maps))
         keypoints, scores = self._read(*maps)
-        keypoints = geometry.transform(keypoints, geometry.invert(matrices))
         return ops.convert_to_numpy(keypoints), ops.convert_to_numpy(scores)
 
     def _keypoints(self, *maps):
@@ -298,13 +338,26 @@ def _picture(key, image, boxes=None, box_scores=None):
     return _Picture(key, image, boxes[good], scores[good])
 
 
-def ahead(function: Callable, items: Iterable, depth: int = 2) -> Iterator:
-    """Like `map`, with the next `depth` results computed meanwhile in a background thread."""
+def ahead(
+    function: Callable, items: Iterable, depth: int = 2, weigh: Callable = lambda item: 0
+) -> Iterator:
+    """Like `map`, with the next results computed meanwhile in a background thread.
+
+    Args:
+        function: of one item.
+        items: what to map; one more is pulled than results are computed ahead.
+        depth: how many results at most.
+        weigh: bytes that the result of an item will hold; above `HELD_BYTES` in all, nothing is
+            computed ahead.
+    """
     with ThreadPoolExecutor(1) as pool:
-        results = deque()
+        results, held = deque(), 0
         for item in items:
-            results.append(pool.submit(function, item))
-            if len(results) > depth:
-                yield results.popleft().result()
+            results.append((pool.submit(function, item), weigh(item)))
+            held += results[-1][1]
+            while results and (len(results) > depth or held > HELD_BYTES):
+                result, weight = results.popleft()
+                held -= weight
+                yield result.result()
         while results:
-            yield results.popleft().result()
+            yield results.popleft()[0].result()

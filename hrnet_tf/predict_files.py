@@ -16,11 +16,14 @@ from PIL import Image
 
 from hrnet_tf.card import Card
 from hrnet_tf.classify import ImageClassifier
+from hrnet_tf.detect import Detector
 from hrnet_tf.draw import draw_classes, draw_poses, label_picture
 from hrnet_tf.files import prepare_folder, whole, write_json
-from hrnet_tf.images import BoxFile, coco_id, read_image
+from hrnet_tf.images import BoxFile, coco_id, picture_bytes, read_image
+from hrnet_tf.inside import LOOKS
 from hrnet_tf.predict import BoxSource, PosePredictor, Timings, ahead, coco_result
 from hrnet_tf.segment import SegmentationPredictor
+from hrnet_tf.tables import WRITERS
 
 FORMATS = {
     ".jpg": {"format": "JPEG", "quality": 92, "subsampling": 0},
@@ -82,6 +85,18 @@ TASKS = {
 }
 
 
+def detected(detector: Detector, timings: Timings) -> BoxSource:
+    """Boxes of a detector as `predict_files` asks for them; notes the stage "detect"."""
+
+    def boxes_for(key, image):
+        start = time.perf_counter()
+        [found] = detector([image])
+        timings.add("detect", time.perf_counter() - start)
+        return found
+
+    return boxes_for
+
+
 def predict_files(
     predictor: PosePredictor | SegmentationPredictor | ImageClassifier,
     paths: Iterable[Path],
@@ -92,6 +107,7 @@ def predict_files(
     """Predicts pictures, reading ahead and writing behind in a thread each.
 
     A picture that cannot be read or has no boxes is noted in `output.failures`; the rest goes on.
+    Memory does not grow with their number; of huge pictures fewer are under way.
 
     Args:
         predictor: of the task of `output`; its `timings` also get the stages read, draw and write.
@@ -100,7 +116,7 @@ def predict_files(
         output: takes the results.
         advance: called once per picture done.
     """
-    timings, card, task = predictor.timings, predictor.card, output.task
+    timings, card = predictor.timings, predictor.card
 
     def read(path):
         start = time.perf_counter()
@@ -110,7 +126,7 @@ def predict_files(
             return path, None, error
 
     def items():
-        for path, image, error in ahead(read, paths):
+        for path, image, error in ahead(read, paths, weigh=picture_bytes):
             try:
                 if error:
                     raise error
@@ -124,19 +140,29 @@ def predict_files(
     def write(result):
         path, image, found = result
         start = time.perf_counter()
-        pictures = task.draw(image, found, card)
+        pictures = output.draw(path, image, found, card)
         drawn = time.perf_counter()
         output.add(path, pictures, found, card)
         timings.add("draw", drawn - start)
         timings.add("write", time.perf_counter() - drawn)
 
-    with closing(ahead(write, predictor.stream(items()))) as results:
+    found = predictor.stream(items())
+    with closing(ahead(write, found, weigh=lambda result: result[1].nbytes)) as results:
         for _ in results:
             advance()
 
 
 class PredictionFolder:
     """The files of one prediction run: pictures, `results.json`, `timings.json`.
+
+    Args:
+        folder: for the files; made if it is not there.
+        paths: the pictures to come.
+        boxes: where their image ids come from, if anywhere.
+        overwrite: replace earlier results.
+        task: what becomes of the results.
+        looks: keys of `inside.LOOKS`, folders with a picture per person; the poses need `inside`.
+        tables: keys of `tables.WRITERS`, forms of `results.json`.
 
     Attributes:
         failures: a sentence for each picture that has no result.
@@ -155,32 +181,43 @@ class PredictionFolder:
         boxes: BoxFile | None = None,
         overwrite: bool = False,
         task: Task = TASKS["pose"],
+        looks: Sequence[str] = (),
+        tables: Sequence[str] = (),
     ):
-        self.task = task
+        self.task, self.looks, self.tables = task, looks, tables
         self.names = dict(zip(paths, _names(paths), strict=True))
         targets = [name + suffix for name in self.names.values() for suffix in task.suffixes]
-        targets += ["results.json", "timings.json"]
+        targets += ["results.json", "timings.json", *looks, *(f"results.{t}" for t in tables)]
         self.folder = prepare_folder(folder, targets, paths, overwrite)
+        for look in looks:
+            prepare_folder(self.folder / look, ())
         self.ids = _image_ids(paths, boxes)
         counts = Counter(path.name for path in paths)
         self.labels = {p: p.name if counts[p.name] == 1 else p.as_posix() for p in paths}
         self.records, self.failures, self.seconds = [], [], {}
         self.done = 0
 
-    def add(self, path: Path, pictures: Sequence[Image.Image], result: object, card: Card) -> None:
+    def draw(self, path: Path, image: np.ndarray, result: object, card: Card) -> dict:
+        """The pictures of one input, by the names of their files."""
+        name = self.names[path]
+        drawn = self.task.draw(image, result, card)
+        pictures = {name + s: each for s, each in zip(self.task.suffixes, drawn, strict=True)}
+        for look in self.looks:
+            for number, pose in enumerate(result, 1):
+                pictures[f"{look}/{name}-{number}.jpg"] = LOOKS[look](pose, card)
+        return pictures
+
+    def add(self, path: Path, pictures: dict, result: object, card: Card) -> None:
         """Writes the pictures of one input and keeps its records."""
         name = self.names[path]
         try:
-            contents = [
-                _encoded(picture, suffix)
-                for picture, suffix in zip(pictures, self.task.suffixes, strict=True)
-            ]
+            contents = {each: _encoded(picture, each) for each, picture in pictures.items()}
         except OSError as error:
             reason = f"cannot be drawn as JPEG ({error}); make it smaller."
             self.failures.append(f"{path}: {reason}")
             return
-        for content, suffix in zip(contents, self.task.suffixes, strict=True):
-            with whole(self.folder / (name + suffix)) as part:
+        for each, content in contents.items():
+            with whole(self.folder / each) as part:
                 part.write_bytes(content)
         # As text they take half the memory of as many small lists.
         label = {"file_name": self.labels[path]}
@@ -188,10 +225,13 @@ class PredictionFolder:
         self.records += [json.dumps(label | record) for record in records]
         self.done += 1
 
-    def finish(self, timings: Timings) -> dict:
-        """Writes the two json files; returns the content of `timings.json`."""
+    def finish(self, timings: Timings, card: Card) -> dict:
+        """Writes the two json files and the tables; returns the content of `timings.json`."""
         with whole(self.folder / "results.json") as part:
             part.write_text("[{}]\n".format(",\n".join(self.records)), encoding="utf-8")
+        for table in self.tables:
+            records = [json.loads(text) for text in self.records]
+            WRITERS[table](self.folder / f"results.{table}", records, card.keypoints.names)
         run = self.seconds["run"]
         network = timings.total("network") / run
         summary = {
@@ -206,9 +246,9 @@ class PredictionFolder:
         return summary
 
 
-def _encoded(picture, suffix):
+def _encoded(picture, name):
     content = io.BytesIO()
-    picture.save(content, **FORMATS[suffix])
+    picture.save(content, **FORMATS[Path(name).suffix])
     return content.getvalue()
 
 

@@ -82,7 +82,7 @@ def test_the_json_of_other_tasks_names_the_classes():
 
 
 def test_every_codec_is_read_back_under_its_own_name():
-    assert set(CODECS) == {"msra", "dark", "udp", "udp_combined"}
+    assert set(CODECS) == {"msra", "dark", "udp", "udp_combined", "face"}
     assert all(codec().name == name for name, codec in CODECS.items())
 
 

@@ -1,5 +1,6 @@
 """The `hrnet-tf` command: what it writes, says and returns, above all when something is wrong."""
 
+import csv
 import errno
 import json
 import re
@@ -13,9 +14,10 @@ import pytest
 from PIL import Image
 
 import hrnet_tf.predict_files as predict_files
-from hrnet_tf import cli
+from hrnet_tf import cli, detect
 from hrnet_tf.card import ClassificationCard, PoseCard, SegmentationCard, write_card
 from hrnet_tf.codecs import DARK, MSRA
+from hrnet_tf.keypoints import WFLW
 from hrnet_tf.presets import PRESETS
 from hrnet_tf.specs import SPECS
 
@@ -51,6 +53,12 @@ def classifier(tmp_path_factory):
     keras.Model(image, keras.layers.GlobalAveragePooling2D()(image) * 10.0).save(path)
     write_card(path, ClassificationCard(("red", "green", "blue")))
     return path
+
+
+@pytest.fixture(autouse=True)
+def no_downloads(monkeypatch):
+    """As without KerasHub: where nothing is said, each picture is taken for one person."""
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
 
 
 def _picture(path, mode="RGB", size=(48, 40), **settings):
@@ -130,6 +138,109 @@ def test_results_are_coco_results_of_the_boxes(tmp_path, photos, model):
         assert result["category_id"] == 1
         assert len(result["keypoints"]) == 51
     assert len(list(out.glob("*.jpg"))) == 4  # also those without a person
+
+
+def test_a_picture_alone_is_enough(tmp_path, photos, model, monkeypatch, capsys):
+    """Network, detector and folder have defaults; the second run replaces nothing."""
+    monkeypatch.setattr(cli, "POSE_MODEL", str(model))
+    monkeypatch.chdir(tmp_path)
+    assert run("predict", photos / "a.jpg") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Detector: none, each picture is taken for one person. dfine_nano_coco")
+    assert "--detector and --boxes are other ways" in said.splitlines()[0]
+    assert [r["bbox"] for r in _results(tmp_path / "predicted")] == [[0, 0, 48, 40]]
+    assert (tmp_path / "predicted" / "a.jpg").is_file()
+    assert run("predict", photos / "a.jpg") == 1
+    assert "add --overwrite" in capsys.readouterr().err
+
+
+def test_the_default_network_is_published():
+    assert PRESETS[cli.POSE_MODEL].url
+    assert PRESETS[cli.POSE_MODEL].card.keypoints.name == "coco"
+
+
+def _finds(*boxes):
+    """A detector that finds these boxes in every picture."""
+    found = np.array(boxes, np.float32).reshape(-1, 4), np.linspace(0.5, 1, len(boxes))
+    return lambda images: [found for _ in images]
+
+
+def test_people_of_a_detector_are_predicted(tmp_path, photos, model, monkeypatch, capsys):
+    monkeypatch.setattr(
+        detect, "default_detector", lambda _: (_finds((4, 5, 20, 30), (1, 2, 30, 30)), "planted.")
+    )
+    out = tmp_path / "out"
+    assert run("predict", photos, f"--model={model}", f"--output={out}") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Detector: planted. ")
+    assert re.search(r"^detect +\d+\.\d+ +\d", said, re.MULTILINE)
+    assert [r["bbox"] for r in _results(out)] == [[4, 5, 20, 30], [1, 2, 30, 30]] * 4
+    stages = json.loads((out / "timings.json").read_text())["stages"]
+    assert list(stages) == ["read", "detect", "crop", "network", "decode", "draw", "write"]
+    assert all(0 <= row["p50_ms"] <= row["p90_ms"] for row in stages.values())
+
+
+def test_flags_reach_the_detector(tmp_path, photos, model, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(detect, "detector", lambda *words: asked.append(words) or _finds())
+    words = ("--detector=x.tflite", "--score_threshold=0.5", "--nms=0.25", "--max_persons=3")
+    words += ("--min_size=20", "--person_class=7", f"--model={model}", f"--output={tmp_path / 'o'}")
+    assert run("predict", photos, *words) == 0
+    assert asked == [("x.tflite", detect.Options(0.5, 0.25, 3, 20), 7)]
+    assert "Detector" not in capsys.readouterr().out
+
+
+def test_nobody_found_is_a_line_and_an_empty_result(tmp_path, photos, model, monkeypatch, capsys):
+    monkeypatch.setattr(detect, "default_detector", lambda _: (_finds(), "planted."))
+    out = tmp_path / "out"
+    words = (f"--model={model}", f"--output={out}", "--csv", "--npz", "--crop")
+    assert run("predict", photos, *words) == 0
+    said = capsys.readouterr()
+    assert said.err == "No person was found in these pictures.\n"
+    assert "4 pictures, 0 persons, 0 files failed" in said.out
+    assert _results(out) == []
+    assert len((out / "results.csv").read_text().splitlines()) == 1
+    assert len(list(out.glob("*.jpg"))) == 4
+
+
+def test_a_face_network_does_not_look_for_people(tmp_path, photos, model, capsys):
+    image = keras.Input((64, 64, 3))
+    x = keras.layers.Conv2D(98, 1)(keras.layers.AveragePooling2D(1, 4)(image))
+    keras.Model(image, x).save(tmp_path / "face.keras")
+    write_card(tmp_path / "face.keras", PoseCard(keypoints=WFLW))
+    words = (f"--model={tmp_path / 'face.keras'}", f"--output={tmp_path / 'out'}")
+    assert run("predict", photos, *words) == 0
+    assert capsys.readouterr().out.startswith("Detector: none, as wflw is not of people.")
+
+
+def test_tables_and_looks_inside_belong_to_the_results(tmp_path, photos, model, monkeypatch):
+    """A line, an array row, a crop and a montage for each person of results.json, in its order."""
+    boxes = _finds((8, 4, 24, 24), (0, 0, 48, 40))
+    monkeypatch.setattr(detect, "default_detector", lambda _: (boxes, "planted."))
+    out = tmp_path / "out"
+    words = ("predict", photos, f"--model={model}", f"--output={out}", "--codec=dark", "--flip")
+    assert run(*words, "--csv", "--npz", "--crop", "--heatmaps") == 0
+    results = _results(out)
+    with np.load(out / "results.npz") as arrays:
+        np.testing.assert_allclose(arrays["box"], [r["bbox"] for r in results])
+        keypoints = np.reshape([r["keypoints"] for r in results], (8, 17, 3))
+        np.testing.assert_allclose(arrays["keypoints"], keypoints[..., :2], rtol=1e-6)
+        assert arrays["names"][0] == "nose"
+    with open(out / "results.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["file_name"], row["person"]) for row in rows] == [
+        (f"{name}.jpg", person) for name in "abcd" for person in "12"
+    ]
+    expected = [f"{name}-{person}.jpg" for name in "abcd" for person in "12"]
+    for look in ("crops", "heatmaps"):
+        assert sorted(p.name for p in (out / look).iterdir()) == expected
+    crop = predict_files.read_image(out / "crops" / "a-1.jpg")
+    assert crop.shape == (64, 64, 3)
+    # The box of 24 pixels and its padding of 1.25 fill the crop; the picture is white.
+    assert crop.min() > 250
+    small = predict_files.read_image(out / "crops" / "a-2.jpg")
+    assert small[32, 32].min() > 250 and small[2, 2].max() < 5  # black outside the picture
+    assert run(*words, "--crop") == 1  # earlier ones are there
 
 
 def test_a_picture_unknown_to_the_boxes_fails_alone(tmp_path, photos, model, capsys):
@@ -218,8 +329,14 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
     [
         (["predct"], "no command 'predct'. Did you mean 'predict'?"),
         (["predict", "a.jpg", "--modle=x"], "'modle'. Did you mean: model?"),
-        (["predict", "a.jpg", "--output=x"], "`--model` is missing"),
-        (["predict", "a.jpg", "--model=x"], "`--output` is missing"),
+        (["predict", "a.jpg", "--output="], "`--output` is missing"),
+        (["predict", "a.jpg", "--nms=1.5"], "nms=1.5"),
+        (["predict", "a.jpg", "--max_persons=0"], "max_persons=0"),
+        (["predict", "a.jpg", "--boxes=b.json", "--nms=0.5"], "goes with a detector"),
+        (["predict", "a.jpg", "--boxes=b.json", "--detector=none"], "goes with a detector"),
+        (["predict", "a.jpg", "--detect_every=3"], "`--detect_every` is for videos"),
+        (["predict", "a.mp4", "--csv"], "`--csv` is for pictures"),
+        (["predict", "a.mp4", "b.jpg"], "a video or camera stands alone"),
         (["predict", "--model=x", "--output=x"], "`INPUT` is missing"),
         (["predict", "a.jpg", "--batch_size=0"], "batch_size=0"),
         (["predict", "a.jpg", "--batch_size=many"], "batch_size=many"),
@@ -246,6 +363,7 @@ def test_a_mistyped_command_gets_one_line_and_code_2(words, said, capsys):
         (["--model=hrnet_w23_coco"], "must be a preset"),
         (["--model={model}", "--weights=x.pth"], "`weights` go with a preset"),
         (["--model={model}", "--boxes=nothing.json"], "nothing.json"),
+        (["--model={model}", "--detector=nothing.tflite"], "nothing.tflite: no such file"),
         (["--model={model}", "--blur_kernel=3"], "--codec=dark"),
         (["--model={model}", "--codec=dark", "--blur_kernel=4"], "blur_kernel=4"),
         (["--model={model}", "--codec=udp_combined"], "heat maps (B, h, w, 51)"),
@@ -306,33 +424,67 @@ def test_models_lists_every_architecture_and_preset_on_one_line(capsys):
         assert sum(line.split()[:1] == [name] for line in lines) == 1
 
 
-def test_evaluate_prints_and_writes_the_ten_numbers(tmp_path, model, monkeypatch, capsys):
+def test_evaluate_prints_and_writes_numbers_and_keypoints(tmp_path, model, monkeypatch, capsys):
     """Flags arrive at `training.evaluate`; problems make the exit code 1."""
     import hrnet_tf.training.evaluate as evaluation
 
     seen = {}
 
-    def fake(predictor, annotations, images_dir, detections, protocol):
-        seen.update(flip=predictor.flip, protocol=protocol, files=(annotations, images_dir))
+    def fake(predictor, annotations, images_dir, **options):
+        seen.update(flip=predictor.flip, files=(annotations, images_dir), **options)
         numbers = {"AP": 0.5, "AR": 0.625}
-        return evaluation.Evaluation(numbers, [{"image_id": 1}], 3, 4, problems)
+        return evaluation.Evaluation(numbers, [{"image_id": 1}], 3, 4, problems, joints)
 
     monkeypatch.setattr(evaluation, "evaluate", fake)
     words = ["evaluate", f"--model={model}", "--annotations=a.json", "--images=b", "--noflip"]
     words += ["--protocol=annotated", f"--output={tmp_path}"]
+    joints = {"nose": {"labelled": 2, "good": 0.75}, "left_eye": {"labelled": 0}}
     problems = ()
     assert run(*words) == 0
-    assert seen == {"flip": False, "protocol": "annotated", "files": ("a.json", "b")}
-    assert re.search(r"AP +0\.5000\nAR +0\.6250", capsys.readouterr().out)
+    assert seen == {
+        **{"flip": False, "protocol": "annotated", "files": ("a.json", "b"), "detections": None},
+        **{"data_format": "coco", "score_threshold": 0.0, "ground_truth": None},
+    }
+    printed = capsys.readouterr().out
+    assert re.search(r"AP +0\.5000\nAR +0\.6250", printed)
+    assert "nose" not in printed
     assert _results(tmp_path) == [{"image_id": 1}]
     summary = json.loads((tmp_path / "evaluation.json").read_text())
     assert summary["numbers"] == {"AP": 0.5, "AR": 0.625}
+    assert summary["per_keypoint"] == joints
     assert summary["protocol"] == "annotated"
     assert run(*words) == 1  # results are there already
     assert "add --overwrite" in capsys.readouterr().err
     problems = ("x.jpg: no such file; check its name.",)
-    assert run(*words, "--overwrite") == 1
-    assert capsys.readouterr().err == "x.jpg: no such file; check its name.\n"
+    assert run(*words, "--overwrite", "--per_keypoint") == 1
+    printed = capsys.readouterr()
+    assert printed.err == "x.jpg: no such file; check its name.\n"
+    assert re.search(r"\n +labelled +good\nnose +2 +0\.7500\nleft_eye +0 *\n", printed.out)
+
+
+@pytest.mark.parametrize(
+    ("words", "flip"),
+    [
+        (["--data_format=mpii", "--ground_truth=gt.mat"], True),
+        (["--data_format=landmarks", "--codec=face"], False),
+        (["--data_format=landmarks", "--flip"], True),
+    ],
+)
+def test_evaluate_knows_other_data(model, monkeypatch, words, flip):
+    """The original face tools have no flip test; MPII's protocol has one."""
+    import hrnet_tf.training.evaluate as evaluation
+
+    seen = {}
+
+    def fake(predictor, annotations, images_dir, **options):
+        seen.update(options, flip=predictor.flip, codec=predictor.card.codec.name)
+        return evaluation.Evaluation({"NME": 0.05}, [], 1, 1, ())
+
+    monkeypatch.setattr(evaluation, "evaluate", fake)
+    assert run("evaluate", f"--model={model}", "--annotations=a", "--images=b", *words) == 0
+    given = dict(word.lstrip("-").split("=") for word in words if "=" in word)
+    assert {name: seen[name] for name in given} == given
+    assert seen["flip"] == flip
 
 
 def test_drawn_pictures_show_the_pose(tmp_path, model):
@@ -436,6 +588,9 @@ def test_neither_output_of_a_segmentation_replaces_an_input(tmp_path, segmenter,
         ("segmentation", "--blur_kernel=11"),
         ("segmentation", "--score_threshold=0.2"),
         ("segmentation", "--batch_size=4"),
+        ("segmentation", "--detector=none"),
+        ("segmentation", "--csv"),
+        ("classification", "--heatmaps"),
         ("classification", "--flip"),
         ("classification", "--scales=1,2"),
         ("pose", "--scales=1,2"),

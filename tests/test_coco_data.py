@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hrnet_tf.training.data.coco import clean_boxes, read_coco, read_images, trainable
+from hrnet_tf.keypoints import COCO_WHOLEBODY
+from hrnet_tf.training.data.coco import (
+    all_keypoints,
+    clean_boxes,
+    read_coco,
+    read_images,
+    trainable,
+)
 
 CONTENT = {
     "images": [
@@ -126,11 +133,51 @@ def test_other_categories_are_passed_over(write):
 
 
 @pytest.mark.parametrize(
+    "categories",
+    [
+        [],
+        None,
+        [{"id": 1, "name": "person"}],
+        [{"id": 1, "keypoints": []}],
+        [{"id": 1, "keypoints": ["a", "b", "c"]}],
+    ],
+)
+def test_the_annotations_say_how_many_keypoints_there_are(write, categories):
+    """Face files have empty lists, Halpe's and Human-Art's name other keypoints than they hold."""
+    content, problems = CONTENT | {"categories": categories}, []
+    assert len(read_coco(*write(content), problems.append)) == 3
+    assert not problems
+
+
+def test_without_area_a_person_has_half_of_its_box(write):
+    """CrowdPose's and AI Challenger's have none; 0 would leave everyone out of training."""
+    content = copy.deepcopy(CONTENT)
+    del content["annotations"][0]["area"]
+    assert read_coco(*write(content))[0].area == pytest.approx(0.53 * 30.5 * 20)
+
+
+def test_parts_of_a_whole_body_are_joined_and_invalid_ones_are_not_labelled():
+    lengths = {"foot": 6, "face": 68, "lefthand": 21, "righthand": 21}
+    annotation = {"keypoints": [0, 0, 2] * 17}
+    for value, (part, count) in enumerate(lengths.items(), 1):
+        annotation[f"{part}_kpts"] = [value, value, 1] * count
+        annotation[f"{part}_valid"] = part != "lefthand"
+    joined = np.reshape(all_keypoints(annotation), (-1, 3))
+    assert len(joined) == len(COCO_WHOLEBODY.names)
+    starts = [COCO_WHOLEBODY.names.index(n) for n in ("left_big_toe", "face_0", "left_hand_root")]
+    assert starts == [17, 23, 91]
+    expected = np.repeat([0, 1, 2, 0, 4], [17, 6, 68, 21, 21])
+    assert joined[:, 0].tolist() == expected.tolist()
+    assert (joined[:, 2] > 0).tolist() == [True] * 91 + [False] * 21 + [True] * 21
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ('{"images": [', "must be JSON"),
         ([{"image_id": 1}], "must hold the lists"),
-        (CONTENT | {"categories": []}, "category with keypoints"),
+        (CONTENT | {"annotations": [{"id": 1, "bbox": [0, 0, 1, 1]}]}, "must have `keypoints`"),
+        (CONTENT | {"annotations": []}, "must have `keypoints`"),
     ],
 )
 def test_another_file_is_refused(write, content, message):
@@ -175,3 +222,38 @@ def test_real_coco_files_are_read_whole(data_dir):
     assert len(records) == 197
     assert len(trainable(records)) == 120
     assert len(read_images(path, root / "val2017")) == 113
+
+
+# file, people, to train on, keypoints, labelled ones of all; of the first: its area, a joint
+REAL = {
+    "aic/test_aic": (9, 9, 14, 101, 0.53 * 213 * 544, [395, 74, 2]),
+    "crowdpose/test_crowdpose": (5, 4, 14, 47, 0.53 * 273.15 * 352.42, [256, 27, 1]),
+    "coco/test_coco_wholebody": (14, 12, 133, 701, 27789.11055, [393, 214, 2]),
+    "onehand10k/test_onehand10k": (4, 4, 21, 63, 19206, [107, 101, 1]),
+    "freihand/test_freihand": (8, 8, 21, 168, 6552, [159.18276, 122.12861, 1]),
+    "ochuman/test_ochuman": (5, 5, 17, 73, 356725, [352, 477, 2]),
+    "jhmdb/test_jhmdb_sub1": (3, 3, 15, 45, 0.53 * 54 * 159, [125.37212, 117.14276, 2]),
+}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", REAL)
+def test_real_files_in_coco_format(data_dir, name):
+    path, problems = data_dir / "mmpose_tests/data" / f"{name}.json", []
+    records = read_coco(path, path.parent, problems.append)
+    people, usable, count, labelled, area, joint = REAL[name]
+    assert not problems
+    assert (len(records), len(trainable(records))) == (people, usable)
+    assert {record.keypoints.shape for record in records} == {(count, 3)}
+    assert sum((record.keypoints[:, 2] > 0).sum() for record in records) == labelled
+    assert records[0].area == pytest.approx(area)
+    np.testing.assert_allclose(records[0].keypoints[12], joint, atol=1e-5)
+
+
+@pytest.mark.data
+def test_a_real_whole_body_is_joined_as_mmpose_joins_it(data_dir):
+    """One of its files for metrics holds the same people with all 133 keypoints in one list."""
+    folder = data_dir / "mmpose_tests/data/coco"
+    parts = json.loads((folder / "test_coco_wholebody.json").read_text())["annotations"]
+    whole = json.loads((folder / "test_keypoint_partition_metric.json").read_text())["annotations"]
+    assert [all_keypoints(each) for each in parts] == [each["keypoints"] for each in whole]

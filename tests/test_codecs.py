@@ -13,10 +13,11 @@ from conftest import FIXTURES
 from keras import ops
 
 from hrnet_tf import geometry
-from hrnet_tf.codecs import DARK, MSRA, UDP, UDPCombined, merge_flipped
+from hrnet_tf.codecs import DARK, MSRA, UDP, Face, UDPCombined, merge_flipped
+from hrnet_tf.codecs.face import whole_pixels
 
 INPUT = (256, 192)
-CODECS = [MSRA(), DARK(), UDP(), UDPCombined()]
+CODECS = [MSRA(), DARK(), UDP(), UDPCombined(), Face()]
 each_codec = pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
 
 
@@ -63,6 +64,56 @@ def test_quarter_offset_equals_get_final_preds(original):
     expected = original["final_preds"]
     np.testing.assert_allclose(to_image(keypoints, original), expected, atol=1e-3)
     np.testing.assert_array_equal(as_array(scores), original["maxvals"][..., 0])
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """The codec's keypoints of the fixture, in image pixels, and the fixture."""
+    data = load("face_decode")
+    keypoints, _ = Face().decode(channels_last(data["heatmaps"]))
+    scales = 200 * np.stack([data["scale"], data["scale"]], axis=-1)
+    matrices = geometry.affine(data["center"], scales, (128, 128))
+    return as_array(geometry.transform(keypoints, geometry.invert(matrices))), data
+
+
+def test_face_equals_decode_preds(faces):
+    """To the pixel, but where the position before the cut is one: there the last bit decides."""
+    points, data = faces
+    difference = np.abs(whole_pixels(points) - data["preds"])
+    tied = np.abs(points - np.round(points)) < 1e-4
+    assert difference[~tied].max() == 0
+    assert difference.max() <= 1
+    assert np.mean(difference > 0) < 0.01
+
+
+def test_face_refines_all_but_the_border():
+    """Between two pixels of the map, half a pixel further than MSRA, which leaves out two rows."""
+    for peak, edge in ((30, False), (1, False), (62, False), (0, True), (63, True)):
+        maps = np.zeros((1, 64, 64, 1), "float32")
+        maps[0, 30, peak] = 1
+        maps[0, 30, max(peak - 1, 0)] = maps[0, 30, peak] * (1 if peak == 0 else 0.5)
+        (((x, y),),), _ = (as_array(each) for each in Face().decode(maps))
+        assert (x, y) == (4 * (peak + (0.5 if edge else 0.25)), 4 * 30.5)
+
+
+@pytest.mark.parametrize(("codec", "rounding"), [(Face, 0), (MSRA, 0.5)])
+@pytest.mark.parametrize("sigma", [1.0, 1.5, 2.0])
+def test_patches_lie_where_the_originals_draw_them(codec, rounding, sigma):
+    """Their arithmetic, corner by corner; sigma 1.5 has patches of even size (COFW, WFLW).
+
+    `generate_target` of both repositories, for joints anywhere in and around the crop.
+    """
+    positions = np.arange(-30, 290, 0.7)
+    joints = np.stack([positions, positions[::-1]], axis=-1).astype("float32")
+    maps = as_array(codec(sigma).encode(joints[None], np.ones((1, len(joints))), (256, 256))[0])
+    for k, joint in enumerate(joints):
+        axes = []
+        for cell in (int(c / 4 + rounding) for c in joint):
+            first, last = int(cell - 3 * sigma), int(cell + 3 * sigma + 1) - 1
+            place = np.arange(64)
+            bump = np.exp(-((place - first - int(6 * sigma + 1) // 2) ** 2) / (2 * sigma**2))
+            axes.append(bump * (first <= place) * (place <= last))
+        np.testing.assert_allclose(maps[0, :, :, k], np.outer(axes[1], axes[0]), atol=1e-6)
 
 
 @pytest.mark.parametrize(("codec", "expected"), [(MSRA(), "shift"), (UDP(), "no_shift")])
@@ -197,6 +248,8 @@ def test_ties_go_to_the_first_pixel_in_reading_order():
     [
         (MSRA(2.0), 2.0, 3.0),  # half a heatmap pixel is lost in the target
         (MSRA(3.0), 2.0, 3.0),
+        (Face(1.5), 2.5, 6.5),  # its cells are four pixels wide; a peak at the border moves
+        (Face(1.0), 2.5, 2.5),
         (DARK(2.0, 11), 0.005, 3.0),
         (DARK(2.0, 3), 0.005, 3.0),
         (UDP(2.0, 11), 0.005, 4.5),  # the blur sees zeros beyond the border
@@ -229,7 +282,7 @@ def test_invisible_keypoints_leave_no_trace(codec):
     np.testing.assert_array_equal(per_joint.any(axis=(1, 2, 4)), visible == 1)
 
 
-@pytest.mark.parametrize("codec", [MSRA(), DARK(), UDP()], ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", [MSRA(), DARK(), UDP(), Face(2.0)], ids=lambda codec: codec.name)
 def test_keypoints_out_of_reach_have_weight_zero(codec):
     keypoints = np.array([[[-40.0, 100], [100, 300], [250, 50], [-5, 100], [96, 128]]])
     maps, weights = codec.encode(keypoints, np.ones((1, 5)), INPUT)
@@ -246,6 +299,15 @@ def test_targets_of_the_mirrored_crop_merge_into_the_same_targets(codec):
     flipped, _ = codec.encode(mirrored, np.ones((3, 5)), INPUT)
     merged = merge_flipped(maps, flipped, ((1, 2), (3, 4)), codec)
     np.testing.assert_allclose(as_array(merged), as_array(maps), atol=2e-5)
+
+
+def test_face_targets_of_the_mirrored_crop_merge_without_a_shift():
+    """Exact for whole crop pixels: the four of a cell mirror into the four of another."""
+    keypoints = np.random.default_rng(5).integers(0, 192, (3, 5, 2))
+    maps, _ = Face(1.0).encode(keypoints, np.ones((3, 5)), INPUT)
+    flipped, _ = Face(1.0).encode(np.abs([191, 0] - keypoints), np.ones((3, 5)), INPUT)
+    merged = merge_flipped(maps, flipped, (), Face(1.0))
+    np.testing.assert_allclose(as_array(merged), as_array(maps), atol=1e-6)
 
 
 @each_codec
@@ -293,10 +355,10 @@ def test_compiled_models_give_the_eager_numbers(codec, joints):
 JAX_RUN = """
 import sys, numpy as np
 from hrnet_tf import geometry
-from hrnet_tf.codecs import DARK, MSRA, UDP, UDPCombined, merge_flipped
+from hrnet_tf.codecs import DARK, MSRA, UDP, Face, UDPCombined, merge_flipped
 data = np.load(sys.argv[1])
 results = {"crop": geometry.crop(data["image"], data["matrices"], (64, 48))}
-for codec in (MSRA(), DARK(), UDP(), UDPCombined()):
+for codec in (MSRA(), DARK(), UDP(), UDPCombined(), Face()):
     maps, _ = codec.encode(data["keypoints"], data["visible"], (256, 192))
     merged = merge_flipped(maps, maps, ((1, 2),), codec)
     results |= {f"{codec.name}_maps": merged, f"{codec.name}_keypoints": codec.decode(maps)[0]}

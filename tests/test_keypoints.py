@@ -6,7 +6,15 @@ import json
 import numpy as np
 import pytest
 
-from hrnet_tf.keypoints import COCO, COCO_WHOLEBODY, KEYPOINT_SETS, LEFT, RIGHT
+from hrnet_tf.keypoints import (
+    COCO,
+    COCO_WHOLEBODY,
+    KEYPOINT_SETS,
+    LEFT,
+    RIGHT,
+    keypoint_set,
+    plain_name,
+)
 
 SIZES = {
     **{"coco": 17, "coco_wholebody": 133, "coco_aic": 19, "mpii": 16, "crowdpose": 14, "ap10k": 17},
@@ -88,6 +96,40 @@ def test_a_set_that_contradicts_itself_is_refused(change, message):
     """A user's own set, with ids counted from 1 for example."""
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(COCO, **change)
+
+
+@pytest.mark.parametrize(
+    "name", ["left_eye", "Left eye", "left-eye", "LEFT_EYE", "leftEye", "LEye", "eye_l", "L. eye"]
+)
+def test_sides_are_found_however_they_are_spelt(name):
+    assert plain_name(name) == "left_eye"
+
+
+def test_other_names_have_no_side():
+    """Not every l and r is one."""
+    names = ["nose", "rear_tail", "tip_r_end", "face_3", "l", "lower_lip"]
+    plain = [plain_name(name) for name in names]
+    assert plain == ["nose", "rear_tail", "tip_r_end", "face_3", "left", "lower_lip"]
+
+
+def test_names_pair_up_as_far_as_both_sides_are_there():
+    keypoints = keypoint_set(["front left paw", "tail", "R_ear", "front right paw", "L_eye"])
+    assert keypoints.flip_pairs == ((0, 3),)
+    assert keypoint_set(["left", "right"], flip_pairs=()).flip_pairs == ()
+
+
+def test_names_and_lines_give_the_published_colors():
+    """However the sides are spelt: a set of one's own looks like COCO's."""
+    names = [name.replace("_", " ").title() for name in COCO.names]
+    keypoints = keypoint_set(names, skeleton=COCO.skeleton)
+    assert keypoints.flip_pairs == COCO.flip_pairs
+    assert keypoints.colors == COCO.colors
+    assert keypoints.point_colors == COCO.point_colors
+
+
+def test_lines_between_unknown_keypoints_are_refused():
+    with pytest.raises(ValueError, match=r"`skeleton` .* ids from 0 to 1\. Received: 2"):
+        keypoint_set(["a", "b"], skeleton=[(0, 2)])
 
 
 @pytest.mark.data

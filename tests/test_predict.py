@@ -9,7 +9,7 @@ import pytest
 
 import hrnet_tf.predict as predict
 from hrnet_tf.card import PoseCard, write_card
-from hrnet_tf.codecs import DARK, MSRA, UDP
+from hrnet_tf.codecs import DARK, MSRA, UDP, UDPCombined
 from hrnet_tf.keypoints import AP10K, COCO
 from hrnet_tf.network import load_network
 from hrnet_tf.predict import PosePredictor, ahead
@@ -139,6 +139,35 @@ def test_flip_test_brings_left_and_right_back(codec):
             side = 210 if joint in LEFTS else 110
             assert flipped.keypoints[joint] == pytest.approx([side, 120], abs=2.5)
             assert flipped.scores[joint] > 0.9 * plain.scores[joint]
+
+
+def test_a_pose_carries_names_and_if_asked_what_the_network_saw():
+    """The crop before its normalisation, the mean of both maps, and the keypoints in the crop."""
+    image, box = spots((110, 120), (210, 120)), (80, 40, 160, 170)
+    subject = predictor(sided_network, DARK(), flip=True, inside=True)
+    [pose], [plain] = subject(image, [box]), predictor(sided_network, flip=True)(image, [box])
+    assert pose.names == COCO.names
+    assert pose.id is None and plain.inside is None
+    np.testing.assert_array_equal(pose.keypoints, plain.keypoints)
+    inside = pose.inside
+    assert inside.crop.shape == (*INPUT, 3) and inside.crop.dtype == np.uint8
+    assert inside.heatmaps.shape == (INPUT[0] // 4, INPUT[1] // 4, 17)
+    for joint, (x, y) in enumerate(inside.keypoints):
+        assert inside.crop[round(y), round(x), 0] > 200  # the light it found
+        peak = np.unravel_index(inside.heatmaps[..., joint].argmax(), inside.heatmaps.shape[:2])
+        assert np.abs(4 * np.array(peak[::-1]) - (x, y)).max() <= 4
+        assert inside.heatmaps[..., joint].max() == pytest.approx(pose.scores[joint], abs=1e-5)
+
+
+def test_of_maps_and_offsets_the_inside_shows_the_maps():
+    def network(crops):
+        maps = np.zeros((len(crops), 32, 24, 51), np.float32)
+        maps[..., ::3] = np.arange(17) / 17
+        return maps
+
+    card = PoseCard(codec=UDPCombined())
+    [pose] = PosePredictor(network, card, input_size=INPUT, inside=True)(spots())
+    np.testing.assert_allclose(pose.inside.heatmaps[5, 5], np.arange(17) / 17)
 
 
 def test_score_of_a_pose_is_box_times_mean_of_seen_joints():
@@ -330,3 +359,17 @@ def test_ahead_passes_errors_on_at_their_place():
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_ahead_holds_little_when_results_are_large(monkeypatch):
+    """What weighs more than may be held is not computed ahead, what weighs nothing is."""
+    monkeypatch.setattr(predict, "HELD_BYTES", 10)
+    started = []
+
+    def work(number):
+        started.append(number)
+        return number
+
+    for done, number in enumerate(ahead(work, range(20), depth=5, weigh=lambda _: 11)):
+        assert number == done
+        assert len(started) == done + 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hrnet_tf import models
+from hrnet_tf import models, presets
 from hrnet_tf.codecs import DARK, MSRA, UDP, UDPCombined
 from hrnet_tf.models import pose
 from hrnet_tf.presets import PRESETS, SIZES, from_preset
@@ -224,12 +224,11 @@ def test_a_name_like_no_other_still_gets_the_way_out():
 @pytest.mark.parametrize(
     ("name", "way_out"),
     [
-        ("hrnet_w32_coco_256x192", "Get https://.*81c58e40_20220909.pth and give its path"),
         ("tinypose_256x192", "no file that can be read here is published"),
         ("hrnet_w48_ocr_lip_473x473", "no stable address. Get it by the README of HRNet-Semantic"),
     ],
 )
-def test_published_weights_are_an_error_and_never_random(name, way_out):
+def test_weights_without_an_address_are_an_error_and_never_random(name, way_out):
     with pytest.raises(ValueError, match=way_out):
         from_preset(name)
 
@@ -285,6 +284,14 @@ def test_a_file_with_the_published_name_must_have_the_published_hash(tiny, tmp_p
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     monkeypatch.setitem(PRESETS, "tiny", dataclasses.replace(tiny, sha256=digest[:8]))
     assert from_preset("tiny", file).count_params() > 0
+
+
+def test_published_weights_are_fetched_with_their_hash_and_addresses_without(tiny, monkeypatch):
+    asked, state = [], state_of(pose(**tiny.kwargs))
+    monkeypatch.setattr(presets, "download", lambda *given: asked.append(given) or state)
+    for weights in ("published", "https://example.org/mine.npz", "hf://me/mine"):
+        from_preset("tiny", weights)
+    assert asked == [(tiny.url, "00000000"), ("https://example.org/mine.npz",), ("hf://me/mine",)]
 
 
 def test_weights_that_do_not_fit_or_are_not_there_are_an_error(tiny, tmp_path):

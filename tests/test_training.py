@@ -1,70 +1,44 @@
-"""From records to a saved model: targets, loss, recipe, `train`, the demo's page."""
+"""From records to a saved model: loss, schedule, `train`."""
 
 import csv
 import dataclasses
 import json
-import re
-import xml.etree.ElementTree as ElementTree
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+import tiny_training
+from tensorflow.core.util import event_pb2
 
-from hrnet_tf import cli, geometry
 from hrnet_tf.card import read_card
-from hrnet_tf.codecs import DARK, MSRA, UDP, UDPCombined
-from hrnet_tf.training import demo, train
-from hrnet_tf.training.data import pipeline
-from hrnet_tf.training.data.coco import ImageFile, Record, read_coco, trainable
-from hrnet_tf.training.data.pipeline import batches, readable
-from hrnet_tf.training.data.synthetic import write_dataset
-from hrnet_tf.training.losses import JointMSE
-from hrnet_tf.training.recipe import Recipe, load_recipe, override
+from hrnet_tf.codecs import UDPCombined
+from hrnet_tf.models import pose
+from hrnet_tf.specs import HRNetSpec
+from hrnet_tf.training import losses, resume, train
+from hrnet_tf.training.data.pipeline import batches
+from hrnet_tf.training.overrides import override
+from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.schedules import learning_rate
+from hrnet_tf.training.start import load_weights, training_people
 
 RNG = np.random.default_rng(0)
-PLAIN = {
-    "scale_factor": 0.0,
-    "rotation_probability": 0.0,
-    "flip_probability": 0.0,
-}
+TINY = HRNetSpec(width=8, stage1_blocks=1, stage1_planes=8, modules=(1, 1, 1), blocks=1)
 
 
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory):
-    """A recipe over five drawings, for training and validation alike."""
-    path = write_dataset(tmp_path_factory.mktemp("drawings") / "set", 5, seed=0)
-    return Recipe(
-        arch="w18",
-        input_size=(64, 64),
-        train_annotations=str(path),
-        train_images=str(path.parent / "images"),
-        val_annotations=str(path),
-        val_images=str(path.parent / "images"),
-        codec=DARK(1.0, 3),
-        milestones=(),
-        epochs=2,
-        batch_size=4,
-        protocol="annotated",
-    )
-
-
-@pytest.fixture(scope="module")
-def records(drawings):
-    return trainable(read_coco(drawings.train_annotations, drawings.train_images))
+    return tiny_training.write_recipe(tmp_path_factory.mktemp("drawings"))
 
 
 @pytest.fixture
 def small_network(monkeypatch):
-    """Two layers for an HRNet, whose graph takes ten seconds to trace."""
+    monkeypatch.setattr(train, "pose", tiny_training.network)
 
-    def build(arch, input_shape, num_keypoints):
-        image = keras.Input(input_shape)
-        x = keras.layers.Conv2D(8, 8, strides=4, padding="same", activation="relu")(image)
-        return keras.Model(image, keras.layers.Conv2D(num_keypoints, 1)(x))
 
-    monkeypatch.setattr(train, "pose", build)
+def history(path):
+    with open(path.with_name("history.csv"), newline="") as file:
+        return list(csv.DictReader(file))
 
 
 # Loss
@@ -76,193 +50,101 @@ def test_the_loss_is_the_original_formula():
     per_joint = [
         0.5 * np.mean((weights[:, k, None, None] * (maps - truth)[..., k]) ** 2) for k in range(6)
     ]
+    assert_loss(losses.JointMSE(), truth, maps, weights, np.mean(per_joint))
+
+
+def test_hard_keypoints_are_those_of_the_original_formula():
+    """`JointsOHKMMSELoss`: of each person the largest losses per joint, after the weights."""
+    truth, maps = RNG.random((2, 3, 4, 5, 6), np.float32)
+    weights = RNG.choice((0, 0.5, 1), (3, 6)).astype(np.float32)
+    per_person = []
+    for person in range(3):
+        difference = weights[person] * (maps - truth)[person]
+        joints = 0.5 * np.mean(difference**2, axis=(0, 1))
+        per_person.append(np.sum(np.sort(joints)[-2:]) / 2)
+    assert_loss(losses.HardKeypointMSE(2), truth, maps, weights, np.mean(per_person))
+
+
+def test_discs_and_offsets_have_the_loss_of_mmpose():
+    """`CombinedTargetMSELoss`: offsets count inside the disc, which has the weight already."""
+    truth, maps = RNG.random((2, 3, 4, 5, 6), np.float32)
+    truth[..., ::3] = truth[..., ::3] > 0.5
+    weights = RNG.choice((0, 0.5, 1), (3, 2)).astype(np.float32)
+    total = 0
+    for k in range(2):
+        disc, x, y = np.moveaxis(truth[..., 3 * k : 3 * k + 3], -1, 0)
+        found_disc, found_x, found_y = np.moveaxis(maps[..., 3 * k : 3 * k + 3], -1, 0)
+        weight = weights[:, k, None, None]
+        disc, found_disc = weight * disc, weight * found_disc
+        for found, wanted in (
+            (found_disc, disc),
+            (disc * found_x, disc * x),
+            (disc * found_y, disc * y),
+        ):
+            total += 0.5 * np.mean((found - wanted) ** 2)
+    assert_loss(losses.CombinedMSE(), truth, maps, weights, total / 2)
+
+
+def assert_loss(loss, truth, maps, weights, expected):
+    """By itself and inside plain Keras; the weights go in squared."""
     squared = weights[:, None, None, :] ** 2
-    np.testing.assert_allclose(JointMSE()(truth, maps, squared), np.mean(per_joint), rtol=1e-6)
-
-    model = keras.Sequential([keras.Input((4, 5, 6)), keras.layers.Identity()])
-    model.compile(loss=JointMSE())
+    np.testing.assert_allclose(loss(truth, maps, squared), expected, rtol=1e-5)
+    model = keras.Sequential([keras.Input(truth.shape[1:]), keras.layers.Identity()])
+    model.compile(loss=loss)
     fitted = model.evaluate(tf.data.Dataset.from_tensors((maps, truth, squared)), verbose=0)
-    np.testing.assert_allclose(fitted, np.mean(per_joint), rtol=1e-6)
-
-
-def test_the_loss_stays_float32_and_reloads_by_name():
-    loss = keras.losses.deserialize(keras.losses.serialize(JointMSE()))
-    assert isinstance(loss, JointMSE)
-    tiny = np.full((1, 2, 2, 1), 3e-4, np.float16)  # its square is 0 in float16
-    value = loss(np.zeros_like(tiny), tiny)
-    assert keras.backend.standardize_dtype(value.dtype) == "float32" and value > 0
-
-
-# Batches
-
-
-def test_plain_crops_and_targets_equal_prediction_and_codec(drawings, records):
-    """The decoder in the graph agrees with Pillow's; all else is what prediction uses."""
-    batch = next(iter(batches(records, drawings, augment=False)))
-    crops, heatmaps, weights = (np.array(part) for part in batch)
-    for row, record in enumerate(records[:4]):
-        x, y, w, h = record.box
-        box = np.array([[x, y, w - 1, h - 1]])  # what the original's clean-up leaves inside images
-        matrices = geometry.affine(*geometry.center_scale(box, 1.0), (64, 64))
-        image = np.asarray(Image.open(record.image.path))
-        crop = drawings.card.normalize(geometry.crop(image, matrices, (64, 64)))
-        np.testing.assert_allclose(crops[row], crop[0], atol=1e-5)
-        visible = record.keypoints[None, :, 2] > 0
-        points = geometry.transform(record.keypoints[None, :, :2], matrices)
-        maps, wanted = drawings.codec.encode(points, visible, (64, 64))
-        np.testing.assert_allclose(heatmaps[row], maps[0], atol=1e-4)
-        assert weights[row].tolist() == [[np.array(wanted)[0].tolist()]]
-
-
-@pytest.mark.parametrize("codec", [MSRA(), UDP()])
-def test_a_mirrored_crop_is_the_crop_of_a_mirrored_image(tmp_path, codec):
-    pixels = np.kron(RNG.integers(0, 256, (10, 13, 3)), np.ones((8, 8, 1))).astype(np.uint8)
-    points = np.column_stack((RNG.uniform(30, 60, (17, 2)), np.full(17, 2)))
-    mirrored = points * (-1, 1, 1) + (103, 0, 0)
-    sources = []
-    for name, image, keypoints, x in (
-        ("a.png", pixels, points, 20),
-        ("b.png", pixels[:, ::-1], mirrored[list(COCO_FLIP)], 103 - 20 - 50),
-    ):
-        Image.fromarray(image).save(tmp_path / name)
-        file = ImageFile(1, tmp_path / name, (80, 104))
-        sources.append(Record(1, file, np.array((x, 10, 51, 61)), keypoints, 900.0, False))
-    recipe = Recipe("w18", (64, 64), "", "", codec=codec, **PLAIN)
-    flipping = dataclasses.replace(recipe, flip_probability=1.0)
-    crops, heatmaps, _ = next(iter(batches(sources[:1], flipping, augment=True)))
-    wanted, maps, _ = next(iter(batches(sources[1:], recipe, augment=False)))
-    levels = np.abs(np.array(crops - wanted)) * 255 * 0.225
-    assert levels.max() < 1.5 and (levels > 0.5).mean() < 0.01  # ties of rounding
-    np.testing.assert_allclose(heatmaps, maps, atol=2e-4)
-
-
-COCO_FLIP = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
-
-
-def test_augmented_targets_stay_on_their_joints(tmp_path):
-    """Joints are dots of different brightness; whatever is drawn, targets peak on their dots."""
-    grid = np.stack(np.meshgrid((70, 90, 110), (80, 100, 120)), -1).reshape(-1, 2)
-    keypoints = np.zeros((17, 3))
-    dots = {0: 250, 1: 200, 2: 200, 5: 150, 6: 150, 9: 100, 10: 100}  # pairs look alike
-    pixels = np.zeros((200, 180, 3), np.uint8)
-    for (joint, level), (x, y) in zip(dots.items(), grid, strict=False):
-        keypoints[joint] = (x, y, 2)
-        pixels[y - 3 : y + 4, x - 3 : x + 4] = level
-    Image.fromarray(pixels).save(tmp_path / "dots.png")
-    file = ImageFile(1, tmp_path / "dots.png", (200, 180))
-    record = Record(1, file, np.array((50, 60, 80, 80)), keypoints, 900.0, False)
-    recipe = Recipe("w18", (128, 96), "", "", codec=DARK(1.0, 1), batch_size=32)
-    data = batches([record] * 32, recipe, augment=True)
-    crops, heatmaps, weights = next(iter(data))
-    levels = np.array(crops)[..., 0] * 255 * 0.229 + 255 * 0.485
-    points, _ = recipe.codec.decode(heatmaps)
-    shown = np.array(weights)[:, 0, 0] > 0
-    assert shown.sum() > 150
-    for row, joint in zip(*np.nonzero(shown), strict=True):
-        x, y = np.rint(points[row, joint]).astype(int)
-        if 8 < x < 88 and 8 < y < 120:
-            assert levels[row, y, x] == pytest.approx(dots[joint], abs=1)
-
-
-def test_passes_differ_and_the_seed_repeats_them(drawings, records):
-    def passes(seed):
-        data = batches(records, dataclasses.replace(drawings, seed=seed), augment=True)
-        return [np.concatenate([np.array(maps) for _, maps, _ in data]) for _ in range(2)]
-
-    first, second = passes(1)
-    again = passes(1)
-    assert np.array_equal(first, again[0]) and np.array_equal(second, again[1])
-    assert not np.allclose(first, second)
-    assert not np.allclose(first, passes(2)[0])
-    assert len(batches(records, drawings, augment=True)) == -(-len(records) // 4)
-
-
-def test_augmentation_has_the_distributions_of_the_original():
-    recipe = Recipe("w18", (256, 192), "", "")
-    zoom, angle, mirrored = (
-        np.array(v) for v in pipeline._draw(tf.constant(5, "int64"), 20000, recipe)
-    )
-    assert zoom.min() == pytest.approx(0.65) and zoom.max() == pytest.approx(1.35)
-    assert (zoom == zoom.max()).mean() == pytest.approx(0.159, abs=0.01)  # clipped beyond one sigma
-    turned = angle[angle != 0]
-    assert len(turned) / len(angle) == pytest.approx(0.6, abs=0.02)
-    assert np.abs(angle).max() == 90 and np.median(np.abs(turned)) == pytest.approx(30.4, abs=1)
-    assert mirrored.mean() == pytest.approx(0.5, abs=0.02)
-    assert abs(np.corrcoef((zoom, angle, mirrored))[np.triu_indices(3, 1)]).max() < 0.03
-
-
-def test_unreadable_images_are_named_and_left_out(tmp_path):
-    Image.new("RGB", (60, 40)).save(tmp_path / "good.png")
-    Image.new("RGB", (40, 60)).save(tmp_path / "turned.png")
-    Image.new("RGB", (60, 40)).save(tmp_path / "moving.gif")
-    Image.fromarray(RNG.integers(0, 255, (40, 60, 3), np.uint8)).save(tmp_path / "half.jpg")
-    (tmp_path / "half.jpg").write_bytes((tmp_path / "half.jpg").read_bytes()[:900])
-    (tmp_path / "text.jpg").write_text("no picture")
-    names = sorted(path.name for path in tmp_path.iterdir())
-    people = [
-        Record(i, ImageFile(i // 2, tmp_path / names[i // 2], (40, 60)), None, None, 1.0, False)
-        for i in range(2 * len(names))
-    ]
-    problems = []
-    assert {r.image.path.name for r in readable(people, problems.append)} == {"good.png"}
-    assert [re.search(r"(\w+\.\w+) is left out", p)[1] for p in problems] == [
-        "half.jpg", "moving.gif", "text.jpg", "turned.png",
-    ]  # fmt: skip
-
-
-# Recipes
-
-
-def test_overrides_are_read_by_the_type_of_their_field(drawings):
-    changes = {
-        "epochs": "3", "learning_rate": "2e-4", "input_size": "128,96", "milestones": "(5,)",
-        "codec": "udp", "flip_test": "false", "arch": "w32", "keypoints": "mpii",
-    }  # fmt: skip
-    changed = override(drawings, changes)
-    assert (changed.epochs, changed.learning_rate) == (3, 2e-4)
-    assert (changed.input_size, changed.milestones) == ((128, 96), (5,))
-    assert (changed.codec, changed.flip_test, changed.arch) == (UDP(), False, "w32")
-    assert changed.keypoints.name == "mpii" and changed.seed == drawings.seed
-    saved = json.loads(changed.to_json())
-    assert saved["codec"] == {"name": "udp", "sigma": 2.0, "blur_kernel": 11}
-    assert set(saved) == {field.name for field in dataclasses.fields(Recipe)}
+    np.testing.assert_allclose(fitted, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"epocs": "3"}, "no field 'epocs'. Did you mean epochs"),
-        ({"epochs": "many"}, "`epochs` must be int. Received: epochs='many'"),
-        ({"epochs": "0"}, "`epochs` must be positive. Received: epochs=0"),
-        ({"codec": "simcc"}, "must be one of msra, dark"),
-        ({"input_size": "128"}, "a height and a width"),
-        ({"input_size": "a,b"}, "whole numbers with commas"),
-        ({"flip_probability": "2"}, "lie between 0 and 1"),
-        ({"flip_test": "maybe"}, "one of true, false"),
-        ({"protocol": "mine"}, "must be one of"),
-        ({"milestones": "5,3"}, "rising order"),
-        ({"milestones": "5", "warmup_steps": "9"}, "`warmup_steps` must be 0"),
-    ],
+    "loss", [losses.JointMSE(), losses.HardKeypointMSE(2), losses.CombinedMSE()]
 )
-def test_a_wrong_override_says_what_would_be_right(drawings, changes, message):
-    with pytest.raises(ValueError, match=message):
-        override(drawings, changes)
+def test_losses_stay_float32_and_reload_by_name(loss):
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert type(again) is type(loss) and again.get_config() == loss.get_config()
+    tiny = np.full((1, 2, 2, 3), 3e-4, np.float16)  # its square is 0 in float16
+    value = again(np.zeros_like(tiny), tiny, np.ones((1, 1, 1, 1), np.float16))
+    assert keras.backend.standardize_dtype(value.dtype) == "float32" and value > 0
 
 
-def test_every_page_is_a_recipe_and_a_typo_finds_it():
-    assert isinstance(load_recipe("synthetic_pose"), Recipe)
-    with pytest.raises(ValueError, match="Did you mean synthetic_pose"):
-        load_recipe("synthetic_poes")
+def test_the_codec_and_the_recipe_choose_the_loss():
+    recipe = Recipe("w32", (256, 192), "", "")
+    assert isinstance(losses.loss(recipe), losses.JointMSE)
+    assert losses.loss(dataclasses.replace(recipe, hard_keypoints=8)).hardest == 8
+    combined = dataclasses.replace(recipe, codec=UDPCombined())
+    assert isinstance(losses.loss(combined), losses.CombinedMSE)
+    for wrong in (dataclasses.replace(combined, hard_keypoints=8), recipe):
+        with pytest.raises(ValueError, match="`hard_keypoints` must be at most the 17 of coco"):
+            losses.loss(dataclasses.replace(wrong, hard_keypoints=wrong.hard_keypoints or 18))
 
 
-def test_learning_rates_drop_at_milestones_or_follow_a_cosine():
-    steps = train.learning_rate(Recipe("w32", (256, 192), "", ""), persons=1280)
-    rates = [float(steps(epoch * 10 + 5)) for epoch in (0, 169, 170, 199, 200)]
-    np.testing.assert_allclose(rates, [1e-3, 1e-3, 1e-4, 1e-4, 1e-5], rtol=1e-5)
-    recipe = Recipe("w32", (256, 192), "", "", milestones=(), warmup_steps=20, epochs=10)
-    cosine = train.learning_rate(recipe, persons=1280)
-    rates = [float(cosine(step)) for step in (0, 10, 20, 60, 100)]
-    np.testing.assert_allclose(rates, [0, 5e-4, 1e-3, 5e-4, 0], atol=1e-8)
+# Schedule
+
+
+def rates(steps, *numbers, **changes):
+    schedule = learning_rate(Recipe("w32", (256, 192), "", "", **changes), steps)
+    again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
+    assert [float(again(n)) for n in numbers] == [float(schedule(n)) for n in numbers]
+    return [float(schedule(n)) for n in numbers]
+
+
+def test_the_rate_drops_tenfold_with_the_first_step_after_a_milestone():
+    found = rates(10, 0, 1699, 1700, 1999, 2000)
+    np.testing.assert_allclose(found, [1e-3, 1e-3, 1e-4, 1e-4, 1e-5], rtol=1e-5)
+
+
+def test_warm_up_is_linear_and_the_milestones_count_from_the_first_step():
+    warm = {"warmup_steps": 500, "warmup_start": 0.001}
+    found = rates(10, 0, 250, 499, 500, 1699, 1700, **warm)
+    wanted = [1e-6, 0.5005e-3, 0.998002e-3, 1e-3, 1e-3, 1e-4]
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_a_cosine_ends_at_zero_and_starts_after_the_warm_up():
+    found = rates(10, 0, 50, 100, milestones=(), epochs=10)
+    np.testing.assert_allclose(found, [1e-3, 5e-4, 0], atol=1e-8)
+    warm = {"warmup_steps": 20, "warmup_start": 0.5}
+    found = rates(10, 0, 10, 20, 60, 100, milestones=(), epochs=10, **warm)
+    np.testing.assert_allclose(found, [5e-4, 7.5e-4, 1e-3, 5e-4, 0], atol=1e-8)
 
 
 # Training
@@ -271,18 +153,18 @@ def test_learning_rates_drop_at_milestones_or_follow_a_cosine():
 def test_training_leaves_a_model_that_needs_nothing_else(drawings, small_network, tmp_path):
     path = train.train(drawings, tmp_path / "run")
     assert {file.name for file in path.parent.iterdir()} == {
-        "model.keras", "model.json", "recipe.json", "history.csv",
+        "model.keras", "model.json", "recipe.json", "history.csv", "curves.svg", "checkpoints",
+        "tensorboard",
     }  # fmt: skip
     model = keras.models.load_model(path)
     assert not model.compiled and not isinstance(model.output, list)
     assert model.output_shape == (None, 16, 16, 17)
     assert read_card(path) == drawings.card
-    history = path.with_name("history.csv").read_text().splitlines()
-    losses = [float(row["loss"]) for row in csv.DictReader(history)]
-    assert len(losses) == 2 and losses[1] < losses[0]
+    assert path.with_name("recipe.json").read_text() == drawings.to_json()
+    first, last = history(path)
+    assert float(last["loss"]) < float(first["loss"])
+    assert first["AP"] == "" and 0 <= float(last["AP"]) <= 1  # evaluate_every is 10
 
-    with pytest.raises(FileExistsError, match="--overwrite"):
-        train.train(drawings, tmp_path / "run")
     before = model.get_weights()
     train.train(drawings, tmp_path / "run", overwrite=True)
     after = keras.models.load_model(path).get_weights()
@@ -290,19 +172,177 @@ def test_training_leaves_a_model_that_needs_nothing_else(drawings, small_network
         np.testing.assert_allclose(old, new, atol=1e-4)
 
 
+def test_results_during_training_are_those_of_evaluate_on_the_published_file(
+    drawings, monkeypatch, tmp_path
+):
+    """A network that says where joints usually are, so that there is something to measure."""
+    _, targets, _ = next(iter(batches(training_people(drawings), drawings, augment=False)))
+    usual = np.mean(targets, axis=0)
+
+    def guess(arch, input_shape, num_keypoints, head):
+        image = keras.Input(input_shape)
+        x = keras.layers.Conv2D(num_keypoints, 4, strides=4, name="final_layer")(image)
+        return keras.Model(image, 0.02 * x + usual)
+
+    monkeypatch.setattr(train, "pose", guess)
+    recipe = dataclasses.replace(drawings, epochs=3, evaluate_every=1, ema=0.5)
+    path = train.train(recipe, tmp_path / "run")
+    best = max(history(path), key=lambda row: (float(row["AP"]), int(row["epoch"])))
+    numbers = train.validate(recipe, path).numbers
+    assert 0.02 < numbers["AP"] < 1
+    for name, value in numbers.items():
+        assert float(best[name]) == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_follows_float32_and_publishes_float32(
+    precision, drawings, small_network, tmp_path
+):
+    recipe = dataclasses.replace(drawings, epochs=8, evaluate_every=0)
+    full = history(train.train(recipe, tmp_path / "full"))
+    path = train.train(dataclasses.replace(recipe, precision=precision), tmp_path / "mixed")
+    mixed = history(path)
+    for one, other in zip(full, mixed, strict=True):
+        assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=0.03)
+    assert float(mixed[-1]["loss"]) < 0.7 * float(mixed[0]["loss"])
+    assert keras.config.dtype_policy().name == "float32"
+    layers = keras.models.load_model(path).layers
+    assert {layer.dtype_policy.name for layer in layers} == {"float32"}
+    scales = [name for name in checkpoint(path).arrays if "dynamic_scale" in name]
+    assert len(scales) == (precision == "mixed_float16")
+
+
+def checkpoint(path):
+    return resume.newest(path.with_name("checkpoints"), pytest.fail)
+
+
+def test_accumulated_batches_are_one_large_batch(drawings, small_network, tmp_path):
+    plain = dataclasses.replace(
+        drawings, **tiny_training.PLAIN, frozen_norm=True, evaluate_every=0, milestones=(1,)
+    )
+    count = len(training_people(plain))
+    assert count % 2 == 0  # else the epochs would not be equally long
+    large = dataclasses.replace(plain, batch_size=count)
+    halves = dataclasses.replace(plain, batch_size=count // 2, accumulation=2)
+    weights = [
+        keras.models.load_model(train.train(recipe, tmp_path / name)).get_weights()
+        for name, recipe in (("large", large), ("halves", halves))
+    ]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-6)
+
+
+def test_frozen_normalization_stays_as_it_was(drawings, small_network, tmp_path):
+    recipe = dataclasses.replace(drawings, frozen_norm=True, sync_norm=True, evaluate_every=0)
+    model = keras.models.load_model(train.train(recipe, tmp_path / "run"))
+    norm = model.get_layer("bn1")
+    for variable, value in zip(norm.weights, (1, 0, 0, 1), strict=True):
+        np.testing.assert_array_equal(variable, np.full(8, value))
+    assert norm.trainable and not norm.synchronized
+
+
+def test_averaged_weights_are_published_and_the_others_kept_to_go_on(
+    drawings, small_network, tmp_path
+):
+    recipe = dataclasses.replace(drawings, ema=0.9, evaluate_every=0)
+    path = train.train(recipe, tmp_path / "run")
+    arrays = checkpoint(path).arrays
+    by_name = {name.split("/", 2)[2]: array for name, array in arrays.items()}
+    for variable in keras.models.load_model(path).weights:
+        raw = by_name[variable.path]
+        average = by_name.get(variable.path.replace("/", "_") + "_average", raw)
+        np.testing.assert_array_equal(variable, average)
+        assert np.array_equal(average, raw) == ("moving" in variable.path)
+
+
+def test_hard_keypoints_and_offsets_train(drawings, small_network, tmp_path):
+    for name, changes in (
+        ("hard", {"hard_keypoints": 8}),
+        ("offsets", {"codec": UDPCombined(), "hard_keypoints": 0}),
+    ):
+        recipe = dataclasses.replace(drawings, **changes, epochs=6, evaluate_every=6)
+        path = train.train(recipe, tmp_path / name)
+        rows = history(path)
+        assert float(rows[-1]["loss"]) < 0.9 * float(rows[0]["loss"])
+        assert keras.models.load_model(path).output_shape[-1] == recipe.card.channels
+
+
+def test_tensorboard_gets_curves_and_pictures(drawings, small_network, tmp_path):
+    path = train.train(dataclasses.replace(drawings, evaluate_every=2), tmp_path / "run")
+    (file,) = path.with_name("tensorboard").iterdir()
+    values = {}
+    for record in tf.data.TFRecordDataset(str(file)):
+        event = event_pb2.Event.FromString(record.numpy())
+        for value in event.summary.value:
+            values.setdefault(value.tag, {})[event.step] = value
+    steps = checkpoint(path).position.steps
+    for name in ("loss", "learning_rate", "images_per_second"):
+        assert set(values[name]) == {steps, 2 * steps}
+    assert set(values["AP"]) == set(values["val_loss"]) == {2 * steps}
+    (last,) = [value.tensor for value in values["crop, target, prediction"].values()]
+    pictures = last.string_val
+    assert pictures[:2] == [b"192", b"64"] and len(pictures) == 2 + 4
+    assert tf.io.decode_png(pictures[2]).shape == (64, 192, 3)
+
+
+# Weights to start from
+
+
+def test_a_run_starts_from_a_file_with_another_head(drawings, monkeypatch, tmp_path, capsys):
+    other = pose(TINY, (64, 64, 3), 5)
+    other.save(tmp_path / "five.keras")
+    monkeypatch.setattr(train, "pose", lambda arch, *args, **names: pose(TINY, *args, **names))
+    recipe = dataclasses.replace(drawings, weights=str(tmp_path / "five.keras"), epochs=1)
+    recipe = dataclasses.replace(recipe, evaluate_every=0, learning_rate=1e-30, frozen_norm=True)
+    path = train.train(recipe, tmp_path / "run")
+    line = next(line for line in capsys.readouterr().out.splitlines() if "five.keras" in line)
+    assert "tensors loaded" in line and "1 reinitialized: final_layer" in line
+    trained = keras.models.load_model(path)
+    for layer in other.layers:
+        if layer.weights and layer.name != "final_layer":
+            for one, another in zip(
+                layer.weights, trained.get_layer(layer.name).weights, strict=True
+            ):
+                np.testing.assert_allclose(one, another, atol=1e-6)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    wide = dataclasses.replace(TINY, width=16)
+    pose(wide, (64, 64, 3), 17).save(tmp_path / "wide.keras")
+    with pytest.raises(ValueError, match=r"must fit `model` tensor by tensor.*mismatched"):
+        load_weights(pose(TINY, (64, 64, 3), 17), str(tmp_path / "wide.keras"))
+
+
+# What cannot work
+
+
 def test_impossible_runs_are_refused_before_they_start(drawings, tmp_path):
-    with pytest.raises(ValueError, match=r"one map per keypoint.*udp_combined"):
-        train.train(dataclasses.replace(drawings, codec=UDPCombined()), tmp_path / "run")
-    with pytest.raises(ValueError, match="17 keypoints per person, the recipe's set has 16"):
-        train.train(override(drawings, {"keypoints": "mpii"}), tmp_path / "run")
+    for changes, message in (
+        ({"keypoints": "mpii"}, "17 keypoints.* 16"),
+        ({"hard_keypoints": "18"}, "at most the 17"),
+        ({"val_annotations": "nowhere.json"}, "`val_annotations` must be a file. .*nowhere"),
+        ({"weights": "nowhere.keras"}, "`weights` must be a file. .*nowhere"),
+        ({"weights": "nowhere"}, "nowhere"),
+    ):
+        recipe = override(drawings, changes)
+        with pytest.raises((ValueError, OSError), match=message):
+            train.train(recipe, tmp_path / changes.popitem()[0])
+    with pytest.raises(ValueError, match=r"`distribute` must be one of auto, .*'gpu'"):
+        train.train(drawings, tmp_path / "run", distribute="gpu")
+    (tmp_path / "file").write_text("")
+    for workdir in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OSError, match="file"):
+            train.train(drawings, workdir)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "Usage: RECIPE"),
+        ([], "name one recipe"),
+        (["synthetic_pose"], "--workdir=DIR"),
         (["synthetic_pose", "--workdir=x", "--epoch=3"], "Did you mean: epochs"),
-        (["synthetic_pose", "--workdir=x", "--train_images=nowhere"], "must be a file"),
+        (["synthetic_pose", "--workdir=x", "--distribute=gpu"], "multi_worker"),
+        (["synthetic_pose", "--workdir=x", "--train_annotations=nowhere"], "must be a file"),
     ],
 )
 def test_the_command_says_in_a_line_what_is_wrong(words, message, tmp_path, monkeypatch, capsys):
@@ -313,33 +353,10 @@ def test_the_command_says_in_a_line_what_is_wrong(words, message, tmp_path, monk
     assert not list(tmp_path.rglob("*.*"))
 
 
-# Demo
-
-
-def test_the_demo_makes_one_page_that_needs_no_other_file(drawings, small_network, tmp_path):
-    page = demo.demo(tmp_path, drawings, scenes=4, held_out=3)
-    html = page.read_text()
-    sources = re.findall(r'(?:src|href)="([^"]{0,30})', html)
-    assert len(sources) == 3 and all(source.startswith("data:image/") for source in sources)
-    assert "http" not in html and "@import" not in html
-    for word in ("heat map", "AP75", "hrnet-tf predict", "polyline"):
-        assert word in html
-    for name in ("scene.png", "held_out.png", "heatmaps.png", "model/model.keras"):
-        assert (tmp_path / name).stat().st_size > 1000
-
-
-def test_the_demo_keeps_what_it_finds(tmp_path, capsys):
-    (tmp_path / "thesis.txt").write_text("years of work")
-    assert cli.main(["demo", f"--output={tmp_path}"]) == 1
-    assert "not empty" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-
-
-def test_the_learning_curve_falls_as_the_losses_do():
-    history = [{"loss": str(v), "val_loss": str(2 * v)} for v in (1e-2, 3e-3, 1e-3)]
-    curves = ElementTree.fromstring(demo.learning_curve(history)).findall("polyline")
-    points = [[tuple(map(float, p.split(","))) for p in c.get("points").split()] for c in curves]
-    assert len(points) == 2 and all(len(curve) == 3 for curve in points)
-    for (x0, y0), (x1, y1) in zip(points[0], points[0][1:], strict=False):
-        assert x1 > x0 and y1 > y0  # y grows downwards in SVG
-    assert all(held[1] < learned[1] for learned, held in zip(*points, strict=True))
+def test_the_command_trains_and_says_where(drawings, small_network, tmp_path, capsys):
+    (tmp_path / "own.json").write_text(drawings.to_json())
+    words = [str(tmp_path / "own.json"), f"--workdir={tmp_path / 'run'}", "--epochs=1"]
+    assert train.main(["train", *words]) == 0
+    out = capsys.readouterr().out
+    assert "epoch 1/1  loss" in out and str(tmp_path / "run" / "model.keras") in out
+    assert json.loads((tmp_path / "run" / "recipe.json").read_text())["epochs"] == 1

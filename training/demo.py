@@ -6,11 +6,8 @@ The folder receives `index.html`, which needs no other file, the pictures in it,
 in `model/` and the drawings.
 """
 
-import base64
-import csv
 import dataclasses
 import html
-import io
 import shutil
 import time
 from pathlib import Path
@@ -25,28 +22,20 @@ from hrnet_tf.draw import draw_poses
 from hrnet_tf.files import whole
 from hrnet_tf.images import read_image
 from hrnet_tf.predict import Pose, PosePredictor
-from hrnet_tf.training.data.coco import Record, read_coco, trainable
+from hrnet_tf.training.curves import curves, read_history
+from hrnet_tf.training.data.coco import Record
 from hrnet_tf.training.data.synthetic import draw_scene, write_dataset
 from hrnet_tf.training.evaluate import Evaluation
+from hrnet_tf.training.page import figure, page
+from hrnet_tf.training.pictures import enlarge, overlay
 from hrnet_tf.training.recipe import Recipe
 from hrnet_tf.training.recipes.synthetic_pose import RECIPE
-from hrnet_tf.training.train import empty_folder, train, validate
+from hrnet_tf.training.start import empty_folder, validation_people
+from hrnet_tf.training.train import train, validate
 
 SEED = 2019
 SCENE_SEED = 2023
 SHOWN_JOINTS = ("nose", "left_elbow", "right_wrist", "left_knee")
-HEAT = np.array((255, 64, 32), np.float32)
-
-STYLE = """
-body { margin: 0 auto; max-width: 60rem; padding: 2rem 1rem; background: #fbfaf7; color: #23262d;
-       font: 1rem/1.55 system-ui, sans-serif; }
-h1 { font-size: 2rem; margin: 0; } h2 { margin: 2.5rem 0 .5rem; }
-img, svg { width: 100%; height: auto; border-radius: .5rem; }
-table { border-collapse: collapse; } td, th { padding: .3rem .9rem; text-align: right; }
-th { border-bottom: 2px solid #23262d; } figcaption, small { color: #5b606b; }
-figure { margin: 1rem 0; } pre { background: #23262d; color: #f4f1ea; padding: 1rem; overflow: auto;
-       border-radius: .5rem; } text { font: 12px system-ui, sans-serif; fill: #5b606b; }
-"""
 
 INTRODUCTION = """HRNet finds the joints of a person by answering one question for each: where in
 the picture is it? The answer is a heat map, bright where the joint is. Most networks shrink the
@@ -64,7 +53,7 @@ hrnet-tf predict {recipe.val_images} --boxes={recipe.val_annotations} \\
 hrnet-tf evaluate --images={recipe.val_images} --annotations={recipe.val_annotations} \\
     --model={model} --protocol=annotated
 # Five times as long at school
-python -m hrnet_tf.training.train synthetic_pose --workdir=runs/longer --epochs=30 \\
+hrnet-tf train synthetic_pose --workdir=runs/longer --epochs=30 \\
     --train_images={recipe.train_images} --train_annotations={recipe.train_annotations} \\
     --val_images={recipe.val_images} --val_annotations={recipe.val_annotations}"""
 
@@ -103,17 +92,17 @@ def demo(
     print("3/4  Judging")
     evaluation = validate(recipe, model_path)
     print("4/4  Making the page")
-    page = write_page(folder, recipe, evaluation, minutes)
+    path = write_page(folder, recipe, evaluation, minutes)
     seconds = time.perf_counter() - start
-    print(f"AP {evaluation.numbers['AP']:.3f} on held-out drawings after {seconds:.0f} s: {page}")
-    return page
+    print(f"AP {evaluation.numbers['AP']:.3f} on held-out drawings after {seconds:.0f} s: {path}")
+    return path
 
 
 def write_page(folder: Path, recipe: Recipe, evaluation: Evaluation, minutes: float) -> Path:
     """Draws the pictures, saves each, and puts them all into one HTML file."""
     model_path = folder / "model" / "model.keras"
     predictor = PosePredictor(model_path, flip=recipe.flip_test)
-    people = trainable(read_coco(recipe.val_annotations, recipe.val_images))
+    people = validation_people(recipe)
     pictures = {
         "scene": _new_scene(predictor),
         "heatmaps": _heat_maps(model_path, recipe, people[0]),
@@ -121,74 +110,33 @@ def write_page(folder: Path, recipe: Recipe, evaluation: Evaluation, minutes: fl
     }
     for name, picture in pictures.items():
         Image.fromarray(picture).save(folder / f"{name}.png")
-    with open(folder / "model" / "history.csv", encoding="utf-8", newline="") as file:
-        history = list(csv.DictReader(file))
+    history = read_history(folder / "model" / "history.csv")
     commands = html.escape(NEXT_STEPS.format(model=model_path, recipe=recipe))
     numbers = evaluation.numbers
     head = "".join(f"<th>{name}</th>" for name in numbers)
     row = "".join(f"<td>{value:.3f}</td>" for value in numbers.values())
-    page = f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>HRNet learned to see people</title><style>{STYLE}</style>
-<h1>HRNet learned to see people</h1>
-<p>{INTRODUCTION}</p>
-{_figure(pictures["scene"], "A scene it has never seen, and what it finds in it.")}
+    body = f"""<p>{INTRODUCTION}</p>
+{figure(pictures["scene"], "A scene it has never seen, and what it finds in it.")}
 <h2>How well does it do?</h2>
 <p>{evaluation.persons} people in {evaluation.images} held-out drawings, whose boxes are given; OKS
 average precision as COCO defines it, after {minutes:.1f} minutes of training.</p>
 <table><tr>{head}</tr><tr>{row}</tr></table>
-{_figure(pictures["held_out"], "Held-out drawings. Above: the truth. Below: the network.")}
+{figure(pictures["held_out"], "Held-out drawings. Above: the truth. Below: the network.")}
 <h2>What does it see?</h2>
-{_figure(pictures["heatmaps"], "The crop, and the heat maps of " + _listing(SHOWN_JOINTS) + ".")}
+{figure(pictures["heatmaps"], "The crop, and the heat maps of " + _listing(SHOWN_JOINTS) + ".")}
 <h2>How did it learn?</h2>
-<figure>{learning_curve(history)}<figcaption>Error of the heat maps after each pass over the
-drawings (logarithmic).</figcaption></figure>
+<figure>{curves(history)}<figcaption>After each pass over the drawings.</figcaption></figure>
 <h2>And now?</h2>
-<pre>{commands}</pre>
-</html>
-"""
+<pre>{commands}</pre>"""
     with whole(folder / "index.html") as part:
-        part.write_text(page, encoding="utf-8")
+        part.write_text(page("HRNet learned to see people", body), encoding="utf-8")
     return folder / "index.html"
-
-
-def learning_curve(history: list[dict[str, str]]) -> str:
-    """An SVG of the columns `loss` and `val_loss` over the rows."""
-    width, height, left, bottom = 640, 260, 60, 30
-    series = {
-        name: np.log10([float(row[key]) for row in history])
-        for name, key in (("training", "loss"), ("held out", "val_loss"))
-        if key in history[0]
-    }
-    values = np.concatenate(list(series.values()))
-    low, high = values.min() - 0.05, values.max() + 0.05
-
-    def place(epoch: int, value: float) -> str:
-        x = left + (width - left - 20) * epoch / max(len(history) - 1, 1)
-        return f"{x:.1f},{(height - bottom) * (high - value) / (high - low):.1f}"
-
-    lines = []
-    colours = ("#e4572e", "#2e8b73")
-    for number, (name, curve) in enumerate(series.items()):
-        points, colour = [place(i, v) for i, v in enumerate(curve)], colours[number]
-        lines.append(
-            f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" '
-            'stroke-width="3"/>'
-            f'<text x="{width - 90}" y="{20 + 18 * number}" style="fill:{colour}">{name}</text>'
-        )
-    for value in (values.min(), values.max()):
-        y = place(0, value).split(",")[1]
-        lines.append(f'<text x="4" y="{y}">{10**value:.1e}</text>')
-    for epoch in (0, len(history) - 1):
-        x = place(epoch, low).split(",")[0]
-        lines.append(f'<text x="{x}" y="{height - 8}" text-anchor="middle">{epoch + 1}</text>')
-    return f'<svg viewBox="0 0 {width} {height}" role="img">{"".join(lines)}</svg>'
 
 
 def _new_scene(predictor: PosePredictor) -> np.ndarray:
     scene = draw_scene(np.random.default_rng(SCENE_SEED), (360, 560), people=4)
     poses = predictor(scene.image, [person.box for person in scene.people])
-    return np.concatenate((_enlarge(scene.image), _annotated(scene.image, poses, predictor)))
+    return np.concatenate((enlarge(scene.image), _annotated(scene.image, poses, predictor)))
 
 
 def _comparison(predictor: PosePredictor, people: list[Record], columns: int = 3) -> np.ndarray:
@@ -216,12 +164,10 @@ def _heat_maps(model_path: Path, recipe: Recipe, person: Record) -> np.ndarray:
     model = keras.models.load_model(model_path)
     maps = ops.convert_to_numpy(model(recipe.card.normalize(crops)))[0]
     crop = ops.convert_to_numpy(crops)[0].astype(np.uint8)
-    panels = [_enlarge(crop)]
+    panels = [enlarge(crop)]
     for joint in SHOWN_JOINTS:
-        heat = Image.fromarray(maps[..., recipe.keypoints.names.index(joint)])
-        heat = np.asarray(heat.resize((2 * width, 2 * height), Image.Resampling.BILINEAR))
-        share = np.sqrt(np.clip(heat, 0, 1))[..., None]
-        panels.append((0.45 * panels[0] * (1 - share) + HEAT * share).astype(np.uint8))
+        heat = maps[..., recipe.keypoints.names.index(joint)]
+        panels.append(overlay(panels[0], heat))
     return np.concatenate(panels, axis=1)
 
 
@@ -230,22 +176,7 @@ def _annotated(image: np.ndarray, poses: list[Pose], predictor: PosePredictor) -
     doubled = [
         dataclasses.replace(p, keypoints=2 * p.keypoints, box=2 * np.asarray(p.box)) for p in poses
     ]
-    return draw_poses(_enlarge(image), doubled, predictor.card.keypoints)
-
-
-def _enlarge(image: np.ndarray) -> np.ndarray:
-    size = (2 * image.shape[1], 2 * image.shape[0])
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-
-
-def _figure(picture: np.ndarray, caption: str) -> str:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=88)
-    data = base64.b64encode(file.getvalue()).decode()
-    return (
-        f'<figure><img alt="{caption}" src="data:image/jpeg;base64,{data}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+    return draw_poses(enlarge(image), doubled, predictor.card.keypoints)
 
 
 def _listing(names: tuple[str, ...]) -> str:

@@ -1,26 +1,31 @@
-"""COCO keypoint evaluation by a stated protocol.
-
-The original one is that of `lib/dataset/coco.py` in the repository of Sun et al. CVPR 2019.
-"""
+"""Evaluation of a pose network on annotated images, by the metric of the data and a protocol."""
 
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-from keras import ops
 from rich.console import Console
 from rich.progress import track
 
-from hrnet_tf import geometry
-from hrnet_tf.images import read_boxes, read_image
-from hrnet_tf.predict import Pose, PosePredictor, ahead, coco_result
-from hrnet_tf.training.data.coco import clean_boxes, read_coco, read_images, trainable
-from hrnet_tf.training.metrics import coco_ap, ground_truth, oks_nms
+from hrnet_tf.card import PoseCard
+from hrnet_tf.images import read_image
+from hrnet_tf.predict import PosePredictor, ahead
+from hrnet_tf.training.data.annotations import FORMATS
+from hrnet_tf.training.data.sources import Report
+from hrnet_tf.training.scoring import (
+    Source,
+    Task,
+    distance_task,
+    face_task,
+    mpii_task,
+    similarity_task,
+)
 
 PROTOCOLS = ("original", "annotated")
-NMS_THRESHOLD = 0.9
+# The number that stands for the others, of each kind of data, and whether higher is better.
+MAIN_NUMBERS = {"AP": True, "Mean": True, "PCK@0.2": True, "NME": False}
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,12 @@ class Evaluation:
     """What `evaluate` found.
 
     Attributes:
-        numbers: COCO's ten numbers by name, as fractions.
+        numbers: by name; shares as fractions, EPE in pixels.
         results: the poses in COCO's results format.
         images: images that were read.
         persons: boxes that were predicted, before suppression.
         problems: what was left out, one sentence each.
+        per_keypoint: keypoint -> column -> number.
     """
 
     numbers: Mapping[str, float]
@@ -40,6 +46,12 @@ class Evaluation:
     images: int
     persons: int
     problems: tuple[str, ...]
+    per_keypoint: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def main(self) -> tuple[str, bool]:
+        """The number to judge a network by, and whether higher is better."""
+        return next(each for each in MAIN_NUMBERS.items() if each[0] in self.numbers)
 
 
 def evaluate(
@@ -48,107 +60,126 @@ def evaluate(
     images_dir: str | Path,
     detections: str | Path | None = None,
     protocol: str = "original",
+    data_format: str = "coco",
     score_threshold: float = 0.0,
+    ground_truth: str | Path | None = None,
 ) -> Evaluation:
-    """Measures OKS average precision on a COCO keypoint file.
+    """Measures a pose network by the metric of the data.
 
-    The `original` protocol clips annotated boxes to their images, or takes all boxes of
-    `detections` as they are, and suppresses double poses by OKS above 0.9. The `annotated`
-    protocol takes annotated boxes untouched and suppresses nothing. Both crop without turning
-    images by their EXIF orientation, and score a person by its box's score times the mean of the
-    keypoint scores above 0.2. Flip test, codec and padding are the predictor's.
+    | data_format | keypoints      | numbers                                      |
+    | ----------- | -------------- | -------------------------------------------- |
+    | coco        | with sigmas    | OKS average precision                        |
+    | coco        | without sigmas | PCK at 0.2 of the box, AUC 0..30 pixels, EPE |
+    | mpii        | MPII's         | PCKh at 0.5 and 0.1                          |
+    | landmarks   | faces          | NME, failure rates, AUC                      |
+
+    The `original` protocol clips COCO's annotated boxes to their images, or takes all boxes of
+    `detections` as they are, and suppresses double poses by OKS above 0.9 (`lib/dataset/coco.py` of
+    Sun et al. CVPR 2019). For the codec `face` it reports whole pixels, as the original face tools.
+    The `annotated` protocol takes annotated boxes untouched, suppresses nothing, and keeps
+    fractions of pixels. Both crop without turning images by their EXIF orientation, and score a
+    person by its box's score times the mean of the keypoint scores above 0.2. Flip test, codec and
+    padding are the predictor's: the original evaluates faces without flip test.
+
+    A network with more keypoints than a COCO file names is scored on those of the file.
 
     Args:
         predictor: the network with its card.
-        annotations: COCO keypoint annotations.
-        images_dir: the folder their file names are relative to.
-        detections: a detector's COCO results; annotated boxes if None.
+        annotations: a file of that format.
+        images_dir: the folder its file names are relative to.
+        detections: a detector's COCO results, only with OKS; annotated boxes if None.
         protocol: "original" or "annotated".
+        data_format: a name of `data.annotations.FORMATS`.
         score_threshold: detections with a lower score are left out; the original takes them all.
+        ground_truth: gt_valid.mat of MPII; the one beside `annotations` if None.
 
     Raises:
         OSError, ValueError: unusable files or arguments. A person or image that cannot be used is
             left out of the prediction, counts as missed, and is named in `problems`.
     """
-    if protocol not in PROTOCOLS:
-        raise ValueError(
-            f"`protocol` must be one of {', '.join(PROTOCOLS)}. Received: protocol={protocol!r}."
-        )
-    if protocol == "annotated" and detections is not None:
-        raise ValueError(
-            "`detections` go with protocol='original'; 'annotated' takes the boxes of the "
-            f"annotations. Received: detections={str(detections)!r}."
-        )
-    sigmas = predictor.card.keypoints.sigmas
-    truth = ground_truth(annotations, sigmas)  # refuses what does not fit before the long work
     problems = []
-    images = read_images(annotations, images_dir, problems.append)
-    if detections is None:
-        records = trainable(read_coco(annotations, images_dir, problems.append))
-        boxes = _annotated_boxes(records, clip=protocol == "original")
-    else:
-        boxes = _detected_boxes(detections, score_threshold)
-    wanted = [(images[i], *boxes[i]) for i in images if i in boxes]
-    if not wanted:
+    source = Source(
+        Path(annotations),
+        Path(images_dir),
+        Path(detections) if detections else None,
+        protocol,
+        score_threshold,
+        Path(ground_truth) if ground_truth else None,
+    )
+    task = _task(predictor.card, source, data_format, problems.append)
+    found = _predict(predictor, task.wanted, problems.append)
+    numbers, per_keypoint, results = task.score(found, predictor)
+    images = {image.id for key, image, _, _ in task.wanted if key in found}
+    persons = sum(map(len, found.values()))
+    return Evaluation(
+        numbers, results, len(images), persons, tuple(dict.fromkeys(problems)), per_keypoint
+    )
+
+
+def check(
+    card: PoseCard,
+    annotations: str | Path,
+    images_dir: str | Path,
+    protocol: str = "original",
+    data_format: str = "coco",
+    ground_truth: str | Path | None = None,
+) -> None:
+    """Raises what `evaluate` would raise, without predicting anything.
+
+    Raises:
+        OSError, ValueError: see there.
+    """
+    ground_truth = Path(ground_truth) if ground_truth else None
+    source = Source(Path(annotations), Path(images_dir), None, protocol, 0.0, ground_truth)
+    _task(card, source, data_format, lambda problem: None)
+
+
+def _task(card: PoseCard, source: Source, data_format: str, report: Report) -> Task:
+    for name, value, known in (
+        ("protocol", source.protocol, PROTOCOLS),
+        ("data_format", data_format, tuple(FORMATS)),
+    ):
+        if value not in known:
+            raise ValueError(
+                f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}."
+            )
+    kinds = {"mpii": mpii_task, "landmarks": face_task}
+    similarity = data_format == "coco" and card.keypoints.sigmas is not None
+    kind = kinds.get(data_format, similarity_task if similarity else distance_task)
+    if source.detections and (source.protocol == "annotated" or not similarity):
         raise ValueError(
-            f"No image of {annotations} in {images_dir} has a person to predict. "
+            "`detections` go with protocol='original' and keypoints that have sigmas; all else "
+            f"takes the boxes of the annotations. Received: detections={str(source.detections)!r}."
+        )
+    task = kind(card, source, report)
+    if not task.wanted:
+        raise ValueError(
+            f"No image of {source.annotations} in {source.images_dir} has a person to predict. "
             "Do the files belong together?"
         )
-    results, read, persons = [], 0, 0
+    return task
+
+
+def _predict(predictor, wanted, report: Report):
+    """Poses by the keys of `wanted`, of the images that can be read."""
     console = Console(stderr=True)
-    stream = predictor.stream(_readable(wanted, problems.append))
-    for image_id, _, poses in track(
-        stream, "evaluate", len(wanted), console=console, disable=not sys.stderr.isatty()
-    ):
-        read, persons = read + 1, persons + len(poses)
-        if protocol == "original":
-            poses = _suppress(poses, predictor)
-        results += [coco_result(image_id, pose) for pose in poses]
-    numbers = coco_ap(truth, results, sigmas)
-    return Evaluation(numbers, results, read, persons, tuple(dict.fromkeys(problems)))
+    stream = predictor.stream(_readable(wanted, report))
+    quiet = not sys.stderr.isatty()
+    stream = track(stream, "evaluate", len(wanted), console=console, disable=quiet)
+    return {key: poses for key, _, poses in stream}
 
 
-def _annotated_boxes(records, clip):
-    """Image id -> (boxes, scores)."""
-    boxes = np.array([record.box for record in records]).reshape(-1, 4)
-    if clip:
-        areas = [record.area for record in records]
-        sizes = np.array([record.image.size for record in records]).reshape(-1, 2)
-        boxes, keep = clean_boxes(boxes, areas, sizes)
-        boxes, records = boxes[keep], [r for r, kept in zip(records, keep, strict=True) if kept]
-    ids = np.array([record.image.id for record in records])
-    return {int(i): (boxes[ids == i], np.ones(np.sum(ids == i))) for i in np.unique(ids)}
+def _readable(wanted, report: Report):
+    """(key, pixels, boxes, scores) of the images that can be read, decoded ahead, each once."""
 
-
-def _detected_boxes(detections, score_threshold):
-    found = read_boxes(detections, score_threshold).boxes
-    rows = {image_id: np.array(boxes, np.float64) for image_id, boxes in found.items()}
-    return {image_id: (array[:, :4], array[:, 4]) for image_id, array in rows.items()}
-
-
-def _readable(wanted, report: Callable[[str], None]):
-    """(image id, pixels, boxes, scores) of the images that can be read, decoded ahead."""
-
-    def read(item):
-        image, boxes, scores = item
+    def read(items):
+        path = items[0][1].path
         try:
-            return image.id, read_image(image.path, apply_exif=False), boxes, scores
+            pixels = read_image(path, apply_exif=False)
         except (OSError, ValueError) as error:
             report(str(error))
-            return None
+            return []
+        return [(key, pixels, boxes, scores) for key, _, boxes, scores in items]
 
-    return (item for item in ahead(read, wanted) if item is not None)
-
-
-def _suppress(poses: list[Pose], predictor: PosePredictor) -> list[Pose]:
-    """OKS suppression among the poses of one image, best first."""
-    if not poses:
-        return poses
-    keypoints = np.array([np.column_stack([p.keypoints, p.scores]) for p in poses])
-    height, width = predictor.input_size
-    boxes = np.array([pose.box for pose in poses])
-    _, scales = geometry.center_scale(boxes, width / height, predictor.card.padding)
-    areas = ops.convert_to_numpy(scales).prod(axis=1)  # of the padded boxes, as the original has it
-    scores = np.array([pose.score for pose in poses])
-    sigmas = predictor.card.keypoints.sigmas
-    return [poses[i] for i in oks_nms(keypoints, areas, scores, NMS_THRESHOLD, sigmas)]
+    groups = (list(group) for _, group in groupby(wanted, key=lambda item: item[1].path))
+    return (item for items in ahead(read, groups) for item in items)

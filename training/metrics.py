@@ -15,8 +15,18 @@ import numpy as np
 import pycocotools.coco
 from pycocotools.cocoeval import COCOeval
 
-from hrnet_tf.keypoints import COCO
+from hrnet_tf.keypoints import COCO, COCO_WHOLEBODY
+from hrnet_tf.oks import similarity
+from hrnet_tf.training.data.coco import AREA_OF_BOX, all_keypoints
 
+# Of COCO-WholeBody's 133 keypoints (Jin et al. ECCV 2020).
+WHOLE_BODY_PARTS = {
+    "body": (0, 17),
+    "foot": (17, 23),
+    "face": (23, 91),
+    "left hand": (91, 112),
+    "right hand": (112, 133),
+}
 COCO_NUMBERS = ("AP", "AP50", "AP75", "AP_M", "AP_L", "AR", "AR50", "AR75", "AR_M", "AR_L")
 
 
@@ -43,10 +53,8 @@ def oks(
         (N,) similarities in 0..1; 0 where no keypoint counts.
     """
     keypoints, others = np.asarray(keypoints, "float64"), np.asarray(others, "float64")
-    variances = (2 * np.asarray(sigmas, "float64")) ** 2
-    areas = (area + np.asarray(other_areas, "float64")) / 2 + np.spacing(1)
-    distances = ((others[..., :2] - keypoints[:, :2]) ** 2).sum(-1)
-    similarities = np.exp(-distances / variances / areas[:, None] / 2)
+    areas = (area + np.asarray(other_areas, "float64")) / 2
+    similarities = similarity(keypoints[:, :2], others[..., :2], areas, sigmas)
     if min_score is None:
         return similarities.mean(-1)
     return _mean_where(others[..., 2] > min_score, similarities)
@@ -125,12 +133,13 @@ def coco_ap(
     """COCO's ten keypoint numbers, by pycocotools.
 
     The size of a result is that of its keypoints, as COCO has it, whatever `bbox` it carries.
-    Ground truth without `area` gets 0.53 of its box, the rule of CrowdPose's evaluation.
+    Ground truth without `area` gets 0.53 of its box, the rule of CrowdPose's evaluation. All
+    categories with keypoints count as one.
 
     Args:
         annotations: COCO keypoint annotation file, or its contents, which are not changed.
-        results: dicts of `image_id`, `category_id`, `keypoints` (3 K numbers: x, y in image pixels,
-            score), `score`. No results at all give zeros: nothing was found.
+        results: dicts of `image_id`, `keypoints` (3 K numbers: x, y in image pixels, score) and
+            `score`. No results at all give zeros: nothing was found.
         sigmas: K spreads, usually of a `KeypointSet`.
         image_ids: count these images only.
 
@@ -153,6 +162,30 @@ def coco_ap(
         evaluation.accumulate()
         evaluation.summarize()
     return dict(zip(COCO_NUMBERS, evaluation.stats.tolist(), strict=True))
+
+
+def whole_body_ap(truth: Mapping, results: Sequence[Mapping]) -> dict[str, float]:
+    """AP and AR of body, feet, face and hands, as COCO-WholeBody scores them.
+
+    Each part is a set of keypoints of its own; a person without labelled keypoints there does not
+    count. The sizes of persons stay those of their annotations.
+
+    Args:
+        truth: of `ground_truth`, with 133 keypoints.
+        results: as in `coco_ap`.
+    """
+    numbers = {}
+    for part, (first, end) in WHOLE_BODY_PARTS.items():
+        persons = [
+            {key: value for key, value in each.items() if key != "num_keypoints"}
+            | {"keypoints": each["keypoints"][3 * first : 3 * end]}
+            for each in truth["annotations"]
+        ]
+        found = [each | {"keypoints": each["keypoints"][3 * first : 3 * end]} for each in results]
+        sigmas = COCO_WHOLEBODY.sigmas[first:end]
+        ten = coco_ap(truth | {"annotations": persons}, found, sigmas)
+        numbers |= {f"{name} {part}": ten[name] for name in ("AP", "AR")}
+    return numbers
 
 
 def _mean_where(mask, values):
@@ -182,23 +215,33 @@ def ground_truth(
             annotations = json.loads(Path(annotations).read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{name} is not a complete JSON file ({error}).") from None
-    parts = ("images", "categories", "annotations")
+    parts = ("images", "annotations")
     if not isinstance(annotations, Mapping) or any(part not in annotations for part in parts):
         raise ValueError(
-            f"{name} must be COCO annotations with images, categories and annotations, "
+            f"{name} must be COCO annotations with images and annotations, "
             "like person_keypoints_val2017.json."
         )
     truth = {part: [dict(each) for each in annotations[part]] for part in parts}
+    categories = annotations.get("categories", [])
+    if any(each.get("keypoints") for each in categories):
+        others = [each["id"] for each in categories if not each.get("keypoints")]
+        truth["annotations"] = [e for e in truth["annotations"] if e["category_id"] not in others]
+    truth["categories"] = [{"id": 1, "name": "person"}]
     for each in truth["annotations"]:
+        if len(each.get("keypoints", ())) != 3 * count and "face_kpts" in each:
+            each["keypoints"] = all_keypoints(each)
+            each.pop("num_keypoints", None)  # of the body alone
         given = len(each.get("keypoints", ())) // 3
-        if given != count or "bbox" not in each:
+        if given != count or not {"id", "image_id", "bbox"} <= set(each):
             raise ValueError(
-                f"{name} must give each object a `bbox` and {count} keypoints. Received: {given} "
-                f"keypoints in annotation {each.get('id')}. Use the keypoint file of the data set "
-                "(person_keypoints_….json) and the sigmas of its keypoint set."
+                f"{name} must give each object id, image_id, bbox and {count} keypoints. Received: "
+                f"{given} keypoints in annotation {each.get('id')}. Use the keypoint file of the "
+                "data set (person_keypoints_….json) and the sigmas of its keypoint set."
             )
+        each["category_id"] = 1  # one network for all
+        each.setdefault("iscrowd", 0)
         each.setdefault("num_keypoints", sum(v > 0 for v in each["keypoints"][2::3]))
-        each.setdefault("area", 0.53 * each["bbox"][2] * each["bbox"][3])
+        each.setdefault("area", AREA_OF_BOX * each["bbox"][2] * each["bbox"][3])
     return truth
 
 
@@ -216,6 +259,6 @@ def _detections(results, truth, count):
             )
         (x, y), (width, height) = points.min(0), np.ptp(points, 0)
         added = {"id": i + 1, "bbox": [x, y, width, height], "area": width * height}
-        wanted = ("image_id", "category_id", "keypoints", "score")
-        detections.append({key: result[key] for key in wanted} | added)
+        added |= {key: result[key] for key in ("image_id", "keypoints", "score")}
+        detections.append({"category_id": 1} | added)
     return detections

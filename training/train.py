@@ -3,153 +3,336 @@
     python -m hrnet_tf.training.train synthetic_pose --workdir=runs/tiny --epochs=3
 
 `--field=value` replaces any field of the recipe. The folder receives `model.keras` (uncompiled, so
-it opens without this package), its card `model.json`, the values used `recipe.json` and the losses
-`history.csv`.
+it opens without this package) with the weights that did best on the validation data, its card
+`model.json`, the values used `recipe.json`, and the losses `history.csv`. A run that was cut short
+goes on when the command is repeated: from `checkpoints/`, at the step of the last one.
 """
 
-import dataclasses
-import math
+import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import keras
+import numpy as np
+import tensorflow as tf
 from absl import flags
 
 from hrnet_tf.card import save_model
+from hrnet_tf.files import whole
 from hrnet_tf.models import pose
 from hrnet_tf.predict import PosePredictor
-from hrnet_tf.training.data.coco import Record, read_coco, trainable
-from hrnet_tf.training.data.pipeline import batches, readable
+from hrnet_tf.training import distribute as devices
+from hrnet_tf.training import losses, resume
+from hrnet_tf.training.callbacks import (
+    Count,
+    History,
+    Judge,
+    Measure,
+    Progress,
+    Save,
+    copy_weights,
+    going_on,
+    in_vain,
+)
+from hrnet_tf.training.curves import write_curves
+from hrnet_tf.training.data.coco import Record
+from hrnet_tf.training.data.pipeline import batches, order, steps_per_epoch
 from hrnet_tf.training.evaluate import Evaluation, evaluate
-from hrnet_tf.training.losses import JointMSE
-from hrnet_tf.training.recipe import Recipe, load_recipe, override
+from hrnet_tf.training.interrupt import asked_to_stop
+from hrnet_tf.training.optimizers import optimizer
+from hrnet_tf.training.overrides import define_flags, resolve
+from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.resume import Position
+from hrnet_tf.training.start import (
+    check_files,
+    dtype_policy,
+    empty_folder,
+    load_weights,
+    open_workdir,
+    set_normalization,
+    training_people,
+    validation_people,
+)
+from hrnet_tf.training.summaries import Summaries
+
+__all__ = ["command_flags", "empty_folder", "main", "run", "train", "validate"]
+
+SHOWN = 4  # people in the pictures for TensorBoard
 
 
-def train(recipe: Recipe, workdir: str | Path, overwrite: bool = False) -> Path:
-    """Trains, and returns the path of the saved model.
+def train(
+    recipe: Recipe,
+    workdir: str | Path,
+    overwrite: bool = False,
+    distribute: str = "auto",
+    xla: bool = False,
+    deterministic: bool = False,
+    save_seconds: float = 600.0,
+) -> Path:
+    """Trains, or goes on with an unfinished run, and returns the path of the saved model.
+
+    Args:
+        recipe: what to train, on what, how.
+        workdir: folder of the run; with several workers one that all of them see.
+        overwrite: replace earlier results in it.
+        distribute: a name of `distribute.STRATEGIES`.
+        xla: compile the step with XLA.
+        deterministic: use operations that give the same bits each time, at the price of speed.
+        save_seconds: between two checkpoints within an epoch.
 
     Raises:
-        FileExistsError: `workdir` is not empty and `overwrite` is False.
+        FileExistsError: `workdir` holds something else than an unfinished run of this recipe, and
+            `overwrite` is False.
+        OSError: a file cannot be read or written.
         ValueError: the recipe or its data cannot be used.
+        FloatingPointError: loss or weights became NaN or infinite; the batch is in `workdir`.
+        KeyboardInterrupt: SIGINT or SIGTERM ended the run, after a checkpoint.
     """
-    channels, joints = (
-        recipe.codec.channels(len(recipe.keypoints.names)),
-        len(recipe.keypoints.names),
-    )
-    if channels != joints:
-        raise ValueError(
-            f"`codec` must have one map per keypoint to be trained. Received: "
-            f"codec={recipe.codec.name!r} with {channels} maps. Use msra, dark or udp."
-        )
-    workdir = empty_folder(workdir, overwrite)
+    losses.loss(recipe)  # refuses what has none
+    check_files(recipe)
+    strategy = devices.strategy(distribute)
+    _check_devices(recipe, strategy, xla)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(recipe.seed)
-    records = _records(recipe.train_annotations, recipe.train_images, joints)
-    validation = None
-    if recipe.val_annotations:
-        kept = _records(recipe.val_annotations, recipe.val_images, joints)
-        validation = batches(kept, recipe, augment=False)
-
-    model = pose(recipe.arch, (*recipe.input_size, 3), joints)
-    (workdir / "recipe.json").write_text(recipe.to_json(), encoding="utf-8")
-    optimizer = keras.optimizers.Adam(learning_rate(recipe, len(records)), epsilon=1e-8)
-    # Compiling with XLA takes longer than it saves in a short run on CPUs.
-    model.compile(optimizer, JointMSE(), jit_compile=False)
-    model.fit(
-        batches(records, recipe, augment=True),
-        validation_data=validation,
-        epochs=recipe.epochs,
-        verbose=1 if sys.stdout.isatty() else 2,
-        shuffle=False,  # the data set shuffles
-        callbacks=[keras.callbacks.CSVLogger(workdir / "history.csv")],
-    )
-    path = workdir / "model.keras"
-    save_model(model, recipe.card, path)
-    return path
+    workdir = Path(workdir)
+    if devices.is_chief(strategy):
+        open_workdir(workdir, recipe, overwrite)
+    devices.any_worker(strategy, False)  # nobody looks before the folder is ready
+    _train(recipe, workdir, strategy, xla, save_seconds)
+    return workdir / "model.keras"
 
 
-def learning_rate(recipe: Recipe, persons: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """The rate at each step: tenfold drops at the milestones, or warm-up and a cosine to zero."""
-    steps, rate = math.ceil(persons / recipe.batch_size), recipe.learning_rate
-    schedules = keras.optimizers.schedules
-    if recipe.milestones:
-        rates = [rate * 0.1**drop for drop in range(len(recipe.milestones) + 1)]
-        return schedules.PiecewiseConstantDecay([steps * m for m in recipe.milestones], rates)
-    decay_steps = max(steps * recipe.epochs - recipe.warmup_steps, 1)
-    if not recipe.warmup_steps:
-        return schedules.CosineDecay(rate, decay_steps)
-    return schedules.CosineDecay(
-        0.0, decay_steps, warmup_target=rate, warmup_steps=recipe.warmup_steps
-    )
+def _train(
+    recipe: Recipe,
+    workdir: Path,
+    strategy: tf.distribute.Strategy,
+    xla: bool,
+    save_seconds: float,
+) -> None:
+    """From the people to the saved model."""
+    chief, checkpoints = devices.is_chief(strategy), workdir / "checkpoints"
+    people = training_people(recipe)
+    judged = None
+    if recipe.val_annotations and recipe.evaluate_every:
+        judged = validation_people(recipe)
+    position = Position(steps_per_epoch(len(people), recipe))
+    model, network = _build(recipe, strategy, position.steps, xla)
+    run = {"people": len(people), **json.loads(recipe.to_json())}
+    metrics = []
+    start = ""
+    if found := resume.newest(checkpoints, partial(print, file=sys.stderr)):
+        position, metrics = _go_on(model, found, run)
+        epochs, steps = divmod(position.step, position.steps)
+        start = f"Going on from {found.path}: {epochs} epochs and {steps} steps are done."
+    elif recipe.weights:
+        report = load_weights(model, recipe.weights).summary()
+        start = f"Starting from {recipe.weights}: {'; '.join(report.splitlines())}."
+    if chief and start:
+        print(start, flush=True)
+
+    count = Count(position, metrics, partial(_keep_batch, workdir, people, recipe))
+    progress = Progress(position, recipe)
+    measure = _measure(recipe, network, judged) if chief and judged else None
+    judge = Judge(position, recipe, checkpoints, network, measure)
+    callbacks = [count, judge, History(position, workdir / "history.csv"), progress]
+    if chief:
+        shown = next(iter(batches((judged or people)[:SHOWN], recipe, augment=False)))
+        shown = [np.array(part) for part in shown[:2]]
+        callbacks.append(Summaries(position, recipe, workdir / "tensorboard", network, shown))
+    with asked_to_stop() as asked:
+        callbacks.append(Save(position, checkpoints, run, save_seconds, asked, count.diverged))
+        try:
+            _fit(model, people, recipe, position, callbacks)
+        finally:
+            progress.close()
+    if position.step < position.steps * recipe.epochs and not in_vain(position, recipe):
+        raise KeyboardInterrupt(
+            f"Stopped after step {position.step}; the same command goes on from there."
+        )
+    if chief:
+        _publish(model, network, recipe, position, workdir)
 
 
 def validate(recipe: Recipe, model_path: Path) -> Evaluation:
     """Judges a saved model on the validation data by the recipe's own protocol."""
-    predictor = PosePredictor(model_path, flip=recipe.flip_test, batch_size=32)
-    return evaluate(predictor, recipe.val_annotations, recipe.val_images, protocol=recipe.protocol)
+    return _evaluate(PosePredictor(model_path, flip=recipe.flip_test, batch_size=32), recipe)
 
 
-def empty_folder(folder: str | Path, overwrite: bool) -> Path:
-    """The folder, made if it is new.
+def _evaluate(predictor: PosePredictor, recipe: Recipe) -> Evaluation:
+    return evaluate(
+        predictor,
+        recipe.val_annotations,
+        recipe.val_images,
+        protocol=recipe.protocol,
+        data_format=recipe.data_format,
+    )
+
+
+def _check_devices(recipe: Recipe, strategy: tf.distribute.Strategy, xla: bool) -> None:
+    count = strategy.num_replicas_in_sync
+    if recipe.batch_size % count:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the {count} devices that share it. "
+            f"Received: batch_size={recipe.batch_size}."
+        )
+    if xla and count > 1 and not isinstance(strategy, tf.distribute.TPUStrategy):
+        raise ValueError(
+            f"`xla` compiles steps of one device. Received: xla=True on {count} devices."
+        )
+
+
+def _build(
+    recipe: Recipe, strategy: tf.distribute.Strategy, steps: int, xla: bool
+) -> tuple[keras.Model, keras.Model]:
+    """The compiled network on the devices of a strategy, and a plain copy in float32."""
+    build = partial(
+        pose, recipe.arch, (*recipe.input_size, 3), recipe.card.channels, head=recipe.head
+    )
+    with strategy.scope(), dtype_policy(recipe.precision):
+        model = build()
+        together = recipe.sync_norm and strategy.num_replicas_in_sync > 1
+        set_normalization(model, recipe.frozen_norm, together)
+        # XLA only if asked: it compiles for longer than it saves in a short run on CPUs.
+        model.compile(optimizer(recipe, steps), losses.loss(recipe), jit_compile=xla)
+        model.optimizer.build(model.trainable_variables)
+    with dtype_policy("float32"):
+        return model, build()
+
+
+def _go_on(model: keras.Model, found: resume.Checkpoint, run: dict) -> tuple[Position, list]:
+    """Puts a model where a checkpoint was; its position, and values for the metrics."""
+    if differing := resume.differences(found.run, run):
+        raise ValueError(
+            f"{found.path} is of another run ({differing}): choose another --workdir, or replace "
+            "its results with --overwrite."
+        )
+    resume.restore(model, found)
+    return found.position, [variable.numpy() for variable in model.metrics_variables]
+
+
+def _fit(model: keras.Model, people: list[Record], recipe: Recipe, position: Position, callbacks):
+    """`fit` from a position to the end: first what is left of an interrupted epoch."""
+    while position.step < position.steps * recipe.epochs and not in_vain(position, recipe):
+        epoch, done = divmod(position.step, position.steps)
+        data = devices.feed(
+            model.distribute_strategy,
+            partial(batches, people, recipe, True, position.step),
+        )
+        devices.fit(
+            model,
+            data,
+            initial_epoch=epoch,
+            epochs=epoch + 1 if done else recipe.epochs,
+            steps_per_epoch=position.steps - done,
+            callbacks=callbacks,
+            verbose=0,
+        )
+        if model.stop_training:
+            return
+
+
+def _measure(recipe: Recipe, network: keras.Model, people: list[Record]) -> Measure:
+    """Measures a network, for `Judge`."""
+    predictor = PosePredictor(network, recipe.card, recipe.flip_test, batch_size=32)
+    network.compile(loss=losses.loss(recipe), jit_compile=False)
+    data = batches(people, recipe, augment=False)
+
+    def measure():
+        found = _evaluate(predictor, recipe)
+        name, higher_is_better = found.main
+        main = found.numbers[name]
+        numbers = {"val_loss": network.evaluate(data, verbose=0), name: main, **found.numbers}
+        return numbers, main if higher_is_better else -main
+
+    return measure
+
+
+def _keep_batch(workdir: Path, people: list[Record], recipe: Recipe, step: int) -> str:
+    """Saves the batch of a step for a look at it; a sentence that says where."""
+    names = ("crops", "heatmaps", "weights")
+    batch = next(iter(batches(people, recipe, True, first_step=step)))
+    arrays = dict(zip(names, map(np.asarray, batch), strict=True))
+    who = order(len(people), recipe, step)
+    files = np.array([str(people[i].image.path) for i in who])
+    path = workdir / "bad_batch.npz"
+    try:
+        with whole(path) as part:
+            np.savez(part, **arrays, step=step, people=who, files=files)
+    except OSError as error:
+        return str(error)
+    return f"Its batch is in {path}."
+
+
+def _publish(
+    model: keras.Model, network: keras.Model, recipe: Recipe, position: Position, workdir: Path
+) -> None:
+    """Saves the best weights, or without validation the last ones, with card and curves."""
+    if position.best_step:
+        resume.read_best(workdir / "checkpoints", network, position.best_step)
+        print(f"The best weights are those of epoch {position.best_step // position.steps}.")
+    else:
+        copy_weights(model, network)
+    with going_on():
+        write_curves(workdir)
+    save_model(network, recipe.card, workdir / "model.keras")
+
+
+def command_flags() -> flags.FlagValues:
+    """The flags of the command: those of a run, and one for each field of a recipe."""
+    values = flags.FlagValues()
+    flags.DEFINE_string("workdir", None, "folder of the run", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace earlier results there", flag_values=values)
+    flags.DEFINE_enum(
+        "distribute",
+        "auto",
+        devices.STRATEGIES,
+        "devices that share the work; auto: all GPUs, and all workers of TF_CONFIG",
+        flag_values=values,
+    )
+    flags.DEFINE_bool("xla", False, "compile the step with XLA", flag_values=values)
+    flags.DEFINE_bool("deterministic", False, "the same bits each time, slower", flag_values=values)
+    define_flags(values)
+    values.set_gnu_getopt(True)
+    return values
+
+
+def run(values: flags.FlagValues, words: list[str]) -> int:
+    """Trains what the flags of `command_flags` and the one word, a recipe, say; the exit status.
 
     Raises:
-        FileExistsError: it is no folder, or not empty and `overwrite` is False.
+        absl.flags.Error: a usage mistake.
+        OSError, ValueError: as `train`.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file; name a folder.")
-    if folder.exists() and any(folder.iterdir()) and not overwrite:
-        raise FileExistsError(
-            f"{folder} is not empty: choose another folder, or replace results with --overwrite."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _records(annotations: str, images_dir: str, joints: int) -> list[Record]:
-    records = readable(trainable(read_coco(annotations, images_dir)))
-    if not records:
-        raise ValueError(
-            f"{annotations} has nobody to train on: no labelled person in {images_dir}."
-        )
-    found = len(records[0].keypoints)
-    if found != joints:
-        raise ValueError(
-            f"{annotations} has {found} keypoints per person, the recipe's set has {joints}. "
-            "Override `keypoints`."
-        )
-    return records
+    recipe = resolve(values, words)
+    if not values.workdir:
+        raise flags.Error("name the folder of the run: --workdir=DIR.")
+    options = ("overwrite", "distribute", "xla", "deterministic")
+    try:
+        path = train(recipe, values.workdir, **{name: values[name].value for name in options})
+    except FloatingPointError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as stop:
+        again = "Stopped at once; the same command goes on from the last checkpoint."
+        print(stop if stop.args else again, file=sys.stderr)
+        return 130
+    print(f"The trained model: {path}")
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs `python -m hrnet_tf.training.train RECIPE --workdir=DIR --field=value`."""
-    values = flags.FlagValues()
-    fields = [field.name for field in dataclasses.fields(Recipe)]
-    for name in fields:
-        flags.DEFINE_string(name, None, "replaces that field of the recipe", flag_values=values)
-    flags.DEFINE_string("workdir", None, "folder for the results", flag_values=values)
-    flags.DEFINE_bool("overwrite", False, "replace earlier results there", flag_values=values)
-    values.set_gnu_getopt(True)
-    argv = sys.argv if argv is None else argv
+    values, argv = command_flags(), sys.argv if argv is None else argv
     if "--help" in argv:
         print(__doc__, values.get_help(), sep="\n")
         return 0
     try:
-        names = values(argv)[1:]
-        if len(names) != 1 or not values.workdir:
-            raise ValueError(
-                "Usage: RECIPE --workdir=DIR --field=value, with the name of one recipe."
-            )
-        changes = {name: values[name].value for name in fields if values[name].present}
-        recipe = override(load_recipe(names[0]), changes)
-        path = train(recipe, values.workdir, values.overwrite)
-        print(f"The trained model: {path}")
-        if recipe.val_annotations:
-            numbers = validate(recipe, path).numbers
-            print("  ".join(f"{name} {value:.3f}" for name, value in numbers.items()))
+        return run(values, values(argv)[1:])
     except (flags.Error, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

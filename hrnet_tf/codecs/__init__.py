@@ -9,10 +9,11 @@ from keras import ops
 
 from hrnet_tf.codecs.base import STRIDE, Codec
 from hrnet_tf.codecs.dark import DARK
+from hrnet_tf.codecs.face import Face
 from hrnet_tf.codecs.msra import MSRA
 from hrnet_tf.codecs.udp import UDP, UDPCombined
 
-__all__ = ["DARK", "MSRA", "STRIDE", "UDP", "Codec", "UDPCombined", "merge_flipped"]
+__all__ = ["DARK", "MSRA", "STRIDE", "UDP", "Codec", "Face", "UDPCombined", "merge_flipped"]
 
 
 def merge_flipped(heatmaps, flipped, flip_pairs: tuple[tuple[int, int], ...], codec: Codec):

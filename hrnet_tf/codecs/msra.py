@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from keras import ops
 
 from hrnet_tf.codecs.base import STRIDE, Codec
-from hrnet_tf.codecs.gaussian import gaussian_maps
-from hrnet_tf.codecs.peaks import find_peaks, gather, place
+from hrnet_tf.codecs.gaussian import patch_maps
+from hrnet_tf.codecs.peaks import find_peaks, place, quarter_step
 
 
 @dataclass(frozen=True)
@@ -25,19 +24,12 @@ class MSRA(Codec):
 
     def encode(self, keypoints, visible, input_size):
         # The original adds a half and truncates towards zero, also for negative coordinates.
-        centers = ops.trunc(ops.cast(keypoints, "float32") / STRIDE + 0.5)
+        cells = ops.trunc(ops.cast(keypoints, "float32") / STRIDE + 0.5)
         size = (input_size[0] // STRIDE, input_size[1] // STRIDE)
-        return gaussian_maps(centers, visible, size, self.sigma, patch_centers=centers)
+        return patch_maps(cells, visible, size, self.sigma)
 
     def decode(self, heatmaps):
         heatmaps = ops.cast(heatmaps, "float32")
-        _, height, width, joints = heatmaps.shape
         points, scores, pixels = find_peaks(heatmaps)
-        # A quarter pixel towards the higher neighbour; not within two pixels of the border.
-        limit = np.array([width - 1, height - 1], "int32")
-        inner = ops.all((points > 1) & (points < limit), axis=-1)
-        pixels = ops.where(inner, pixels, width + 1)  # a pixel that has neighbours
-        near = gather(heatmaps, pixels, [1, width, -1, -width], np.arange(joints))
-        after, before = ops.split(near, 2, axis=-1)
-        offset = ops.where(ops.expand_dims(inner, -1), 0.25 * ops.sign(after - before), 0.0)
-        return place(ops.cast(points, "float32") + offset, scores, STRIDE), scores
+        step = quarter_step(heatmaps, points, pixels, first=2)
+        return place(ops.cast(points, "float32") + step, scores, STRIDE), scores

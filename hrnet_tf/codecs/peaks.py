@@ -55,6 +55,24 @@ def gather(heatmaps, pixels, steps, channels):
     return ops.take(heatmaps, ops.expand_dims(count * pixels, -1) + offsets.astype("int32"))
 
 
+def quarter_step(heatmaps, points, pixels, first: int):
+    """The step (B, K, 2), a quarter pixel per axis, from each maximum to its higher neighbour.
+
+    Args:
+        heatmaps: (B, H, W, K) float32.
+        points: (B, K, 2), of `find_peaks`.
+        pixels: (B, K), likewise.
+        first: The first row and column whose maxima move, at least 1; the last ones stay.
+    """
+    _, height, width, joints = heatmaps.shape
+    limit = np.array([width - 1, height - 1], "int32")
+    inner = ops.all((points >= first) & (points < limit), axis=-1)
+    pixels = ops.where(inner, pixels, width + 1)  # a pixel that has neighbours
+    near = gather(heatmaps, pixels, [1, width, -1, -width], np.arange(joints))
+    after, before = ops.split(near, 2, axis=-1)
+    return ops.where(ops.expand_dims(inner, -1), 0.25 * ops.sign(after - before), 0.0)
+
+
 def place(points, scores, factor):
     """Crop pixels of points in heatmap pixels; (0, 0) where the map has no positive value."""
     return ops.where(ops.expand_dims(scores > 0, -1), points * factor, 0.0)

@@ -4,6 +4,9 @@ A name is architecture, variant, data set, input height x width: `hrnet_w32_coco
 `hrnet_w32_dark_coco_384x288`, `hrnet_w48_ocr_cityscapes_512x1024`, `hrnet_w18_imagenet_224x224`.
 The original repositories publish on drives without stable addresses: their files load by path,
 `pose_hrnet_w32_256x192.pth` (AP .744) for example into `hrnet_w32_coco_256x192`.
+
+The published file is what the cache keeps: building a network and reading W32 from it takes 0.7 of
+the time that `keras.models.load_model` takes for the converted file.
 """
 
 import difflib
@@ -15,6 +18,7 @@ import keras
 import numpy as np
 
 from hrnet_tf.checkpoints import load_checkpoint
+from hrnet_tf.download import download, is_url
 from hrnet_tf.presets import classification, detection, landmarks, pose, segmentation
 from hrnet_tf.presets.preset import Preset
 from hrnet_tf.presets.sizes import SIZES
@@ -53,21 +57,28 @@ def from_preset(
 
     Args:
         name: key in `PRESETS`.
-        weights: a checkpoint file or a dict of arrays in PyTorch layouts to load, None for the
-            architecture alone, randomly initialised. "published" will download; it does not yet.
+        weights: "published" fetches the published file once, with `download.download`. Otherwise
+            a checkpoint by path or address (also `hf://OWNER/NAME`), a dict of arrays in PyTorch
+            layouts, or None for the architecture alone, randomly initialised.
         input_shape: (height, width, channels) instead of the preset's.
 
     Returns:
         What the preset's builder returns; `PRESETS[name].card` tells how to use it.
 
     Raises:
-        ValueError: an unknown name, "published" weights, a file with the published name but not the
-            published hash, weights that do not fit, a shape the network cannot take.
+        OSError: the file cannot be fetched or read.
+        ValueError: an unknown name, nothing published that can be fetched, a file with the
+            published name but not the published hash, weights that do not fit, a shape the network
+            cannot take.
     """
     preset = find_preset(name)
     if isinstance(weights, str) and weights == "published":
-        raise ValueError(preset.no_download())
-    if isinstance(weights, str | os.PathLike):
+        if not preset.url:
+            raise ValueError(preset.no_download())
+        weights = download(preset.url, preset.sha256)
+    elif is_url(weights):
+        weights = download(weights)
+    elif isinstance(weights, str | os.PathLike):
         preset.verify(Path(weights))
     kwargs = preset.kwargs if input_shape is None else {**preset.kwargs, "input_shape": input_shape}
     model = preset.builder(**kwargs)

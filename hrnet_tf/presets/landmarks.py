@@ -1,7 +1,7 @@
 """Faces and hands: HRNetV2-W18 of OpenMMLab.
 
 The original landmark networks (`HR18-WFLW.pth` and its siblings) are the same and load by path;
-their tools decode otherwise, half a heat-map pixel further right and down.
+they were trained with the codec `face`, half a heat-map pixel further right and down.
 """
 
 from hrnet_tf.card import PoseCard

@@ -96,13 +96,8 @@ class Preset:
             )
 
     def no_download(self) -> str:
-        """Why published weights cannot be had by name, and what to do."""
+        """Why weights without an address cannot be had by name, and what to do."""
         start = f"`weights` of preset {self.name!r} must be a file or None: "
-        if self.url:
-            return (
-                f"{start}they are not downloaded automatically yet. Get {self.url} and give its "
-                "path."
-            )
         if self.name.startswith("tinypose"):
             return (
                 f"{start}no file that can be read here is published. Export its convolutions with "

@@ -1,32 +1,37 @@
-"""Reads COCO keypoint annotations into plain records."""
+"""Reads COCO-format keypoint annotations into plain records.
 
-import json
-import sys
-from collections.abc import Callable
+COCO, COCO-WholeBody, CrowdPose, AI Challenger, OCHuman, Halpe, hands, animals, and files of one's
+own: whatever has the lists `images` and `annotations`, with a `bbox` and `keypoints` for each.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-_to_stderr = partial(print, file=sys.stderr)
+from hrnet_tf.training.data.sources import (
+    ImageFile,
+    Report,
+    check_paths,
+    left_out,
+    read_json,
+    to_stderr,
+)
 
-
-@dataclass(frozen=True)
-class ImageFile:
-    """An image of the set; `size` is (height, width) as annotated."""
-
-    id: int
-    path: Path
-    size: tuple[int, int]
+# CrowdPose's evaluation takes this share of a box for the area of a person.
+AREA_OF_BOX = 0.53
+PARTS = ("foot", "face", "lefthand", "righthand")  # of COCO-WholeBody, after the body
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
     """One annotated person.
 
-    `box` (4,) is x, y, w, h in image pixels, untouched; `keypoints` (K, 3) are x, y and COCO's
-    visibility (0 unlabelled, 1 hidden, 2 seen); `area` is the segment's, in square pixels.
+    `box` (4,) is x, y, w, h in image pixels; `keypoints` (K, 3) are x, y and COCO's visibility
+    (0 unlabelled, 1 hidden, 2 seen; anything above 0 is labelled); `area` is the segment's, in
+    square pixels.
     """
 
     id: int
@@ -37,49 +42,101 @@ class Record:
     crowd: bool
 
 
+def annotated_box(annotation: Mapping, keypoints: np.ndarray) -> np.ndarray:
+    """The box (4,) of an annotation, untouched.
+
+    Raises:
+        KeyError, TypeError, ValueError: there is none, or it is not one.
+    """
+    box = np.array(annotation["bbox"], np.float64)
+    if box.shape != (4,) or not np.isfinite(box).all():
+        raise ValueError(f"its box is {annotation['bbox']}, not four numbers")
+    if (box[2:] <= 0).any():
+        raise ValueError(f"its box is empty: {annotation['bbox']}")
+    return box
+
+
 def read_coco(
-    annotations: str | Path, images_dir: str | Path, report: Callable[[str], None] = _to_stderr
+    annotations: str | Path,
+    images_dir: str | Path,
+    report: Report = to_stderr,
+    box: Callable[[Mapping, np.ndarray], np.ndarray] = annotated_box,
 ) -> list[Record]:
     """Reads every person of a COCO keypoint file, crowds and persons without keypoints included.
 
-    What cannot be used is named to `report`, one line each, and left out.
+    K is what most annotations have; the lists in `categories` may be missing. An annotation
+    without `area` gets 0.53 of its box. What cannot be used is named to `report`, one line each,
+    and left out.
+
+    Args:
+        annotations: the file.
+        images_dir: the folder its file names are relative to.
+        report: is told what is left out.
+        box: finds the box (4,) of an annotation with its keypoints (K, 3).
 
     Raises:
         FileNotFoundError: there is no such file or folder.
         ValueError: the file is not COCO keypoint JSON.
     """
-    content = _read_json(annotations, images_dir)
-    counts = {
-        category["id"]: len(category["keypoints"])
-        for category in content.get("categories", [])
-        if isinstance(category, dict) and "id" in category and category.get("keypoints")
-    }
-    if not counts:
+    annotations, folder = check_paths(annotations, images_dir)
+    content = read_coco_json(annotations)
+    entries = _with_keypoints(content)
+    sizes = Counter(_size(entry) for _, entry in entries)
+    sizes.pop(None, None)
+    if not sizes:
         raise ValueError(
-            "`annotations` must have a category with keypoints. "
+            "`annotations` must have `keypoints`. "
             f"Received: annotations={annotations}. COCO's are called person_keypoints_*.json."
         )
-    images = _images(content, Path(images_dir), report)
-    known = {image.get("id") for image in content["images"] if isinstance(image, dict)}
+    size = sizes.most_common(1)[0][0]
+    images, known = _images(content, folder, report)
     records = []
-    for position, annotation in enumerate(content["annotations"]):
+    for position, entry in entries:
         try:
-            record = _record(annotation, images, known, counts)
+            record = _record(entry, images, known, size, box)
         except (KeyError, TypeError, ValueError) as error:
-            name = annotation.get("id") if isinstance(annotation, dict) else None
+            name = entry.get("id") if isinstance(entry, dict) else None
             name = f"number {position + 1}" if name is None else name
-            reason = f"it has no {error}" if isinstance(error, KeyError) else error
-            report(f"{annotations}: annotation {name} is left out: {reason}.")
+            report(left_out(annotations, f"annotation {name}", error))
         else:
             records += [record] if record else []
     return records
 
 
 def read_images(
-    annotations: str | Path, images_dir: str | Path, report: Callable[[str], None] = _to_stderr
+    annotations: str | Path, images_dir: str | Path, report: Report = to_stderr
 ) -> dict[int, ImageFile]:
     """Reads the images of a COCO file by their id, annotated or not; raises as `read_coco`."""
-    return _images(_read_json(annotations, images_dir), Path(images_dir), report)
+    annotations, folder = check_paths(annotations, images_dir)
+    return _images(read_coco_json(annotations), folder, report)[0]
+
+
+def read_coco_json(annotations: Path) -> dict:
+    """The content of a COCO file; raises ValueError if it has no images or annotations."""
+    content = read_json(annotations)
+    lists = content if isinstance(content, dict) else {}
+    if not all(isinstance(lists.get(key), list) for key in ("images", "annotations")):
+        raise ValueError(
+            "`annotations` must hold the lists `images` and `annotations`. "
+            f"Received: annotations={annotations}. Detections and results have neither."
+        )
+    return content
+
+
+def all_keypoints(annotation: Mapping) -> list:
+    """The `keypoints` of an annotation, x, y, v, …; of a whole-body one its 133 joined.
+
+    Body, feet, face, left hand, right hand: the order of `keypoints.COCO_WHOLEBODY`. Parts that
+    are marked as not valid count as unlabelled. (COCO-WholeBody, Jin et al. ECCV 2020.)
+    """
+    keypoints = annotation["keypoints"]
+    if not all(f"{part}_kpts" in annotation for part in PARTS):
+        return keypoints
+    joined = [*keypoints]
+    for part in PARTS:
+        points = annotation[f"{part}_kpts"]
+        joined += points if annotation.get(f"{part}_valid", True) else [0] * len(points)
+    return joined
 
 
 def trainable(records: list[Record]) -> list[Record]:
@@ -108,36 +165,36 @@ def clean_boxes(
     return np.concatenate((low, high - low), axis=1), keep
 
 
-def _read_json(annotations: str | Path, images_dir: str | Path) -> dict:
-    path = Path(annotations)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"`annotations` must be a file. Received: annotations={path}. Check the path."
-        )
-    if not Path(images_dir).is_dir():
-        raise FileNotFoundError(
-            f"`images_dir` must be a folder. Received: images_dir={images_dir}. Check the path."
-        )
+def _with_keypoints(content):
+    """(place, annotation) of the categories that have keypoints: all, if none says so."""
+    categories = content.get("categories")
+    categories = categories if isinstance(categories, list) else []
+    categories = [each for each in categories if isinstance(each, dict) and "id" in each]
+    others = [each["id"] for each in categories if not each.get("keypoints")]
+    if len(others) == len(categories):
+        others = []
+    return [
+        (place, entry)
+        for place, entry in enumerate(content["annotations"])
+        if not isinstance(entry, dict) or entry.get("category_id") not in others
+    ]
+
+
+def _size(entry):
+    """How many numbers the keypoints of an annotation are; None where they are none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"`annotations` must be JSON ({error}). Received: annotations={path}. "
-            "Is the download complete?"
-        ) from None
-    lists = content if isinstance(content, dict) else {}
-    if not all(isinstance(lists.get(key), list) for key in ("images", "annotations")):
-        raise ValueError(
-            "`annotations` must hold the lists `images` and `annotations`. "
-            f"Received: annotations={path}. Detections and results have neither."
-        )
-    return content
+        size = len(all_keypoints(entry))
+    except (KeyError, TypeError):
+        return None
+    return size if size and size % 3 == 0 else None
 
 
-def _images(content: dict, folder: Path, report: Callable[[str], None]) -> dict[int, ImageFile]:
-    images = {}
+def _images(content, folder, report) -> tuple[dict[int, ImageFile], set[int]]:
+    """Images by id, and the ids of those that cannot be used, too."""
+    images, known = {}, set()
     for position, entry in enumerate(content["images"]):
         try:
+            known.add(entry["id"])
             path = folder / entry["file_name"]
             size = (int(entry["height"]), int(entry["width"]))
             if min(size) < 1:
@@ -145,37 +202,28 @@ def _images(content: dict, folder: Path, report: Callable[[str], None]) -> dict[
             if not path.is_file():
                 raise ValueError("the file is not there")
             images[entry["id"]] = ImageFile(entry["id"], path, size)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             name = entry.get("file_name") if isinstance(entry, dict) else None
-            reason = f"it has no {error}" if isinstance(error, KeyError) else error
-            report(f"{folder}: image {name or f'number {position + 1}'} is left out: {reason}.")
-    return images
+            report(left_out(folder, f"image {name or f'number {position + 1}'}", error))
+    return images, known
 
 
-def _record(
-    annotation: dict, images: dict[int, ImageFile], known: set[int], counts: dict[int, int]
-) -> Record | None:
-    """One checked record; None for another category, or an image that is known to be unusable."""
-    if annotation["category_id"] not in counts:
-        return None
+def _record(annotation, images, known, size, box) -> Record | None:
+    """One checked record; None if its image is known to be unusable."""
     image_id = annotation["image_id"]
     if image_id not in images:
         if image_id in known:  # its image has been reported already
             return None
         raise ValueError(f"no image has the id {image_id}")
-    count = counts[annotation["category_id"]]
-    box = np.array(annotation["bbox"], np.float64)
-    keypoints = np.array(annotation["keypoints"], np.float64)
-    if box.shape != (4,) or not np.isfinite(box).all():
-        raise ValueError(f"its box is {annotation['bbox']}, not four numbers")
-    if (box[2:] <= 0).any():
-        raise ValueError(f"its box is empty: {annotation['bbox']}")
-    if keypoints.shape != (3 * count,):
-        raise ValueError(f"`keypoints` has {keypoints.size} values, not {3 * count}")
+    keypoints = np.array(all_keypoints(annotation), np.float64)
+    if keypoints.shape != (size,):
+        raise ValueError(f"`keypoints` has {keypoints.size} values, not {size}")
     if not np.isfinite(keypoints).all():
         raise ValueError("`keypoints` has a value that is not a number")
-    area = float(annotation["area"])
+    keypoints = keypoints.reshape(-1, 3)
+    place = box(annotation, keypoints)
+    area = float(annotation.get("area", AREA_OF_BOX * float(place[2]) * float(place[3])))
     if not np.isfinite(area):
         raise ValueError(f"its area is {area}")
     crowd = bool(annotation.get("iscrowd", 0))
-    return Record(annotation["id"], images[image_id], box, keypoints.reshape(count, 3), area, crowd)
+    return Record(annotation["id"], images[image_id], place, keypoints, area, crowd)

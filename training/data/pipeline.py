@@ -1,5 +1,6 @@
-"""From records to batches: decode, augment, crop, encode, all inside the `tf.data` graph."""
+"""From people to batches: order, augmentation, crops, targets, all inside the `tf.data` graph."""
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,138 +8,234 @@ from functools import partial
 
 import numpy as np
 import tensorflow as tf
-from keras import ops
-from PIL import Image
 
 from hrnet_tf import geometry
-from hrnet_tf.training.data.coco import ImageFile, Record, clean_boxes
+from hrnet_tf.training.data import augment as augmentation
+from hrnet_tf.training.data import crops
+from hrnet_tf.training.data.coco import Record
+from hrnet_tf.training.data.people import People, check_reach, images, regions
+from hrnet_tf.training.data.sources import flaw
 from hrnet_tf.training.recipe import Recipe
+
+CHUNK = 16  # people that one thread crops at a time, at most
+CIPHER_ROUNDS = 24
 
 _to_stderr = partial(print, file=sys.stderr)
 
 
-def batches(records: Sequence[Record], recipe: Recipe, augment: bool) -> tf.data.Dataset:
+def batches(
+    source: Sequence[Record] | People,
+    recipe: Recipe,
+    augment: bool,
+    first_step: int = 0,
+    parts: int = 1,
+    first_part: int = 0,
+    local_parts: int = 1,
+) -> tf.data.Dataset:
     """Batches that plain `fit` understands: crops, heat maps, weights.
 
-    With `augment`, every pass over the data is shuffled and drawn anew; the same seed gives the
-    same sequence of passes.
+    With `augment`, the data set is endless and a function of the seed and the step alone: pass
+    after pass over everybody in random order, cut into batches across their borders. So a run goes
+    on at any step with the batches it would have seen, without decoding those before. Without
+    `augment` it is one pass over the plain crops in the order of `source`.
+
+    A file that cannot be read when its turn comes does not end a run: its person becomes an empty
+    crop of weight 0, and a line on stderr says so.
 
     Args:
-        records: persons with at least one labelled keypoint, in readable files.
+        source: persons with at least one labelled keypoint, as records or from TFRecords.
         recipe: sizes, codec, augmentation, batch size and seed.
-        augment: as for training; otherwise the plain crops in the order of the records.
+        augment: as for training.
+        first_step: the number of the first batch.
+        parts: into how many equal parts each batch is cut, one for each device.
+        first_part: the first of these parts that the data set yields.
+        local_parts: how many it yields of each batch, one after the other.
 
     Returns:
         A data set of `(crops, heatmaps, weights)`: normalised crops `(B, H, W, 3)`, targets
         `(B, H/4, W/4, K)` and their squared weights `(B, 1, 1, K)` for `JointMSE`.
+
+    Raises:
+        ValueError: nobody in `source`, pixels that the recipe's crops need and `source` lacks, or
+            a batch that cannot be cut into `parts`.
     """
-    rows = _arrays(records, recipe)
-    count = len(rows["path"])
-    people = tf.data.Dataset.from_tensor_slices(rows)
-    if augment:
-        people = people.shuffle(count, recipe.seed, reshuffle_each_iteration=True)
-    numbers = tf.data.Dataset.random(recipe.seed, rerandomize_each_iteration=True)
+    people = source if isinstance(source, People) else images(source)
+    if not len(people):
+        raise ValueError("`source` must hold somebody. Received: no people.")
+    if not augment and parts != 1:
+        raise ValueError(
+            f"Only batches with `augment` can be cut into parts. Received: parts={parts}."
+        )
+    if recipe.batch_size % parts:
+        raise ValueError(
+            f"`batch_size` must be a multiple of the number of devices, {parts}. "
+            f"Received: batch_size={recipe.batch_size}."
+        )
+    check_reach(people, recipe)
+    last_step = tf.int64.max if augment else steps_per_epoch(len(people), recipe)
+    share = recipe.batch_size // parts
+    own = slice(first_part * share, (first_part + local_parts) * share)
+    chunk = math.gcd(share, CHUNK)
+    rows = {name: tf.constant(values) for name, values in people.rows.items()}
+    rows["center"], rows["scale"] = map(tf.constant, regions(rows.pop("box"), recipe))
+
+    def plan(step):
+        """What one thread crops at a time: dict of (chunks, people, ...)."""
+        chosen = _order(step, len(people), recipe, augment)
+        views = _views({k: tf.gather(v, chosen) for k, v in rows.items()}, step, recipe, augment)
+        return {k: tf.reshape(v[own], (-1, chunk, *v.shape[1:])) for k, v in views.items()}
+
+    data = tf.data.Dataset.range(first_step, last_step).map(plan).unbatch()
+    data = data.map(partial(_load, people=people, recipe=recipe), tf.data.AUTOTUNE)
     # Small operations cost more than their arithmetic: what can be is done for a whole batch.
-    data = tf.data.Dataset.zip(people.batch(recipe.batch_size), numbers)
-    data = data.map(partial(_place, recipe=recipe, augment=augment)).unbatch()
-    data = data.map(partial(_crop, recipe=recipe), tf.data.AUTOTUNE).batch(recipe.batch_size)
-    data = data.map(partial(_encode, recipe=recipe)).prefetch(tf.data.AUTOTUNE)
-    # `fit` cannot count what has been unbatched.
-    return data.apply(tf.data.experimental.assert_cardinality(-(-count // recipe.batch_size)))
+    finish = tf.function(partial(_finish, recipe=recipe), jit_compile=True, autograph=False)
+    data = data.batch(share // chunk, drop_remainder=True).map(finish)
+    if augment:
+        count = tf.data.INFINITE_CARDINALITY
+    else:
+        count = last_step - first_step
+        # The last batch repeats the last person until it is full.
+        data = data.enumerate(first_step).map(
+            lambda step, batch: [part[: len(people) - step * share] for part in batch]
+        )
+    data = data.apply(tf.data.experimental.assert_cardinality(count))  # `unbatch` forgot it
+    return data.prefetch(tf.data.AUTOTUNE)
 
 
-def readable(records: Sequence[Record], report: Callable[[str], None] = _to_stderr) -> list[Record]:
-    """Leaves out persons in images that cannot be decoded; one line to `report` for each image."""
-    images = list({record.image.id: record.image for record in records}.values())
+def steps_per_epoch(people: int, recipe: Recipe) -> int:
+    """Batches until everybody has been seen once; the last one begins the next pass."""
+    return -(-people // recipe.batch_size)
+
+
+def order(people: int, recipe: Recipe, step: int) -> np.ndarray:
+    """Who is in the batch of a step when augmented: positions in the source (batch size,)."""
+    return _order(tf.constant(step, tf.int64), people, recipe, True).numpy()
+
+
+def readable(
+    records: Sequence[Record], report: Callable[[str], None] = _to_stderr, decode: bool = False
+) -> list[Record]:
+    """Leaves out persons in images that cannot be trained on; one line to `report` for each image.
+
+    Args:
+        records: persons.
+        report: is told what is left out.
+        decode: reads every pixel, hours for a large set on a slow disk; otherwise only the headers.
+            `batches` gets along with damage behind a good header.
+    """
+    files = list({record.image.id: record.image for record in records}.values())
     with ThreadPoolExecutor() as pool:
-        reasons = dict(zip((i.id for i in images), pool.map(_flaw, images), strict=True))
-    for image in images:
-        if reasons[image.id]:
-            report(f"{image.path} is left out: {reasons[image.id]}.")
+        found = pool.map(partial(flaw, decode=decode), files)
+        reasons = dict(zip((file.id for file in files), found, strict=True))
+    for file in files:
+        if reasons[file.id]:
+            report(f"{file.path} is left out: {reasons[file.id]}.")
     return [record for record in records if not reasons[record.image.id]]
 
 
-def _flaw(image: ImageFile) -> str:
-    """Why an image cannot be trained on; empty if it can."""
-    try:
-        with Image.open(image.path) as picture:
-            picture.load()
-            if picture.format not in ("JPEG", "PNG"):
-                return f"it is {picture.format}, not JPEG or PNG"
-            if picture.size != image.size[::-1]:
-                return f"it is {picture.size} wide and high, its annotation says {image.size[::-1]}"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"it cannot be decoded ({error})"
-    return ""
+def _order(step: tf.Tensor, count: int, recipe: Recipe, shuffle: bool) -> tf.Tensor:
+    """Who is in the batch of a step (B,): pass after pass, each in its own random order."""
+    position = step * recipe.batch_size + tf.range(recipe.batch_size, dtype=tf.int64)
+    if not shuffle:
+        return tf.minimum(position, count - 1)
+    number = position // count
+    passes = number[0] + tf.range(1 + -(-recipe.batch_size // count), dtype=tf.int64)
+    # The cipher that shuffles mixes its key badly: the key itself must be random.
+    keys = tf.map_fn(
+        lambda number: tf.random.stateless_uniform(
+            (3,), (recipe.seed, number), None, None, tf.int64
+        ),
+        passes,
+    )
+    return tf.raw_ops.RandomIndexShuffle(
+        index=position % count,
+        seed=tf.gather(keys, number - number[0]),
+        max_index=tf.constant(count - 1, tf.int64),
+        rounds=CIPHER_ROUNDS,
+    )
 
 
-def _arrays(records: Sequence[Record], recipe: Recipe) -> dict[str, np.ndarray]:
-    """What differs between persons, as arrays with one row each."""
-    boxes = np.array([record.box for record in records])
-    areas = np.array([record.area for record in records])
-    sizes = np.array([record.image.size for record in records])
-    boxes, keep = clean_boxes(boxes, areas, sizes)
-    height, width = recipe.input_size
-    centers, scales = geometry.center_scale(boxes[keep], width / height, recipe.padding)
-    return {
-        "path": np.array([str(record.image.path) for record in records])[keep],
-        "width": sizes[keep, 1].astype(np.float32),
-        "center": ops.convert_to_numpy(centers),
-        "scale": ops.convert_to_numpy(scales),
-        "keypoints": np.array([record.keypoints for record in records], np.float32)[keep],
+def _views(rows: dict, step: tf.Tensor, recipe: Recipe, augment: bool) -> dict:
+    """Decides on the crops of rows of people: where they lie, and the keypoints in them."""
+    center, scale, keypoints = rows.pop("center"), rows.pop("scale"), rows.pop("keypoints")
+    count, width = recipe.batch_size, tf.cast(rows["size"][:, 1], tf.float32)
+    view = {
+        "center": center,
+        "scale": scale,
+        "angle": tf.zeros(count),
+        "mirrored": tf.zeros(count, bool),
+        "color": tf.ones((count, 3)),
+        "hole": tf.zeros((count, 4)),
     }
-
-
-def _place(people: dict, number: tf.Tensor, recipe: Recipe, augment: bool) -> dict:
-    """Decides on crops for rows of `_arrays`: matrices (B, 2, 3) and the keypoints in them."""
-    center, scale, keypoints = people["center"], people["scale"], people["keypoints"]
-    count = tf.shape(center)[0]
-    zoom, angle, mirrored = tf.ones(count), tf.zeros(count), tf.zeros(count, bool)
     if augment:
-        zoom, angle, mirrored = _draw(number, count, recipe)
+        view = augmentation.draw(center, scale, keypoints, step, recipe)
+    mirrored = view["mirrored"]
     # Mirroring takes x to width - 1 - x and changes the names of left and right.
-    sign, offset = tf.where(mirrored, -1.0, 1.0), tf.where(mirrored, people["width"] - 1, 0.0)
-    center = tf.stack((sign * center[:, 0] + offset, center[:, 1]), axis=1)
+    sign, offset = tf.where(mirrored, -1.0, 1.0), tf.where(mirrored, width - 1, 0.0)
+    center = tf.stack((sign * view["center"][:, 0] + offset, view["center"][:, 1]), axis=1)
     swapped = tf.gather(keypoints, recipe.card.flip_index, axis=1)
     keypoints = tf.where(mirrored[:, None, None], swapped, keypoints)
     matrices = geometry.affine(
-        center, scale * zoom[:, None], recipe.input_size, angle, recipe.codec.aligned
+        center, view["scale"], recipe.input_size, view["angle"], recipe.codec.aligned
     )
     # The images stay as they are: the matrices mirror, too.
     a, b, shift = tf.unstack(matrices, axis=2)
     matrices = tf.stack((a * sign[:, None], b, shift + a * offset[:, None]), axis=2)
+    inverse = tf.reshape(geometry.invert(matrices), (count, 6))
     return {
-        "path": people["path"],
-        "matrix": matrices,
+        **rows,
+        "inverse": inverse,
+        "window": crops.window(inverse, recipe.input_size, rows.pop("bounds")),
         "points": geometry.transform(keypoints[..., :2], matrices),
         "visible": tf.cast(keypoints[..., 2] > 0, tf.float32),
+        "color": view["color"],
+        "hole": view["hole"],
     }
 
 
-def _draw(number: tf.Tensor, count: tf.Tensor, recipe: Recipe) -> tuple:
-    """Random scale, rotation in degrees and mirror (B,) with the original's distributions."""
-    # Half-body crops replace centre and scale before any of these.
-    seeds = tf.random.split(tf.stack((tf.cast(recipe.seed, tf.int64), number)), 2)
-    size, angle = tf.unstack(tf.random.stateless_normal((2, count), seeds[0]))
-    turn, mirror = tf.unstack(tf.random.stateless_uniform((2, count), seeds[1]))
-    factor = recipe.scale_factor
-    zoom = tf.clip_by_value(1 + factor * size, 1 - factor, 1 + factor)
-    factor = recipe.rotation_factor
-    angle = tf.clip_by_value(factor * angle, -2 * factor, 2 * factor)
-    angle = tf.where(turn < recipe.rotation_probability, angle, 0.0)
-    return zoom, angle, mirror < recipe.flip_probability
+def _load(chunk: dict, people: People, recipe: Recipe) -> dict:
+    """Crops the people of a chunk; those whose pixels cannot be read count for nothing."""
 
+    def crop(number, row):
+        pixels, corner = people.load(row, row["window"])
+        return number, crops.crop(pixels, corner, row["window"], row["inverse"], recipe.input_size)
 
-def _crop(person: dict, recipe: Recipe) -> dict:
-    """Adds the crop (H, W, 3) in grey levels to one row of `_place`."""
-    # The decoder reads PNG, too; only this method equals what libjpeg does elsewhere.
-    image = tf.io.decode_jpeg(
-        tf.io.read_file(person["path"]), channels=3, dct_method="INTEGER_ACCURATE"
+    count = chunk["name"].shape[0]
+    found = tf.data.Dataset.from_tensor_slices(chunk).enumerate().map(crop).ignore_errors()
+    blank = tf.data.Dataset.from_tensors(
+        (tf.constant(count, tf.int64), tf.zeros(recipe.input_size, tf.uint32))
     )
-    crop = geometry.crop(image, person["matrix"][None], recipe.input_size)[0]
-    return {"crop": crop, "points": person["points"], "visible": person["visible"]}
+    numbers, pixels = found.concatenate(blank).batch(count + 1).get_single_element()
+    seen = tf.scatter_nd(numbers[:, None], tf.ones_like(numbers, tf.float32), [count + 1])[:count]
+
+    def complete():
+        return pixels[:count]
+
+    def incomplete():
+        tf.print(
+            "Left out of a batch, since they cannot be read:",
+            tf.strings.reduce_join(tf.boolean_mask(chunk["name"], seen == 0), separator=", "),
+            output_stream=sys.stderr,
+        )
+        return tf.scatter_nd(numbers[:, None], pixels, [count + 1, *recipe.input_size])[:count]
+
+    return {
+        "pixels": tf.cond(tf.reduce_all(seen == 1), complete, incomplete),
+        "points": chunk["points"],
+        "visible": chunk["visible"] * seen[:, None],
+        "color": chunk["color"],
+        "hole": chunk["hole"],
+    }
 
 
-def _encode(batch: dict, recipe: Recipe) -> tuple:
+def _finish(batch: dict, recipe: Recipe) -> tuple:
+    """Network inputs, targets and weights from chunks of crops."""
+    batch = {name: tf.reshape(v, (-1, *v.shape[2:])) for name, v in batch.items()}
+    shifted = tf.bitwise.right_shift(batch["pixels"][..., None], tf.constant((0, 8, 16), tf.uint32))
+    levels = tf.cast(tf.cast(shifted & 255, tf.int32), tf.float32)
+    if recipe.color_jitter:
+        levels = augmentation.recolor(levels, batch["color"])
+    if recipe.cutout_probability:
+        levels = augmentation.cut_out(levels, batch["hole"])
     heatmaps, weights = recipe.codec.encode(batch["points"], batch["visible"], recipe.input_size)
-    return recipe.card.normalize(batch["crop"]), heatmaps, tf.square(weights)[:, None, None, :]
+    return recipe.card.normalize(levels), heatmaps, tf.square(weights)[:, None, None, :]

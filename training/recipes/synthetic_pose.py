@@ -9,7 +9,7 @@ minutes on two CPU cores. The drawings come first:
 
     python -m hrnet_tf.training.data.synthetic --output=runs/drawings/train --num_images=1000
     python -m hrnet_tf.training.data.synthetic --output=runs/drawings/val --num_images=110 --seed=1
-    python -m hrnet_tf.training.train synthetic_pose --workdir=runs/synthetic_pose
+    hrnet-tf train synthetic_pose --workdir=runs/synthetic_pose
 """
 
 from hrnet_tf.codecs import DARK
@@ -32,4 +32,5 @@ RECIPE = Recipe(
     epochs=6,
     batch_size=16,
     protocol="annotated",
+    evaluate_every=1,
 )

@@ -1,0 +1,97 @@
+"""Boxes that detectors find: to and from their input, and which of them count."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which boxes of a detector count.
+
+    Attributes:
+        score_threshold: lowest score.
+        nms: IoU above which the worse of two boxes is left out; 1 keeps all.
+        max_persons: the best so many of an image; None for all.
+        min_size: pixels of the image that the longer side must have.
+
+    Raises:
+        ValueError: a number out of range.
+    """
+
+    score_threshold: float = 0.3
+    nms: float = 0.6
+    max_persons: int | None = None
+    min_size: float = 0.0
+
+    def __post_init__(self):
+        most = self.max_persons
+        if not 0 <= self.nms <= 1 or self.min_size < 0 or (most is not None and most < 1):
+            raise ValueError(
+                "`nms` must be within 0..1, `min_size` 0 or more, `max_persons` 1 or more or None. "
+                f"Received: nms={self.nms}, min_size={self.min_size}, max_persons={most}."
+            )
+
+
+def fit(
+    image: np.ndarray, size: tuple[int, int], letterbox: bool
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """An image as a detector wants it, smoothed where it shrinks.
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: (height, width) to bring it to.
+        letterbox: keep its shape, with black borders on both sides; otherwise stretch it.
+
+    Returns:
+        The (height, width, 3) uint8 and `(scale, shift)`, x and y each: a point p of the image,
+        counted from its corner, is at p * scale + shift.
+    """
+    have, want = np.array(image.shape[1::-1]), np.array(size[::-1])
+    inner = want
+    if letterbox:
+        inner = np.maximum(np.round(have * np.min(want / have)).astype(int), 1)
+    shift = (want - inner) // 2
+    pixels = np.zeros((*size, 3), np.uint8)
+    small = Image.fromarray(image).resize(tuple(inner.tolist()), Image.Resampling.BILINEAR)
+    pixels[shift[1] :, shift[0] :][: inner[1], : inner[0]] = small
+    return pixels, (inner / have, shift)
+
+
+def choose(
+    corners: np.ndarray, scores: np.ndarray, size: tuple[int, int], options: Options | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The boxes that count, best first.
+
+    Args:
+        corners: (N, 2, 2), x and y of the top left and the bottom right corner in pixels.
+        scores: (N,).
+        size: (height, width) of the image, to which boxes are clipped.
+        options: which boxes count.
+
+    Returns:
+        Boxes (n, 4) as x, y, width, height and scores (n,), float32.
+    """
+    options = options or Options()
+    corners = np.clip(corners, 0, size[::-1])
+    sides = corners[:, 1] - corners[:, 0]
+    good = np.isfinite(corners).all(axis=(1, 2)) & (sides > 0).all(axis=1)
+    good &= (sides.max(axis=1) >= options.min_size) & (scores >= options.score_threshold)
+    order = np.flatnonzero(good)[np.argsort(-scores[good], kind="stable")]
+    kept = order[_nms(corners[order], options.nms)][: options.max_persons]
+    boxes = np.concatenate([corners[kept, 0], sides[kept]], axis=1)
+    return boxes.astype(np.float32), scores[kept].astype(np.float32)
+
+
+def _nms(corners, threshold):
+    """Indices of the boxes (N, 2, 2), best first, that no better kept one overlaps too much."""
+    low, high = corners[:, 0], corners[:, 1]
+    areas, kept, left = (high - low).prod(axis=1), [], np.arange(len(corners))
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        sides = np.minimum(high[best], high[left]) - np.maximum(low[best], low[left])
+        shared = np.maximum(sides, 0).prod(axis=1)
+        left = left[shared <= threshold * (areas[best] + areas[left] - shared)]
+    return np.array(kept, int)

@@ -1,0 +1,270 @@
+"""Videos and cameras in, H.264 out. PyAV decodes and encodes; its wheels carry FFmpeg."""
+
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+
+LOG = logging.getLogger(__name__)
+
+# FFmpeg's input device and the name of a camera, by platform.
+CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
+TICKS = 90_000  # per second: exact for 24, 25, 29.97, 30, 50 and 60 frames per second
+# Playable to within a second if the process is killed; an ordinary file if it ends.
+CONTAINER = {"movflags": "+hybrid_fragmented", "flush_packets": "1"}
+# Without B frames, whose delay a fragmented file would show as a late start.
+ENCODER = {"crf": "20", "preset": "veryfast", "bf": "0"}
+
+
+class Frame(NamedTuple):
+    """A picture of a video: number from 0, seconds since the first, (H, W, 3) uint8 RGB."""
+
+    index: int
+    time: float
+    image: np.ndarray
+
+
+class Video:
+    """An open video file or camera; iterating decodes its frames, the right way up.
+
+    What goes wrong while decoding ends up in `problems`: the frames before it are good.
+
+    Args:
+        source: a file, or the number of a camera, 0 for the first.
+
+    Attributes:
+        name: for messages.
+        live: whether it is a camera. Of its frames the newest counts, others may be left out.
+        rate: frames per second, on average; None where nobody knows.
+        total: number of frames, about; None where nobody knows.
+        problems: sentences.
+        seconds: that each frame took to decode.
+
+    Raises:
+        OSError, ValueError: it cannot be opened, or has no pictures.
+    """
+
+    def __init__(self, source: str | os.PathLike | int):
+        self.live = isinstance(source, int)
+        self.name = f"camera {source}" if self.live else os.fspath(source)
+        self._container = _open_camera(source) if self.live else _open_file(self.name)
+        self._stream = next(iter(self._container.streams.video), None)
+        if self._stream is None or self._stream.codec_context is None:
+            lacks = "no video in it" if self._stream is None else "a codec that PyAV cannot decode"
+            self.close()
+            raise ValueError(f"{self.name}: {lacks}; convert it to H.264 in .mp4.")
+        self._stream.thread_type = "AUTO"
+        self.rate = self._stream.average_rate or self._stream.guessed_rate
+        length = 0 if self.live else self._stream.duration or 0
+        self._length = float(length * self._stream.time_base)
+        self.total = self._stream.frames or round(self._length * (self.rate or 0)) or None
+        self.problems, self.seconds = [], []
+
+    def __iter__(self) -> Iterator[Frame]:
+        return _newest(self._frames()) if self.live else self._frames()
+
+    def close(self):
+        self._container.close()
+
+    def _frames(self):
+        step = float(1 / (self.rate or 30))
+        first, now, index, start = None, -step, 0, time.perf_counter()
+        for frame in self._decoded():
+            last, stamp = now, frame.time
+            first = stamp if first is None else first
+            now = last + step if stamp is None else stamp - first
+            if now <= last:  # a broken time stamp
+                now = last + step
+            image = _upright(frame)
+            self.seconds.append(time.perf_counter() - start)
+            yield Frame(index, now, image)
+            index, start = index + 1, time.perf_counter()
+        missing = self._length - (now + step)
+        if missing > max(0.5, 2 * step) and index and not self.problems:
+            self.problems.append(f"{self.name}: cut short, the last {missing:.1f} s are missing.")
+
+    def _decoded(self):
+        damaged = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    yield from packet.decode()
+                except av.error.InvalidDataError:
+                    damaged += 1
+        except av.error.FFmpegError as error:
+            what = "stopped" if self.live else "cannot be read further"
+            self.problems.append(f"{self.name}: {what} ({error.strerror}).")
+        if damaged:
+            self.problems.append(f"{self.name}: damaged; {damaged} pieces of it were passed over.")
+
+
+def read_frames(source: str | os.PathLike | int) -> Iterator[Frame]:
+    """The frames of a video file, or of a camera by its number; problems are logged.
+
+    The rotation that the file asks for is applied, and times are those of the file, also where the
+    frame rate varies.
+
+    Raises:
+        OSError, ValueError: it cannot be opened, or has no pictures.
+    """
+    with closing(Video(source)) as video:
+        yield from video
+        for problem in video.problems:
+            LOG.warning(problem)
+
+
+class VideoWriter:
+    """An H.264 video, playable up to the last second even if the process is killed.
+
+    Args:
+        path: of the .mp4 file, made with the first frame; what was there is replaced.
+        rate: frames per second, about; each frame keeps its own time.
+
+    Raises:
+        OSError: in any method, if it cannot be written; what was written before stays.
+    """
+
+    def __init__(self, path: str | os.PathLike, rate: Fraction | None = None):
+        self.path = Path(path)
+        self._rate = Fraction(rate or 30).limit_denominator(10_000)
+        self._container = self._stream = None
+        self._last = -1
+
+    def write(self, image: np.ndarray, time: float) -> None:
+        """Adds a picture (H, W, 3) uint8 RGB, shown from `time`, in seconds, on."""
+        # 4:2:0 needs even sizes: the last row and column are repeated.
+        odd = [(0, side % 2) for side in image.shape[:2]]
+        image = np.pad(image, (*odd, (0, 0)), mode="edge") if any(map(any, odd)) else image
+        if self._stream is None:
+            self._open(*image.shape[:2])
+        frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(
+            self._stream.width,
+            self._stream.height,
+            format="yuv420p",
+            dst_colorspace="ITU709",
+            dst_color_range="MPEG",
+        )
+        self._last = max(round(time * TICKS), self._last + 1)
+        frame.pts, frame.time_base = self._last, Fraction(1, TICKS)
+        self._mux(frame)
+
+    def close(self) -> None:
+        """Writes what the encoder still holds, and the index."""
+        if self._stream is None:
+            return
+        try:
+            self._mux(None)
+        finally:
+            self._stream = None
+            try:
+                self._container.close()
+            except OSError as error:
+                raise self._failed(error) from error
+
+    def _open(self, height, width):
+        try:
+            self._container = av.open(str(self.path), "w", format="mp4", options=CONTAINER)
+            stream = self._container.add_stream("libx264", rate=self._rate, options=ENCODER)
+        except OSError as error:
+            raise self._failed(error) from error
+        except av.error.FFmpegError as error:
+            raise OSError(f"PyAV has no H.264 encoder ({error}); install its wheel.") from error
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
+        stream.codec_context.gop_size = max(round(self._rate), 1)
+        # What players assume of large pictures, and guess wrong for small ones unless told.
+        context = stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = 1
+        context.color_range = 1
+        self._stream = stream
+
+    def _mux(self, frame):
+        try:
+            for packet in self._stream.encode(frame):
+                self._container.mux(packet)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error):
+        reason = error.strerror or error
+        return OSError(f"{self.path}: cannot be written ({reason}). What was there is kept.")
+
+
+def _open_file(name):
+    path = Path(name)
+    if path.is_dir():
+        raise IsADirectoryError(f"{name}: a folder; name one video file.")
+    if not path.is_file():
+        raise FileNotFoundError(f"{name}: no such file; check its name.")
+    try:
+        return av.open(name)
+    except av.error.PermissionError as error:
+        raise PermissionError(f"{name}: may not be read; change its permissions.") from error
+    except av.error.FFmpegError as error:
+        raise ValueError(f"{name}: not a video, or damaged ({error.strerror}).") from error
+
+
+def _open_camera(number):
+    try:
+        if sys.platform == "win32":
+            device, name = "dshow", f"video={av.enumerate_input_devices('dshow')[number].name}"
+        else:
+            device, name = CAMERAS.get(sys.platform, CAMERAS["linux"])
+        return av.open(name.format(number), format=device)
+    except (av.error.FFmpegError, IndexError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "there is none"
+        raise OSError(
+            f"camera {number}: cannot be opened ({reason}). Cameras count from 0; "
+            "check that it is plugged in and that no other program uses it."
+        ) from error
+
+
+def _upright(frame):
+    """The picture of a frame, turned and mirrored as the video's display matrix says."""
+    image = frame.to_ndarray(format="rgb24")
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            (a, b), (c, d) = np.frombuffer(data, np.int32).reshape(3, 3)[:2, :2]
+            # A point (x, y) is shown at (a x + c y, b x + d y).
+            if abs(int(b)) > abs(int(a)):
+                image, a, d = image.swapaxes(0, 1), c, b
+            image = image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+    return np.ascontiguousarray(image)
+
+
+def _newest(frames):
+    """What a slow reader sees of frames that do not wait: always the newest."""
+    slot, done = queue.Queue(1), threading.Event()
+
+    def put(item):
+        with suppress(queue.Empty):
+            slot.get_nowait()
+        slot.put(item)
+
+    def read():
+        for frame in frames:
+            put(frame)
+            if done.is_set():
+                return
+        slot.put(None)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    try:
+        while (frame := slot.get()) is not None:
+            yield frame
+    finally:
+        done.set()
+        with suppress(queue.Empty):
+            slot.get_nowait()
+        thread.join(timeout=5)
