@@ -77,7 +77,7 @@ def measure(folder: Path, names: Iterable[str], report: Report) -> dict[str, Ima
 
 
 def flaw(image: ImageFile, decode: bool = True) -> str:
-    """Why an image cannot be trained on; empty if it can. Only its header counts without `decode`."""
+    """Why an image cannot be trained on, without `decode` by its header; empty if it can."""
     try:
         with Image.open(image.path) as picture:
             turned = picture.getexif().get(ExifTags.Base.Orientation, 1) > 4
