@@ -52,6 +52,7 @@ setup(
             "pytest-xdist>=3.6",
             "ruff>=0.9",
             "safetensors>=0.4.5",
+            "tf_keras>=2.21,<2.22",
         ],
     },
     entry_points={"console_scripts": ["hrnet-tf = hrnet_tf.cli:main"]},

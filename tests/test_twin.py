@@ -1,0 +1,121 @@
+"""What leaves Keras 3 computes the same: the graph, its tf_keras twin, the TFLite file of that."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.twin import frozen, twin
+from hrnet_tf.models import classification, feature_pyramid, pose, segmentation
+from hrnet_tf.runtimes import open_converted
+from hrnet_tf.specs import HRNetSpec, LiteHRNetSpec
+
+HRNET = HRNetSpec(8, 1, 8, (1, 1, 1), 1)
+LITE = LiteHRNetSpec(8, (1, 1, 1), 2, stem=16, reduction=4)
+NAIVE = LiteHRNetSpec(8, (1, 1, 1), 2, weighting=False, stem=16)
+SHAPE = (64, 64, 3)
+NETWORKS = {
+    "pose": lambda: pose(HRNET, SHAPE),
+    "landmarks": lambda: pose(HRNET, SHAPE, 5, head="v2"),
+    "lite": lambda: pose(LITE, SHAPE),
+    "naive lite": lambda: pose(NAIVE, SHAPE),
+    "align corners": lambda: segmentation(HRNET, 3, SHAPE, align_corners=True),
+    "ocr": lambda: segmentation(HRNET, 3, SHAPE, head="ocr"),
+    "classification": lambda: classification(HRNET, 7, SHAPE),
+    "pyramid": lambda: feature_pyramid(HRNET, SHAPE),
+}
+
+
+def lively(model):
+    """The model with weights that no two layers share and that let every layer matter."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        shape = weight.shape
+        if "moving_variance" in weight.path:
+            weight.assign(rng.uniform(0.5, 1.5, shape))
+        elif "gamma" in weight.path:
+            weight.assign(rng.uniform(0.3, 0.8, shape))
+        elif len(shape) == 4:
+            fan_in = shape[0] * shape[1] * (1 if "depthwise" in weight.path else shape[2])
+            weight.assign(rng.normal(0, np.sqrt(2 / fan_in), shape))
+        else:
+            weight.assign(rng.normal(0, 0.1, shape))
+    return model
+
+
+def difference(ours, wanted):
+    """The largest difference in standard deviations of what is wanted."""
+    wanted = wanted.get("logits", wanted) if isinstance(wanted, dict) else wanted
+    pairs = zip(keras.tree.flatten(ours), keras.tree.flatten(wanted), strict=True)
+    return max(np.abs(np.asarray(a) - np.asarray(b)).max() / np.asarray(b).std() for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_twin_computes_what_its_original_computes(name):
+    model = lively(NETWORKS[name]())
+    image = np.random.default_rng(1).normal(size=(1, *SHAPE)).astype("float32")
+    graph = merge_resizes(fold_norms(read_graph(model)))
+    assert not {"norm", "take"} & {node.kind for node in graph.nodes}
+    assert difference(twin(graph)(image), model(image)) < 1e-5
+
+
+def test_a_tflite_file_of_the_twin_runs_like_the_original(tmp_path):
+    """Also: no chains of TILE and RESHAPE, which Keras 3's own export makes of upsampling."""
+    model = lively(pose(HRNET, SHAPE))
+    copy = twin(merge_resizes(fold_norms(read_graph(model))))
+    path = tmp_path / "pose.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([frozen(copy)]).convert())
+    network = open_converted(path, threads=1)
+    images = np.random.default_rng(1).normal(size=(2, *SHAPE)).astype("float32")
+    assert network.input_shape == (None, *SHAPE) and network.output_shape == (None, 16, 16, 17)
+    assert difference(network(images), model(images)) < 1e-5
+    names = {each["op_name"] for each in network._interpreter._get_ops_details()}
+    assert names <= {"PAD", "CONV_2D", "ADD", "RESIZE_NEAREST_NEIGHBOR", "DELEGATE"}
+
+
+def test_half_precision_is_rebuilt_in_float32():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        half = lively(pose(HRNET, SHAPE))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    whole = pose(HRNET, SHAPE)
+    whole.set_weights(half.get_weights())
+    image = np.random.default_rng(1).normal(size=(1, *SHAPE)).astype("float32")
+    assert difference(twin(fold_norms(read_graph(half)))(image), whole(image)) < 1e-5
+
+
+def _unknown():
+    image = keras.Input(SHAPE)
+    return keras.Model(image, keras.layers.LayerNormalization(name="odd")(image))
+
+
+def _not_finite():
+    model = pose(HRNET, SHAPE)
+    model.get_layer("conv1").set_weights([np.full((3, 3, 3, 64), np.nan, "float32")])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: pose(HRNET, (None, None, 3)), "`input_shape` must say what"),
+        (_unknown, "odd: a LayerNormalization cannot be converted"),
+        (_not_finite, "The weights of conv1 are not finite"),
+        (lambda: "model.keras", "must be a functional Keras model"),
+    ],
+)
+def test_what_cannot_be_converted_is_said_in_a_sentence(model, message):
+    with pytest.raises(ValueError, match=message) as error:
+        read_graph(model())
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_cannot_be_run_is_said_in_a_sentence(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        open_converted(tmp_path / "a.tflite")
+    (tmp_path / "a.tflite").write_bytes(b"no network")
+    with pytest.raises(ValueError, match="not a TFLite file that can be run") as error:
+        open_converted(tmp_path / "a.tflite")
+    assert "\n" not in str(error.value)
