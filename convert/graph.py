@@ -118,25 +118,18 @@ def read_graph(model: keras.Model, input_shape: tuple[int, int, int] | None = No
             f"`input_shape` must say what {model.name} leaves open: {shape}. Give height and width."
         )
     image = Node("image", "image", [], shape)
-    nodes = [image]
 
     def reader(operation):
-        def read(*inputs, **_):
-            found = _read(operation, *inputs)
-            new = [node for node in keras.tree.flatten(found) if node not in nodes]
-            nodes.extend(new)
-            return found
+        return lambda *inputs, **_: _read(operation, *inputs)
 
-        return read
-
-    # Keras 3's own `clone_model` walks a graph by this method; tests/test_graph.py guards it.
+    # Keras 3's own `clone_model` walks a graph by this method; tests/test_twin.py guards it.
     outputs = model._run_through_graph([image], operation_fn=reader)
     if isinstance(outputs, dict) and "logits" in outputs:
         outputs = outputs["logits"]
     if isinstance(outputs, list | tuple):
         outputs = {f"output{i}": node for i, node in enumerate(outputs)}
-    graph = Graph(model.name, nodes, outputs)
-    graph.prune()
+    graph = Graph(model.name, [], outputs)
+    graph.prune()  # finds the nodes from the outputs
     return graph
 
 
@@ -162,8 +155,7 @@ def _read(operation, *inputs):
     if kind in ("conv", "depthwise", "dense") and operation.activation.__name__ != "linear":
         # The activation is a node of its own, as everywhere in this family.
         settings = {"function": operation.activation.__name__}
-        act = Node("activation", f"{node.name}.activation", [node], node.shape, settings)
-        return act
+        return Node("activation", f"{node.name}.activation", [node], node.shape, settings)
     return node
 
 
