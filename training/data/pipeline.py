@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -14,13 +14,11 @@ from hrnet_tf.training.data import augment as augmentation
 from hrnet_tf.training.data import crops
 from hrnet_tf.training.data.coco import Record
 from hrnet_tf.training.data.people import People, check_reach, images, regions
-from hrnet_tf.training.data.sources import flaw
+from hrnet_tf.training.data.sources import Report, flaw, to_stderr
 from hrnet_tf.training.recipe import Recipe
 
 CHUNK = 16  # people that one thread crops at a time, at most
 CIPHER_ROUNDS = 24
-
-_to_stderr = partial(print, file=sys.stderr)
 
 
 def batches(
@@ -113,7 +111,7 @@ def order(people: int, recipe: Recipe, step: int) -> np.ndarray:
 
 
 def readable(
-    records: Sequence[Record], report: Callable[[str], None] = _to_stderr, decode: bool = False
+    records: Sequence[Record], report: Report = to_stderr, decode: bool = False
 ) -> list[Record]:
     """Leaves out persons in images that cannot be trained on; one line to `report` for each image.
 

@@ -1,10 +1,10 @@
 """People as TFRecords: the pixels that training may show of each, ready to be cropped.
 
     python -m hrnet_tf.training.data.tfrecord RECIPE --output=DIR --shards=64
-    python -m hrnet_tf.training.train RECIPE --train_records='DIR/*.tfrecord'
 
-Training from records sees the same batches as training from the image files, to the bit: the same
-order, the same draws, the same pixels. They are stored raw, since decoding takes most of the time
+`read_people` makes a source for `pipeline.batches` of them; the command that trains does not take
+them yet. Their batches are those of the image files, to the bit: the same order, the same draws,
+the same pixels. They are stored raw, since decoding takes most of the time
 of a pipeline and a second JPEG would change them: about 0.3 MB a person for COCO. `--field=value`
 replaces any field of the recipe; its padding, shape of the crop, scale, rotation and half-body
 decide how much of an image is kept, so the records serve every recipe that shows no more.
@@ -33,9 +33,8 @@ import hashlib
 import io
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -48,14 +47,13 @@ from hrnet_tf.training.data.coco import Record
 from hrnet_tf.training.data.crops import read_image
 from hrnet_tf.training.data.people import People, images, reach
 from hrnet_tf.training.data.pipeline import readable
+from hrnet_tf.training.data.sources import Report, to_stderr
 from hrnet_tf.training.overrides import define_flags, resolve
 from hrnet_tf.training.recipe import Recipe
 
 BLOCK = 64  # people that are decoded at a time
 FRAME = 16  # bytes of length and checksums around a record
 NAME = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.tfrecord")
-
-_to_stderr = partial(print, file=sys.stderr)
 
 
 def write_people(
@@ -64,7 +62,7 @@ def write_people(
     output: str,
     shards: int = 1,
     overwrite: bool = False,
-    report: Callable[[str], None] = _to_stderr,
+    report: Report = to_stderr,
 ) -> list[str]:
     """Writes what is missing of the shards; the same arguments give the same bytes.
 
@@ -119,12 +117,12 @@ def read_people(pattern: str) -> People:
     """
     paths = sorted(tf.io.gfile.glob(pattern))
     if not paths:
-        raise FileNotFoundError(f"`train_records` must match files. Received: {pattern!r}.")
+        raise FileNotFoundError(f"`pattern` must match files. Received: {pattern!r}.")
     names = [NAME.fullmatch(path) for path in paths]
     sets = {(name[1], name[3]) for name in names if name}
     if len(sets) != 1 or not all(names):
         raise ValueError(
-            "`train_records` must match the shards of one set, people-00000-of-00004.tfrecord and "
+            "`pattern` must match the shards of one set, people-00000-of-00004.tfrecord and "
             f"its like. Received: {pattern!r}, which matches {paths[0]} and {len(paths) - 1} more."
         )
     finished = [path for path in paths if tf.io.gfile.exists(_table(path))]
@@ -292,9 +290,7 @@ def main(argv: list[str] | None = None) -> int:
     except (flags.Error, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(
-        f"{len(people)} people in {len(paths)} shards: --train_records={values.output}/*.tfrecord"
-    )
+    print(f"{len(people)} people in {len(paths)} shards: {values.output}/*.tfrecord")
     return 0
 
 
