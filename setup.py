@@ -6,6 +6,7 @@ from setuptools import setup
 
 FOLDERS = {
     "hrnet_tf": "hrnet_tf",
+    "hrnet_tf.cli": "hrnet_tf/cli",
     "hrnet_tf.codecs": "hrnet_tf/codecs",
     "hrnet_tf.heads": "hrnet_tf/heads",
     "hrnet_tf.presets": "hrnet_tf/presets",
@@ -43,16 +44,17 @@ setup(
         "detection": ["keras-hub>=0.32"],
         # Reads and writes video.
         "video": ["av>=14.0"],
-        # Runs `.tflite` detectors.
+        # Runs `.tflite` files.
         "tflite": ["ai-edge-litert>=2.1"],
+        # Makes `.tflite` and `.onnx` files and runs them.
+        "convert": ["hrnet_tf[tflite]", "onnxruntime>=1.20", "tf2onnx>=1.17"],
         "dev": [
-            "hrnet_tf[detection,video,tflite]",
+            "hrnet_tf[convert,detection,video]",
             "jax>=0.7",
             "pytest>=8.3",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
             "safetensors>=0.4.5",
-            "tf_keras>=2.21,<2.22",
         ],
     },
     entry_points={"console_scripts": ["hrnet-tf = hrnet_tf.cli:main"]},

@@ -142,7 +142,7 @@ def test_results_are_coco_results_of_the_boxes(tmp_path, photos, model):
 
 def test_a_picture_alone_is_enough(tmp_path, photos, model, monkeypatch, capsys):
     """Network, detector and folder have defaults; the second run replaces nothing."""
-    monkeypatch.setattr(cli, "POSE_MODEL", str(model))
+    monkeypatch.setattr(cli.predict, "POSE_MODEL", str(model))
     monkeypatch.chdir(tmp_path)
     assert run("predict", photos / "a.jpg") == 0
     said = capsys.readouterr().out
@@ -155,8 +155,8 @@ def test_a_picture_alone_is_enough(tmp_path, photos, model, monkeypatch, capsys)
 
 
 def test_the_default_network_is_published():
-    assert PRESETS[cli.POSE_MODEL].url
-    assert PRESETS[cli.POSE_MODEL].card.keypoints.name == "coco"
+    assert PRESETS[cli.predict.POSE_MODEL].url
+    assert PRESETS[cli.predict.POSE_MODEL].card.keypoints.name == "coco"
 
 
 def _finds(*boxes):
@@ -392,7 +392,7 @@ def test_an_unusable_argument_gets_one_sentence_and_code_1(
     ],
 )
 def test_codec_flags_change_only_what_they_name(card, name, kernel, expected):
-    assert cli._with_codec(PoseCard(codec=card), name, kernel).codec == expected
+    assert cli.command.with_codec(PoseCard(codec=card), name, kernel).codec == expected
 
 
 def test_help_shows_the_flags_of_its_command_only(capsys):

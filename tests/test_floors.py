@@ -26,6 +26,7 @@ FLOORS = {
     "runtimes": 1,
     "oks": 0,
     "preview": 0,
+    "quiet": 0,
     "video": 0,
     "torch_files": 0,
     "weight_files": 0,

@@ -1,0 +1,110 @@
+"""`hrnet-tf train`, `inspect` and `demo`: the ways into `hrnet_tf.training`."""
+
+import os
+
+from absl import flags
+
+from hrnet_tf.cli.command import Command, UsageError, import_keras, required
+
+TRAIN_USAGE = """\
+  hrnet-tf train RECIPE --workdir=DIR [--FIELD=VALUE...]
+
+RECIPE is a page of values in hrnet_tf/training/recipes, or the recipe.json of an earlier run; a
+wrong name lists close ones, no name all. Each value can be replaced by its flag.
+
+  hrnet-tf train coco_w32_256x192 --workdir=runs/w32
+  hrnet-tf train coco_w32_256x192 --workdir=runs/w32 --batch_size=64 --precision=mixed_bfloat16
+  hrnet-tf train own_keypoints --workdir=runs/mine --keypoints=keypoints.json \\
+      --train_annotations=train.json --train_images=photos \\
+      --val_annotations=val.json --val_images=photos
+  hrnet-tf train runs/mine/recipe.json --workdir=runs/longer --epochs=100
+
+A run that was cut short goes on when its command is repeated. DIR receives the best network,
+model.keras with its card model.json, the values recipe.json, history.csv and curves.svg, and what
+`tensorboard --logdir=DIR` shows. With another batch the learning rate changes in proportion.
+"""
+
+
+def _train_flags():
+    import_keras(use=False)
+    from hrnet_tf.training.train import command_flags
+
+    return command_flags()
+
+
+def _train(values, words):
+    # Several workers must find each other before TensorFlow computes anything.
+    alone = values.distribute in ("auto", "none", "mirrored") and not os.environ.get("TF_CONFIG")
+    import_keras(use=alone)
+    from hrnet_tf.training.train import run
+
+    return run(values, words)
+
+
+TRAIN = Command("train a network by a recipe", TRAIN_USAGE, _train_flags, _train)
+
+
+INSPECT_USAGE = """\
+  hrnet-tf inspect RECIPE --output=DIR [--FIELD=VALUE...]
+
+Shows on one page, DIR/index.html, what `hrnet-tf train` would train on: crops before and after
+augmentation, targets, sides, how often each keypoint is labelled, and every record that is left out
+or looks wrong. DIR/recipe.json keeps recipe and values for `train`.
+
+  hrnet-tf inspect own_keypoints --output=look --keypoints=keypoints.json \\
+      --train_annotations=train.json --train_images=photos
+  hrnet-tf train look/recipe.json --workdir=runs/mine
+"""
+
+
+def _inspect_flags():
+    import_keras()
+    from hrnet_tf.training.overrides import define_flags
+
+    values = flags.FlagValues()
+    flags.DEFINE_string("output", None, "folder for the page", flag_values=values)
+    flags.DEFINE_integer("count", 12, "how many crops", lower_bound=1, flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace an earlier page there", flag_values=values)
+    define_flags(values)
+    return values
+
+
+def _inspect(values, words):
+    from hrnet_tf.training.overrides import resolve
+    from hrnet_tf.training.samples import write_samples
+
+    recipe = resolve(values, words)
+    required(values, "output")
+    print(write_samples(recipe, values.output, values.count, values.overwrite))
+    return 0
+
+
+INSPECT = Command("see what a network will be trained on", INSPECT_USAGE, _inspect_flags, _inspect)
+
+
+DEMO_USAGE = """\
+  hrnet-tf demo --output=DIR
+
+Draws people, trains a tiny HRNet on them for about two minutes on two CPU cores, evaluates it on
+drawings it has never seen, and shows everything on one page: DIR/index.html.
+"""
+
+
+def _demo_flags():
+    values = flags.FlagValues()
+    flags.DEFINE_string("output", "demo", "folder for page and pictures", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace an earlier demo there", flag_values=values)
+    return values
+
+
+def _demo(values, inputs):
+    if inputs:
+        raise UsageError(f"`demo` takes flags only. Received: {inputs[0]!r}.")
+    import_keras()
+    from hrnet_tf.training.demo import demo
+
+    demo(values.output, overwrite=values.overwrite)
+    return 0
+
+
+DEMO = Command("train a tiny HRNet and see it work", DEMO_USAGE, _demo_flags, _demo)
