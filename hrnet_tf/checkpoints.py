@@ -19,7 +19,7 @@ from hrnet_tf.folded import CONVOLUTIONS, is_folded, unfold
 from hrnet_tf.renames import original_names
 from hrnet_tf.weight_files import read_checkpoint
 
-__all__ = ["CheckpointReport", "load_checkpoint", "read_checkpoint"]
+__all__ = ["CheckpointReport", "load_checkpoint", "read_checkpoint", "weights_of"]
 
 # What tools put before the names: DataParallel, segmentation, OpenMMLab, maskrcnn-benchmark.
 PREFIX = re.compile(r"((module|model|backbone|body|neck)\.)*")
@@ -82,6 +82,17 @@ def load_checkpoint(
     for name in report.reinitialized:
         _reinitialize(model.get_layer(name))
     return report
+
+
+def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
+    """The weights of a model under their original names, in PyTorch's layout.
+
+    A source for `load_checkpoint`.
+    """
+    return {
+        name: np.transpose(place.variable.numpy(), np.argsort(place.axes))
+        for name, place in _places(model).items()
+    }
 
 
 def _places(model):

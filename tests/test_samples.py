@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 import io
-import itertools
 import json
 import os
 import re
@@ -20,12 +19,12 @@ from PIL import Image
 from hrnet_tf import cli
 from hrnet_tf.codecs import DARK, UDPCombined
 from hrnet_tf.keypoints import CENTER, COCO, FACE_300W, LEFT, RIGHT
-from hrnet_tf.training import samples, train
-from hrnet_tf.training.data.tfrecord import read_people, write_people
+from hrnet_tf.training import train
+from hrnet_tf.training.data.annotations import FORMATS
+from hrnet_tf.training.data.tfrecord import write_people
 from hrnet_tf.training.pictures import by_side, crop_pixels, draw_points, joint_maps, overlay
 from hrnet_tf.training.recipe import Recipe, load_recipe
 from hrnet_tf.training.samples import PLAIN, write_samples
-from hrnet_tf.training.start import training_people
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def test_the_page_counts_what_the_file_holds(recipe, tmp_path):
     people = [each for each in people if each["num_keypoints"]]
     assert f"<p>{len(people)} people to train on" in html
     assert len(pictures) == 6 and {picture.shape for picture in pictures} == {(384, 1152, 3)}
-    names = {f"{each['image_id']:06d}.jpg, annotation {each['id']}" for each in people}
+    names = {f"{each['image_id']:06d}.jpg: annotation {each['id']}" for each in people}
     assert len(set(captions)) == 6 and set(captions) <= names
     for number, name in enumerate(COCO.names):
         count = sum(each["keypoints"][3 * number + 2] > 0 for each in people)
@@ -86,13 +85,15 @@ def test_bad_records_are_on_the_page(recipe, tmp_path):
 
 
 def test_records_show_what_their_files_show(recipe, tmp_path):
-    people = training_people(recipe)
-    write_people(people, recipe, tmp_path, shards=2)
-    sources = (people, read_people(f"{tmp_path}/*.tfrecord"))
-    shown = [list(itertools.islice(samples._samples(recipe, each), 4)) for each in sources]
-    for (picture, caption), (again, name) in zip(*shown, strict=True):
-        assert np.array_equal(picture, again)
-        assert name == caption.replace(", annotation", " person")
+    """No annotation file is needed for the page then."""
+    records = FORMATS["coco"](recipe.train_annotations, recipe.train_images)
+    write_people(records, recipe, tmp_path, shards=2)
+    lost = dataclasses.replace(recipe, train_annotations="lost.json", train_images="lost")
+    stored = dataclasses.replace(lost, train_records=f"{tmp_path}/*.tfrecord")
+    _, *shown = read_page(write_samples(recipe, tmp_path / "files", count=4))
+    html, *again = read_page(write_samples(stored, tmp_path / "records", count=4))
+    assert np.array_equal(shown[0], again[0]) and shown[1] == again[1]
+    assert f"<p>{len(records)} people to train on" in html
 
 
 def test_a_page_is_never_replaced_unasked(recipe, tmp_path):

@@ -19,6 +19,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from hrnet_tf.training.optimizers import Adam
+
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker", "slurm", "tpu")
 
 
@@ -186,7 +188,8 @@ def _sum_gradients_first(optimizer: keras.optimizers.Optimizer) -> None:
             variable.assign_add(grad)
 
     optimizer.apply = apply_sum
-    inner._backend_update_step = update
+    if not isinstance(inner, Adam):  # which does not add them up
+        inner._backend_update_step = update
     inner._backend_increment_gradient_accumulators = accumulate
 
 

@@ -53,6 +53,7 @@ class Recipe:
         data_format: what the annotation files are: "coco", "mpii" or "landmarks".
         train_annotations: annotation file to train on.
         train_images: folder of its images.
+        train_records: TFRecords that hold both, as 'DIR/*.tfrecord', in their place.
         val_annotations: annotation file to evaluate on; none where empty.
         val_images: folder of its images.
         keypoints: what the annotations hold: a set's name or, on the command line, its .json file.
@@ -67,7 +68,7 @@ class Recipe:
         rotation_probability: how often crops are turned.
         flip_probability: how often crops are mirrored.
         color_jitter: brightness, contrast and saturation change by up to this share.
-        cutout_probability: how often a round patch of the crop is emptied (AID, Huang et al. 2020).
+        cutout_probability: how often an ellipse of the crop is blackened (AID, Huang et al. 2020).
         hard_keypoints: only so many worst joints of a person count for the loss; 0: all do.
         learning_rate: of Adam, for `batch_size`.
         milestones: epochs after which the rate drops tenfold; without any it follows a cosine to 0.
@@ -95,6 +96,7 @@ class Recipe:
     input_size: tuple[int, int]
     train_annotations: str
     train_images: str
+    train_records: str = ""
     val_annotations: str = ""
     val_images: str = ""
     head: str = "v1"

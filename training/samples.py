@@ -3,7 +3,7 @@
 import dataclasses
 import html
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from hrnet_tf.files import prepare_folder, whole
 from hrnet_tf.keypoints import LEFT, RIGHT, KeypointSet
 from hrnet_tf.training.data.check import check
-from hrnet_tf.training.data.coco import Record
 from hrnet_tf.training.data.people import People
 from hrnet_tf.training.data.pipeline import batches, order, steps_per_epoch
 from hrnet_tf.training.page import bars, figure, listing, page
@@ -62,7 +61,7 @@ def write_samples(
     (height, width), steps = recipe.input_size, steps_per_epoch(len(people), recipe)
     body = f"""<p>{len(people)} people to train on, which makes {steps} steps an epoch of
 {recipe.batch_size} crops, {height} pixels high and {width} wide; {recipe.epochs} epochs.</p>
-{"" if isinstance(people, People) else _findings(recipe, people)}
+{"" if recipe.train_records else _findings(recipe, people)}
 <h2>Crops</h2>
 <p>{GUIDE.format(left=_key(LEFT), right=_key(RIGHT))}</p>
 <div class="wide">{pictures}</div>
@@ -77,7 +76,7 @@ def write_samples(
     return folder / "index.html"
 
 
-def _samples(recipe: Recipe, people: Sequence[Record] | People) -> Iterator[tuple[np.ndarray, str]]:
+def _samples(recipe: Recipe, people: People) -> Iterator[tuple[np.ndarray, str]]:
     """Crops of training in their order, each as a picture of three panels with a caption."""
     card, keypoints = recipe.card, recipe.keypoints
     keypoints = by_side(keypoints) if keypoints.flip_pairs else keypoints
@@ -96,13 +95,7 @@ def _samples(recipe: Recipe, people: Sequence[Record] | People) -> Iterator[tupl
                 draw_points(after[row], new[0][row], new[1][row], keypoints, factor),
                 overlay(enlarge(after[row], factor), heat[row]),
             )
-            yield np.concatenate(panels, axis=1), _caption(people, person)
-
-
-def _caption(people: Sequence[Record] | People, person: int) -> str:
-    if isinstance(people, People):
-        return people.rows["name"][person]
-    return f"{people[person].image.path.name}, annotation {people[person].id}"
+            yield np.concatenate(panels, axis=1), Path(people.rows["name"][person]).name
 
 
 def _shown(recipe: Recipe, maps: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -111,12 +104,12 @@ def _shown(recipe: Recipe, maps: np.ndarray, weights: np.ndarray) -> tuple[np.nd
     return points, (scores > 0) & (weights[:, 0, 0] > 0)
 
 
-def _findings(recipe: Recipe, people: Sequence[Record]) -> str:
+def _findings(recipe: Recipe, people: People) -> str:
     """What the annotation file holds, and what is wrong with it."""
     found = check(
         recipe.train_annotations, recipe.train_images, recipe.keypoints, recipe.data_format
     )
-    tall = np.median([record.box[3] for record in people])
+    tall = np.median(people.rows["box"][:, 3])
     return f"""<p>They are in {found.images} images, and half of their boxes are taller than
 {tall:.0f} pixels. {found.crowds} crowds and {found.unlabelled} people without a labelled keypoint
 are not trained on.</p>

@@ -105,7 +105,7 @@ def mpii_task(card: PoseCard, source: Source, report: Report) -> Task:
     """PCKh on MPII's annotations, by the positions and head boxes of `gt_valid.mat`."""
     records = READERS["mpii"](source.annotations, source.images_dir, report)
     _check_count(records, card, source)
-    path = source.ground_truth or _beside(source.annotations)
+    path = source.ground_truth or truth_beside(source.annotations)
     truth = point_metrics.read_mpii_truth(path)
     rows = [record.id for record in records]
     if rows and not _same_people(records, truth, rows):
@@ -225,15 +225,16 @@ def _detected(source):
     return {image_id: (array[:, :4], array[:, 4]) for image_id, array in rows.items()}
 
 
-def _beside(annotations: Path) -> Path:
-    """The ground truth of MPII in the folder of its annotations."""
+def truth_beside(annotations: Path) -> Path:
+    """The ground truth of MPII in the folder of its annotations; ValueError if it is not there."""
     names = (f"gt_{annotations.stem}.mat", "mpii_gt_val.mat")
     for name in names:
         if (annotations.parent / name).is_file():
             return annotations.parent / name
     raise ValueError(
         "`ground_truth` must be gt_valid.mat of MPII, whose head sizes PCKh is measured in. "
-        f"Received: ground_truth=None, and neither {' nor '.join(names)} in {annotations.parent}."
+        f"Received: ground_truth=None, and neither {' nor '.join(names)} in {annotations.parent}; "
+        "put it there."
     )
 
 

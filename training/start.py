@@ -3,22 +3,25 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from hrnet_tf.checkpoints import CheckpointReport, _places, load_checkpoint
+from hrnet_tf.checkpoints import CheckpointReport, load_checkpoint, weights_of
 from hrnet_tf.download import download, is_url
 from hrnet_tf.files import whole
 from hrnet_tf.network import load_network
 from hrnet_tf.training.data.annotations import FORMATS
 from hrnet_tf.training.data.coco import Record
+from hrnet_tf.training.data.people import People, check_reach, images
 from hrnet_tf.training.data.pipeline import readable
+from hrnet_tf.training.data.tfrecord import read_people
 from hrnet_tf.training.evaluate import check
 from hrnet_tf.training.recipe import Recipe
 from hrnet_tf.training.resume import differences
+from hrnet_tf.training.scoring import truth_beside
 
 RESULTS = ("model.keras", "model.json", "recipe.json", "history.csv", "curves.svg", "bad_batch.npz")
 FOLDERS = ("checkpoints", "tensorboard")
@@ -78,9 +81,20 @@ def empty_folder(folder: str | Path, overwrite: bool) -> Path:
     return folder
 
 
-def training_people(recipe: Recipe) -> list[Record]:
-    """Who is trained on: a source for `batches`; raises as `validation_people`."""
-    return _people(recipe, recipe.train_annotations, recipe.train_images)
+def training_people(recipe: Recipe) -> People:
+    """Who is trained on: a source for `batches`.
+
+    Raises:
+        OSError: no such file or folder.
+        ValueError: nobody there, people with other keypoints than the recipe's, or TFRecords that
+            lack shards or pixels.
+    """
+    if not recipe.train_records:
+        return images(_people(recipe, recipe.train_annotations, recipe.train_images))
+    people = read_people(recipe.train_records)
+    _check_people(recipe, people.rows["keypoints"], recipe.train_records)
+    check_reach(people, recipe)
+    return people
 
 
 def validation_people(recipe: Recipe) -> list[Record]:
@@ -102,23 +116,27 @@ def validation_people(recipe: Recipe) -> list[Record]:
 
 def _people(recipe: Recipe, annotations: str, images_dir: str) -> list[Record]:
     people = readable(FORMATS[recipe.data_format](annotations, images_dir))
-    if not people:
-        raise ValueError(
-            f"{annotations} has nobody to train on: no labelled person in {images_dir}."
-        )
-    found, wanted = len(people[0].keypoints), len(recipe.keypoints.names)
-    if found != wanted:
-        raise ValueError(
-            f"{annotations} has {found} keypoints per person, the recipe's set has {wanted}. "
-            "Override `keypoints`."
-        )
+    _check_people(recipe, [person.keypoints for person in people], annotations)
     return people
 
 
+def _check_people(recipe: Recipe, keypoints: Sequence[np.ndarray], source: str) -> None:
+    if not len(keypoints):
+        raise ValueError(
+            f"{source} has nobody to train on: no person with labels in a readable image."
+        )
+    found, wanted = len(keypoints[0]), len(recipe.keypoints.names)
+    if found != wanted:
+        raise ValueError(
+            f"{source} has {found} keypoints per person, the recipe's set has {wanted}. "
+            "Override `keypoints`."
+        )
+
+
 def check_files(recipe: Recipe) -> None:
-    """Raises a FileNotFoundError for what a recipe names and is not there, before the long work."""
+    """Raises an OSError or ValueError for what a recipe needs and is not there, before the work."""
     files = {
-        "train_annotations": recipe.train_annotations,
+        "train_annotations": "" if recipe.train_records else recipe.train_annotations,
         "val_annotations": recipe.val_annotations,
     }
     if Path(recipe.weights).suffix and not is_url(recipe.weights):
@@ -126,6 +144,8 @@ def check_files(recipe: Recipe) -> None:
     for name, path in files.items():
         if path and not Path(path).is_file():
             raise FileNotFoundError(f"`{name}` must be a file. Received: {name}={path}.")
+    if recipe.data_format == "mpii" and recipe.val_annotations and recipe.evaluate_every:
+        truth_beside(Path(recipe.val_annotations))
 
 
 @contextlib.contextmanager
@@ -164,11 +184,7 @@ def load_weights(model: keras.Model, weights: str) -> CheckpointReport:
         weights = str(download(weights))
     source = weights
     if Path(weights).suffix in ("", ".keras"):
-        places = _places(load_network(weights)[0]).items()
-        source = {
-            name: np.transpose(place.variable.numpy(), np.argsort(place.axes))
-            for name, place in places
-        }
+        source = weights_of(load_network(weights)[0])
     report = load_checkpoint(model, source, allow_head_mismatch=True)
     if not report.loaded:
         raise ValueError(

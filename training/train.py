@@ -23,7 +23,7 @@ from hrnet_tf.files import whole
 from hrnet_tf.models import pose
 from hrnet_tf.predict import PosePredictor
 from hrnet_tf.training import distribute as devices
-from hrnet_tf.training import losses, resume
+from hrnet_tf.training import losses, normalization, resume
 from hrnet_tf.training.callbacks import (
     Count,
     History,
@@ -37,6 +37,7 @@ from hrnet_tf.training.callbacks import (
 )
 from hrnet_tf.training.curves import write_curves
 from hrnet_tf.training.data.coco import Record
+from hrnet_tf.training.data.people import People
 from hrnet_tf.training.data.pipeline import batches, order, steps_per_epoch
 from hrnet_tf.training.evaluate import Evaluation, evaluate
 from hrnet_tf.training.interrupt import asked_to_stop
@@ -194,6 +195,7 @@ def _build(
         model = build()
         together = recipe.sync_norm and strategy.num_replicas_in_sync > 1
         set_normalization(model, recipe.frozen_norm, together)
+        normalization.fuse(model)
         # XLA only if asked: it compiles for longer than it saves in a short run on CPUs.
         model.compile(optimizer(recipe, steps), losses.loss(recipe), jit_compile=xla)
         model.optimizer.build(model.trainable_variables)
@@ -212,7 +214,7 @@ def _go_on(model: keras.Model, found: resume.Checkpoint, run: dict) -> tuple[Pos
     return found.position, [variable.numpy() for variable in model.metrics_variables]
 
 
-def _fit(model: keras.Model, people: list[Record], recipe: Recipe, position: Position, callbacks):
+def _fit(model: keras.Model, people: People, recipe: Recipe, position: Position, callbacks):
     """`fit` from a position to the end: first what is left of an interrupted epoch."""
     while position.step < position.steps * recipe.epochs and not in_vain(position, recipe):
         epoch, done = divmod(position.step, position.steps)
@@ -249,17 +251,17 @@ def _measure(recipe: Recipe, network: keras.Model, people: list[Record]) -> Meas
     return measure
 
 
-def _keep_batch(workdir: Path, people: list[Record], recipe: Recipe, step: int) -> str:
+def _keep_batch(workdir: Path, people: People, recipe: Recipe, step: int) -> str:
     """Saves the batch of a step for a look at it; a sentence that says where."""
-    names = ("crops", "heatmaps", "weights")
+    kinds = ("crops", "heatmaps", "weights")
     batch = next(iter(batches(people, recipe, True, first_step=step)))
-    arrays = dict(zip(names, map(np.asarray, batch), strict=True))
+    arrays = dict(zip(kinds, map(np.asarray, batch), strict=True))
     who = order(len(people), recipe, step)
-    files = np.array([str(people[i].image.path) for i in who])
+    names = people.rows["name"][who].astype(str)
     path = workdir / "bad_batch.npz"
     try:
         with whole(path) as part:
-            np.savez(part, **arrays, step=step, people=who, files=files)
+            np.savez(part, **arrays, step=step, people=who, names=names)
     except OSError as error:
         return str(error)
     return f"Its batch is in {path}."

@@ -97,7 +97,7 @@ def half_body(
 
 
 def recolor(levels: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
-    """Changes brightness, contrast (around the mean grey) and saturation, in this order.
+    """Changes brightness, contrast (around the mean grey) and saturation; clips once, in the end.
 
     Args:
         levels: (B, H, W, 3) grey levels 0..255.

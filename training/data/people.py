@@ -19,10 +19,13 @@ SLACK = 4  # pixels that crops may read beyond their region
 class People:
     """Everybody in a set, as arrays with one row each, and how to read their pixels.
 
+    A slice of it holds the people of these rows.
+
     Attributes:
-        rows: "name" (N,) for messages, "box" (N, 4) x, y, w, h, "keypoints" (N, K, 3) x, y and
-            visibility, "size" (N, 2) height and width of the image, "bounds" (N, 4) top, left,
-            bottom, right of the part of it that can be read; what else `load` needs.
+        rows: "name" (N,) file and annotation, for messages, "box" (N, 4) x, y, w, h, "keypoints"
+            (N, K, 3) x, y and visibility, "size" (N, 2) height and width of the image, "bounds"
+            (N, 4) top, left, bottom, right of the part of it that can be read; what else `load`
+            needs.
         load: from one row and a window (4,) in the graph to the pixels of a part of the image
             that holds the window, and the part's top left corner (2,).
     """
@@ -33,14 +36,16 @@ class People:
     def __len__(self) -> int:
         return len(self.rows["name"])
 
+    def __getitem__(self, rows: slice) -> "People":
+        return People({name: values[rows] for name, values in self.rows.items()}, self.load)
+
 
 def images(records: Sequence[Record]) -> People:
     """The people of image files."""
     sizes = np.array([record.image.size for record in records], np.int32).reshape(-1, 2)
-    paths = np.array([str(record.image.path) for record in records], object)
     rows = {
-        "name": paths,
-        "path": paths,
+        "name": np.array([f"{r.image.path}: annotation {r.id}" for r in records], object),
+        "path": np.array([str(record.image.path) for record in records], object),
         "box": np.array([record.box for record in records], np.float32),
         "keypoints": np.array([record.keypoints for record in records], np.float32),
         "size": sizes,

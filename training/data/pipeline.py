@@ -110,20 +110,15 @@ def order(people: int, recipe: Recipe, step: int) -> np.ndarray:
     return _order(tf.constant(step, tf.int64), people, recipe, True).numpy()
 
 
-def readable(
-    records: Sequence[Record], report: Report = to_stderr, decode: bool = False
-) -> list[Record]:
+def readable(records: Sequence[Record], report: Report = to_stderr) -> list[Record]:
     """Leaves out persons in images that cannot be trained on; one line to `report` for each image.
 
-    Args:
-        records: persons.
-        report: is told what is left out.
-        decode: reads every pixel, hours for a large set on a slow disk; otherwise only the headers.
-            `batches` gets along with damage behind a good header.
+    Only headers are read: all pixels take hours for a large set on a slow disk, and `batches` gets
+    along with damage behind a good header.
     """
     files = list({record.image.id: record.image for record in records}.values())
     with ThreadPoolExecutor() as pool:
-        found = pool.map(partial(flaw, decode=decode), files)
+        found = pool.map(partial(flaw, decode=False), files)
         reasons = dict(zip((file.id for file in files), found, strict=True))
     for file in files:
         if reasons[file.id]:

@@ -2,12 +2,13 @@
 
     python -m hrnet_tf.training.data.tfrecord RECIPE --output=DIR --shards=64
 
-`read_people` makes a source for `pipeline.batches` of them; the command that trains does not take
-them yet. Their batches are those of the image files, to the bit: the same order, the same draws,
-the same pixels. They are stored raw, since decoding takes most of the time
-of a pipeline and a second JPEG would change them: about 0.3 MB a person for COCO. `--field=value`
-replaces any field of the recipe; its padding, shape of the crop, scale, rotation and half-body
-decide how much of an image is kept, so the records serve every recipe that shows no more.
+    hrnet-tf train RECIPE --train_records='DIR/*.tfrecord' --workdir=runs/a
+
+Their batches are those of the image files, to the bit: the same order, the same draws, the same
+pixels. They are stored raw, since decoding takes most of the time of a pipeline and a second JPEG
+would change them: about 0.3 MB a person for COCO. `--field=value` replaces any field of the recipe;
+its padding, shape of the crop, scale, rotation and half-body decide how much of an image is kept,
+so the records serve every recipe that shows no more.
 
 DIR, a folder or an address that `tf.io.gfile` understands, receives for each shard
 `people-00003-of-00064.tfrecord` and its table of contents `.npz`, without which records could not
@@ -21,8 +22,8 @@ command writes. Each record is a `tf.train.Example`:
     image/size          int64 (2)   height, width of the whole image; a mirrored crop shows pixel
                                     width - 1 - x for x
     image/name          bytes       the file it was read from
-    image/id            int64       as annotated
-    person/id           int64       as annotated
+    image/id            bytes       as annotated, in text
+    person/id           bytes       as annotated, in text
     person/box          float (4)   x, y, width, height in pixels of the image: centre and scale of
                                     a crop are `geometry.center_scale` of it
     person/keypoints    float (3K)  x, y in pixels of the image and visibility: 0 unlabelled,
@@ -50,10 +51,12 @@ from hrnet_tf.training.data.pipeline import readable
 from hrnet_tf.training.data.sources import Report, to_stderr
 from hrnet_tf.training.overrides import define_flags, resolve
 from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.resume import DAMAGE
 
 BLOCK = 64  # people that are decoded at a time
 FRAME = 16  # bytes of length and checksums around a record
-NAME = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.tfrecord")
+NAME = re.compile(r"(.*)-\d{5}-of-(\d{5})\.tfrecord")
+COLUMNS = ("name", "box", "keypoints", "size", "bounds", "offset", "length", "mark")
 
 
 def write_people(
@@ -89,7 +92,7 @@ def write_people(
     people = images(records)
     people.rows["bounds"] = reach(people, recipe)
     output = str(output)
-    paths = [f"{output}/people-{n:05}-of-{shards:05}.tfrecord" for n in range(shards)]
+    paths = _shards(f"{output}/people", shards)
     owners = np.array_split(np.arange(len(records)), shards)
     marks = [_mark(records, people, rows) for rows in owners]
     try:
@@ -112,31 +115,43 @@ def read_people(pattern: str) -> People:
         pattern: of the paths of all shards, as `records/*.tfrecord`.
 
     Raises:
-        OSError: there are no such files.
-        ValueError: shards are missing.
+        OSError: there are no such files, or they cannot be read.
+        ValueError: shards are missing or cut short.
     """
+    try:
+        return _read_people(pattern)
+    except tf.errors.OpError as error:
+        raise OSError(f"{pattern}: cannot be read ({error.message}).") from error
+
+
+def _read_people(pattern):
     paths = sorted(tf.io.gfile.glob(pattern))
     if not paths:
-        raise FileNotFoundError(f"`pattern` must match files. Received: {pattern!r}.")
+        raise FileNotFoundError(
+            "The pattern of TFRecords must match files, as 'DIR/*.tfrecord'. "
+            f"Received: {pattern!r}, which matches none."
+        )
     names = [NAME.fullmatch(path) for path in paths]
-    sets = {(name[1], name[3]) for name in names if name}
+    sets = {name.groups() for name in names if name}
     if len(sets) != 1 or not all(names):
         raise ValueError(
-            "`pattern` must match the shards of one set, people-00000-of-00004.tfrecord and "
-            f"its like. Received: {pattern!r}, which matches {paths[0]} and {len(paths) - 1} more."
+            "The pattern of TFRecords must match the shards of one set, as 'DIR/*.tfrecord'. "
+            f"Received: {pattern!r}, which matches {paths[0]} and {len(paths) - 1} more."
         )
-    finished = [path for path in paths if tf.io.gfile.exists(_table(path))]
-    if len(finished) < int(names[0][3]):
+    prefix, count = names[0].groups()
+    tables = {path: table for path in paths if (table := _read_table(path))}
+    tables = {path: table for path, table in tables.items() if _is_whole(path, table)}
+    if bad := [path for path in _shards(prefix, int(count)) if path not in tables]:
         raise ValueError(
-            f"{pattern}: {len(finished)} of {int(names[0][3])} shards are finished. The command "
-            "that wrote them writes the rest."
+            f"{pattern} must match {int(count)} whole shards, but {len(bad)} are missing or cut "
+            f"short, {bad[0]} first. The command that wrote them writes the rest."
         )
-    tables = [_read_table(path) for path in finished]
-    rows = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    columns = zip(*([table[name] for name in COLUMNS] for table in tables.values()), strict=True)
+    rows = dict(zip(COLUMNS, map(np.concatenate, columns), strict=True))
     del rows["mark"]
     rows["name"] = rows["name"].astype(object)
-    counts = [len(table["name"]) for table in tables]
-    rows["path"] = np.repeat(np.array(finished, object), counts)
+    counts = [len(table["name"]) for table in tables.values()]
+    rows["path"] = np.repeat(np.array(list(tables), object), counts)
     return People(rows, _load)
 
 
@@ -161,18 +176,17 @@ def _load(row, window):
 
 
 def _missing(output, paths, marks, overwrite):
-    """The numbers of the shards that are not there yet; refuses records of another origin."""
+    """The numbers of the shards that are not there whole; refuses records of another origin."""
     missing = []
     for number, (path, mark) in enumerate(zip(paths, marks, strict=True)):
-        if not (tf.io.gfile.exists(path) and tf.io.gfile.exists(_table(path))):
+        table = _read_table(path)
+        if not table or table["mark"] != mark or not _is_whole(path, table):
             missing.append(number)
-        elif str(_read_table(path)["mark"][0]) != mark:
-            missing.append(number)
-            if not overwrite:
-                raise ValueError(
-                    f"{path} holds other people, or fewer of their pixels. Choose another "
-                    "--output, or replace it with --overwrite."
-                )
+        if table and table["mark"] != mark and not overwrite:
+            raise ValueError(
+                f"{path} holds other people, or fewer of their pixels. Choose another --output, or "
+                "replace it with --overwrite."
+            )
     others = set(tf.io.gfile.glob(f"{output}/people-*.tfrecord")) - set(paths)
     if others and not overwrite:
         raise ValueError(
@@ -201,7 +215,7 @@ def _write_shard(path, records, people, rows, mark, report):
                 lengths.append(len(example) + FRAME)
                 offset += lengths[-1]
     table = {name: people.rows[name][kept] for name in ("box", "keypoints", "size", "bounds")}
-    names = [f"{records[row].image.path.name} person {records[row].id}" for row in kept]
+    names = [f"{records[row].image.path.name}: annotation {records[row].id}" for row in kept]
     content = io.BytesIO()
     np.savez(
         content,
@@ -233,8 +247,8 @@ def _example(records, people, row):
         "image/window": tf.train.Int64List(value=window),
         "image/size": tf.train.Int64List(value=record.image.size),
         "image/name": tf.train.BytesList(value=[record.image.path.name.encode()]),
-        "image/id": tf.train.Int64List(value=[record.image.id]),
-        "person/id": tf.train.Int64List(value=[record.id]),
+        "image/id": tf.train.BytesList(value=[str(record.image.id).encode()]),
+        "person/id": tf.train.BytesList(value=[str(record.id).encode()]),
         "person/box": tf.train.FloatList(value=record.box),
         "person/keypoints": tf.train.FloatList(value=record.keypoints.ravel()),
     }
@@ -258,13 +272,30 @@ def _mark(records, people, rows):
     return told.hexdigest()
 
 
+def _shards(prefix, count):
+    return [f"{prefix}-{number:05}-of-{count:05}.tfrecord" for number in range(count)]
+
+
 def _table(path):
     return path.removesuffix(".tfrecord") + ".npz"
 
 
 def _read_table(path):
+    """The table of contents of a shard; None where there is none, or none that can be read."""
+    if not tf.io.gfile.exists(_table(path)):
+        return None
     with tf.io.gfile.GFile(_table(path), "rb") as file:
-        return dict(np.load(io.BytesIO(file.read())))
+        content = io.BytesIO(file.read())
+    try:
+        with np.load(content) as table:
+            return {name: table[name] for name in COLUMNS}
+    except DAMAGE:
+        return None
+
+
+def _is_whole(path, table):
+    end = (table["offset"] + table["length"]).max(initial=0)
+    return tf.io.gfile.exists(path) and tf.io.gfile.stat(path).length == end
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -286,7 +317,7 @@ def main(argv: list[str] | None = None) -> int:
         read = FORMATS[recipe.data_format]
         records = readable(read(recipe.train_annotations, recipe.train_images))
         paths = write_people(records, recipe, values.output, values.shards, values.overwrite)
-        people = read_people(f"{values.output}/*.tfrecord")
+        people = read_people(f"{values.output}/people-*.tfrecord")
     except (flags.Error, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
