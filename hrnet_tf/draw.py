@@ -1,5 +1,6 @@
 """Skeletons and maps of classes on pictures: legible on any background, at any size."""
 
+import colorsys
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,8 +24,9 @@ def draw_poses(
 ) -> np.ndarray:
     """Draws poses on a copy of a picture; small persons lie over large ones.
 
-    Lines grow with the person and the picture: a face in a crowd is not painted over, and a large
-    photo still reads as a thumbnail.
+    A pose with an id has its number above it, always in the same colour. Lines grow with the person
+    and the picture: a face in a crowd is not painted over, and a large photo still reads as a
+    thumbnail.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -41,6 +43,9 @@ def draw_poses(
         if boxes:
             _draw_box(picture, pose.box)
         _draw_pose(picture, pose, keypoints, pose.scores >= min_score)
+    for pose in poses:
+        if pose.id is not None and (pose.scores >= min_score).any():
+            _draw_id(picture, pose)
     return np.array(picture)
 
 
@@ -177,6 +182,22 @@ def _line(canvas, start, end, width, color):
 
 def _disc(canvas, center, radius, color):
     canvas.ellipse([*(center - radius), *(center + radius)], color)
+
+
+def _draw_id(picture, pose):
+    """The number in a tag on the upper edge of the box, within the picture."""
+    size = int(np.clip(0.028 * max(picture.size), 12, 64))
+    # The golden section keeps the hues of consecutive ids apart.
+    levels = colorsys.hls_to_rgb(0.618034 * pose.id % 1, 0.7, 0.85)
+    color = tuple(round(255 * level) for level in levels)
+    font, text = ImageFont.load_default(size), str(pose.id)
+    half = np.array([font.getlength(text) + 0.8 * size, 1.4 * size]) / 2
+    middle = np.array([pose.box[0] + pose.box[2] / 2, pose.box[1]])
+    middle = np.clip(middle, half, np.maximum(np.array(picture.size) - 1 - half, half))
+    canvas = ImageDraw.Draw(picture)
+    corners = [*(middle - half), *(middle + half)]
+    canvas.rounded_rectangle(corners, 0.4 * size, color, OUTLINE[:3], max(1, size // 10))
+    canvas.text(tuple(middle), text, INK, font, "mm")
 
 
 def _draw_box(picture, box):

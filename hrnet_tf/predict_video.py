@@ -107,7 +107,7 @@ def predict_video(
         OSError, ValueError: the source cannot be opened or has no frames, or the results cannot be
             written.
     """
-    source = int(source) if str(source).isdecimal() and not Path(source).exists() else source
+    source = int(source) if str(source).isdecimal() and not Path(str(source)).exists() else source
     with closing(Video(source)) as video:
         name = f"camera{source}" if video.live else Path(source).stem
         targets = [f"{name}.mp4", f"{name}.jsonl", "timings.json"]
@@ -118,7 +118,7 @@ def predict_video(
         start = time.perf_counter()
         try:
             with progress(video.total) as advance, _terminated_as_interrupted():
-                frames = _read_ahead(video)
+                frames = _read(video, predictor.timings)
                 followed = follow(predictor, frames, detector, settings)
                 with closing(frames), closing(ahead(results.add, followed, 1)) as drawn:
                     for image in drawn:
@@ -177,11 +177,9 @@ class _Results:
             raise OSError(f"{self.lines_path}: cannot be written ({reason}).") from error
 
     def finish(self, seconds):
-        for value in self.video.seconds:
-            self.timings.add("read", value)
         summary = {
             "frames": self.frames,
-            "people": len(self.ids),
+            "persons": len(self.ids),
             "detected_frames": self.detected,
             "problems": self.video.problems,
             "seconds": round(seconds, 3),
@@ -189,7 +187,7 @@ class _Results:
             "keypoint_names": self.keypoints.names,
             "stages": self.timings.summary(),
         }
-        if self.frames:
+        if self.lines is not None:
             self.lines.close()
             try:
                 self.writer.close()
@@ -220,13 +218,15 @@ def _line(frame, pose):
     }
 
 
-def _read_ahead(video):
+def _read(video, timings):
     """The frames of a video, the next one decoded meanwhile in a background thread."""
-    if video.live:  # has a thread of its own
-        return iter(video)
     frames = iter(video)
-    decoded = ahead(lambda _: next(frames, None), repeat(None), depth=1)
-    return _until_none(decoded)
+    if not video.live:  # which has a thread of its own
+        frames = _until_none(ahead(lambda _, rest=frames: next(rest, None), repeat(None), depth=1))
+    with closing(frames):
+        for frame in frames:
+            timings.add("read", video.seconds[frame.index])
+            yield frame
 
 
 def _until_none(items):
