@@ -2,7 +2,7 @@
 
 Keras 3 objects do not let themselves be rewired. A `Node` names its kind, its inputs and its NumPy
 weights; `read_graph` makes them of a Keras model, `fold_norms` removes batch normalization, and
-`hrnet_tf.convert.twin` builds the result in tf_keras.
+`hrnet_tf.convert.compute` computes the result with plain TensorFlow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Node:
     """One operation.
 
     Attributes:
-        kind: key of `twin.BUILD`.
+        kind: key of `compute.PLAIN` or `compute.WEIGHTED`.
         name: of the Keras layer or operation it comes from.
         inputs: the nodes whose results it takes.
         shape: of its result, without the batch.
@@ -122,7 +122,7 @@ def read_graph(model: keras.Model, input_shape: tuple[int, int, int] | None = No
     def reader(operation):
         return lambda *inputs, **_: _read(operation, *inputs)
 
-    # Keras 3's own `clone_model` walks a graph by this method; tests/test_twin.py guards it.
+    # Keras 3's own `clone_model` walks a graph by this method; tests/test_compute.py guards it.
     outputs = model._run_through_graph([image], operation_fn=reader)
     if isinstance(outputs, dict) and "logits" in outputs:
         outputs = outputs["logits"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -89,8 +90,8 @@ class Card:
         return dataclasses.asdict(self)
 
     @staticmethod
-    def from_json(text: str) -> "Card":
-        """The card that `to_json` wrote; its task decides the class.
+    def from_json(text: str) -> "Card | None":
+        """The card that `to_json` wrote; its task decides the class, without one there is no card.
 
         Raises:
             ValueError: text that is not a whole card, an unknown task or codec, lengths that
@@ -102,6 +103,8 @@ class Card:
             raise ValueError(f"A card must be complete JSON, this text is not ({error}).") from None
         card = card if isinstance(card, dict) else {}
         task = card.pop("task", "pose")  # the first cards did not tell
+        if task is None:
+            return None
         if task not in CARDS:
             raise ValueError(
                 f"`task` of a card must be one of {', '.join(CARDS)}. Received: {task!r}. "
@@ -281,7 +284,7 @@ def card_path(model_path: str | Path) -> Path:
 
 
 def read_card(model_path: str | Path) -> Card | None:
-    """The card beside a model file, None if there is none.
+    """The card beside a model file, None if there is none or it knows no task.
 
     Raises:
         ValueError: the file there is not a card.
@@ -295,9 +298,18 @@ def read_card(model_path: str | Path) -> Card | None:
         raise ValueError(f"{path}: {error}") from None
 
 
-def write_card(model_path: str | Path, card: Card) -> None:
-    """Write the card beside a model file: a whole file or none, whatever goes wrong."""
-    text = card.to_json()
+def write_card(
+    model_path: str | Path, card: Card | None, facts: Mapping[str, object] | None = None
+) -> None:
+    """Write the card beside a model file: a whole file or none, whatever goes wrong.
+
+    Args:
+        model_path: of the model.
+        card: None for a network whose task is not known; then only the facts are kept.
+        facts: what else the file shall say, by field; `read_card` passes over it.
+    """
+    fields = json.loads(card.to_json()) if card else {"version": VERSION, "task": None}
+    text = _pretty({**fields, **(facts or {})}) + "\n"
     with whole(card_path(model_path)) as part:
         part.write_text(text, encoding="utf-8")
 

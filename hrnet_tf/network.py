@@ -10,6 +10,7 @@ import numpy as np
 
 from hrnet_tf.card import Card, read_card
 from hrnet_tf.presets import PRESETS, from_preset
+from hrnet_tf.runtimes import RUNTIMES, open_converted
 
 LOG = logging.getLogger(__name__)
 
@@ -28,40 +29,48 @@ def known_card(model: str | os.PathLike) -> Card | None:
 
 def load_network(
     model: str | os.PathLike, weights: str | os.PathLike | Mapping | None = "published"
-) -> tuple[keras.Model, Card | None]:
+) -> tuple[object, Card | None]:
     """Opens a network by name or file.
 
     Args:
-        model: a preset, or a `.keras` file with its card beside it.
+        model: a preset, or a `.keras`, `.tflite` or `.onnx` file with its card beside it.
         weights: for a preset, as in `from_preset`: "published", a checkpoint, or None for random.
 
     Returns:
-        `(model, card)`; the card is None if there is none.
+        `(model, card)`: a `keras.Model`, or for a converted file a function of images as
+        `runtimes.open_converted` returns it; the card is None if there is none.
 
     Raises:
         OSError, ValueError: no such preset or file, or it cannot be opened.
+        ModuleNotFoundError: what runs a converted file is not installed.
     """
-    if Path(model).suffix not in ("", ".keras"):
+    suffix = Path(model).suffix
+    if suffix not in ("", ".keras", *RUNTIMES):
         raise ValueError(
-            f"`model` must be a preset or a .keras file. Received: model={str(model)!r}. "
+            "`model` must be a preset or a .keras, .tflite or .onnx file. "
+            f"Received: model={str(model)!r}. "
             "A checkpoint goes into `weights`, beside the preset of its architecture."
         )
-    if not Path(model).suffix:
+    if not suffix:
         return from_preset(str(model), weights=weights), known_card(model)
     if weights != "published":
         raise ValueError(
-            "`weights` go with a preset; a .keras file has its own. "
+            f"`weights` go with a preset; a {suffix} file has its own. "
             f"Received: weights={str(weights)!r}."
         )
     if not Path(model).is_file():
         raise FileNotFoundError(f"{model}: no such file; check its name.")
     card = read_card(model)
+    return open_converted(model) if suffix in RUNTIMES else _load_keras(model), card
+
+
+def _load_keras(path):
     try:
-        return keras.models.load_model(model, compile=False), card
+        return keras.models.load_model(path, compile=False)
     except Exception as error:  # zip, HDF5 and Keras each raise their own on a damaged file
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ValueError(
-            f"{model}: cannot be opened by Keras {keras.__version__} ({reason}). "
+            f"{path}: cannot be opened by Keras {keras.__version__} ({reason}). "
             "Check that it was saved by this or an older Keras, and copied whole."
         ) from error
 
@@ -90,8 +99,9 @@ def open_network(
             f"`model` must be a network for {kind.task}. Received: {name}, whose card says "
             f"{card.task}. `hrnet-tf predict` takes either."
         )
-    if isinstance(model, keras.Model):
-        card.check_output(_output_shape(model))
+    shape = _output_shape(model)
+    if shape is not None or isinstance(model, keras.Model):
+        card.check_output(shape)
     return model, card
 
 
@@ -129,8 +139,7 @@ def crop_size(model: object, input_size: tuple[int, int] | None) -> tuple[int, i
 def network_function(model: object) -> Callable[[np.ndarray], np.ndarray]:
     """A network as a function from images (B, H, W, 3) to its main output, NumPy to NumPy.
 
-    Of several outputs "logits" is the main one. Whatever is not a Keras model, such as a `.tflite`
-    file's interpreter in a function, is returned as it is.
+    Of several outputs "logits" is the main one. Whatever is not a Keras model is returned as it is.
     """
     if not isinstance(model, keras.Model):
         return model

@@ -40,11 +40,11 @@ def open_converted(path: str | os.PathLike, threads: int | None = None):
 
 
 class TFLiteNetwork:
-    """A `.tflite` file, fed image by image; integer inputs and outputs are scaled here.
+    """A `.tflite` file; integer inputs and outputs are scaled here, any number of images is taken.
 
     Attributes:
-        input_shape: (batch, height, width, 3), whatever the file's batch says None.
-        output_shape: of the first output.
+        input_shape: (None, height, width, 3).
+        output_shape: of the first output; of "heatmaps" and "keypoints" the first by name.
     """
 
     def __init__(self, path: Path, threads: int):
@@ -62,18 +62,39 @@ class TFLiteNetwork:
                 f"{path}: a network takes one image (1, height, width, 3). "
                 f"Received: {[tuple(map(int, each['shape'])) for each in inputs]}."
             )
-        self._input, self._output = inputs[0], self._interpreter.get_output_details()[0]
+        self._input, self._outputs = inputs[0], self._by_name()
+        self._batch = int(self._input["shape"][0])
         self.input_shape = (None, *map(int, self._input["shape"][1:]))
-        self.output_shape = (None, *map(int, self._output["shape"][1:]))
+        self.output_shape = (None, *map(int, self._outputs[0]["shape"][1:]))
+
+    def _by_name(self):
+        """The outputs in the order of their names in the signature; that of the file is chance."""
+        outputs = self._interpreter.get_output_details()
+        signatures = self._interpreter.get_signature_list()
+        if len(signatures) != 1 or len(outputs) == 1:
+            return outputs
+        runner = self._interpreter.get_signature_runner(next(iter(signatures)))
+        named = runner.get_output_details()
+        order = {named[name]["index"]: place for place, name in enumerate(sorted(named))}
+        return sorted(outputs, key=lambda each: order.get(each["index"], len(order)))
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """The first output (B, …) float32 of images (B, H, W, 3) float32."""
-        return np.concatenate([self._run(image[None]) for image in images])
+        return self.outputs(images)[0]
 
-    def _run(self, image):
-        self._interpreter.set_tensor(self._input["index"], quantize(image, self._input))
+    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        """All outputs, in the order of their names if they have any."""
+        starts = range(0, len(images), self._batch)
+        parts = [self._run(images[start : start + self._batch]) for start in starts]
+        return [np.concatenate(each) for each in zip(*parts, strict=True)]
+
+    def _run(self, images):
+        missing = self._batch - len(images)
+        padded = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else images
+        self._interpreter.set_tensor(self._input["index"], quantize(padded, self._input))
         self._interpreter.invoke()
-        return dequantize(self._interpreter.get_tensor(self._output["index"]), self._output)
+        tensors = [(each, self._interpreter.get_tensor(each["index"])) for each in self._outputs]
+        return [dequantize(values, each)[: len(images)] for each, values in tensors]
 
 
 def quantize(values: np.ndarray, tensor: dict) -> np.ndarray:
@@ -127,7 +148,12 @@ class ONNXNetwork:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """The first output (B, …) float32 of images (B, H, W, 3) float32."""
+        return self.outputs(images)[0]
+
+    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        """All outputs, channels last."""
         if self._first:
             images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        output = self._session.run(None, {self._name: images})[0]
-        return output.transpose(0, 2, 3, 1) if self._first and output.ndim == 4 else output
+        outputs = self._session.run(None, {self._name: images})
+        first = [self._first and output.ndim == 4 for output in outputs]
+        return [x.transpose(0, 2, 3, 1) if f else x for x, f in zip(outputs, first, strict=True)]

@@ -1,79 +1,93 @@
-"""The same network in tf_keras: the bridge to TFLite, quantization-aware training and ONNX.
+"""A graph computed by plain TensorFlow operations: the bridge to TFLite, int8 training and ONNX.
 
-TensorFlow's converters were written for tf_keras. From a Keras 3 model they make a chain of TILE
-and RESHAPE of every nearest upsampling, and quantization-aware training refuses it.
+TensorFlow's own converters see Keras 3 models badly: of nearest upsampling they make a chain of
+TILE and RESHAPE, and quantization-aware training refuses them. The operations here are those that
+TFLite has.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
-from hrnet_tf.convert.graph import Graph
+from hrnet_tf.convert.graph import Graph, Node
+
+Weights = Mapping[Node, Mapping[str, np.ndarray]]
 
 
-def twin(graph: Graph, batch: int | None = 1, mark: Callable = lambda node, x: x):
-    """The graph as a functional `tf_keras.Model`; layers with weights keep their names.
+def own_weights(graph: Graph) -> Weights:
+    """The weights that the nodes have."""
+    return {node: node.weights for node in graph.nodes if node.weights}
+
+
+def tensors(weights: Weights) -> dict[Node, dict[str, tf.Tensor]]:
+    """Weights to compute with, outside of the function that does: constants in it take longer."""
+    return {
+        node: {name: tf.constant(value) for name, value in values.items()}
+        for node, values in weights.items()
+    }
+
+
+def batches(graph: Graph) -> tf.TensorSpec:
+    """Any number of images."""
+    return tf.TensorSpec((None, *graph.nodes[0].shape), tf.float32)
+
+
+def compute(
+    graph: Graph,
+    image: tf.Tensor,
+    weights: Weights,
+    mark: Callable[[Node, tf.Tensor], tf.Tensor] = lambda node, x: x,
+):
+    """The outputs of a graph for images (B, H, W, 3); inside a `tf.function` without autograph.
 
     Args:
         graph: of `read_graph`.
-        batch: images per call; None for any number.
+        image: the images.
+        weights: arrays, tensors or variables of each node that has some.
         mark: `(node, tensor) -> tensor`, called with each result: to note or to quantize it.
     """
-    import tf_keras
-
     results = {}
     for node in graph.nodes:
-        if node.kind == "image":
-            x = tf_keras.Input(node.shape, batch_size=batch, name=node.name)
-        else:
-            x = BUILD[node.kind](node, *(results[source] for source in node.inputs))
-        results[node] = mark(node, x)
+        sources = [results[source] for source in node.inputs]
+        with tf.name_scope(node.name.replace("/", ".")):
+            x = apply(node, weights.get(node), sources) if sources else image
+            results[node] = mark(node, x)
     outputs = graph.outputs
     if isinstance(outputs, dict):
-        outputs = {name: results[node] for name, node in outputs.items()}
-    else:
-        outputs = results[outputs]
-    model = tf_keras.Model(results[graph.nodes[0]], outputs, name=graph.name)
-    for node in graph.nodes:
-        if node.weights and node.kind != "norm":
-            model.get_layer(node.name).set_weights([*node.weights.values()])
-    return model
+        return {name: results[node] for name, node in outputs.items()}
+    return results[outputs]
 
 
-def _conv(node, x):
-    import tf_keras
-
-    settings, kernel = node.settings, node.weights["kernel"]
-    return tf_keras.layers.Conv2D(
-        kernel.shape[-1],
-        kernel.shape[:2],
-        settings["strides"],
-        settings["padding"],
-        dilation_rate=settings["dilation"],
-        groups=settings["groups"],
-        use_bias="bias" in node.weights,
-        name=node.name,
-    )(x)
+def apply(node: Node, weights: Mapping | None, sources: list[tf.Tensor]) -> tf.Tensor:
+    """The result of one node."""
+    if weights:
+        return WEIGHTED[node.kind](node, weights, *sources)
+    return PLAIN[node.kind](node, *sources)
 
 
-def _depthwise(node, x):
-    import tf_keras
-
-    return tf_keras.layers.DepthwiseConv2D(
-        node.weights["kernel"].shape[:2],
-        node.settings["strides"],
-        node.settings["padding"],
-        use_bias="bias" in node.weights,
-        name=node.name,
-    )(x)
+def _conv(node, weights, x):
+    settings = node.settings
+    padding, dilation = settings["padding"].upper(), settings["dilation"]
+    x = tf.nn.conv2d(x, weights["kernel"], settings["strides"], padding, dilations=dilation)
+    return _shift(x, weights)
 
 
-def _dense(node, x):
-    import tf_keras
+def _depthwise(node, weights, x):
+    strides, padding = (1, *node.settings["strides"], 1), node.settings["padding"].upper()
+    return _shift(tf.nn.depthwise_conv2d(x, weights["kernel"], strides, padding), weights)
 
-    kernel, bias = node.weights["kernel"], "bias" in node.weights
-    return tf_keras.layers.Dense(kernel.shape[-1], use_bias=bias, name=node.name)(x)
+
+def _shift(x, weights):
+    return tf.nn.bias_add(x, weights["bias"]) if "bias" in weights else x
+
+
+WEIGHTED = {
+    "conv": _conv,
+    "depthwise": _depthwise,
+    "dense": lambda node, weights, x: _shift(tf.matmul(x, weights["kernel"]), weights),
+    "norm": lambda node, weights, x: x * weights["scale"] + weights["offset"],
+}
 
 
 def _nearest(node, x):
@@ -85,7 +99,8 @@ def _nearest(node, x):
 def _slice(node, x):
     axis, start = node.settings["axis"], node.settings["start"]
     begin = [start if i == axis else 0 for i in range(len(node.shape) + 1)]
-    return tf.slice(x, begin, [-1, *node.shape])
+    # XNNPACK takes a slice only if its size is known.
+    return tf.slice(x, begin, [x.shape[0] or -1, *node.shape])
 
 
 def _softmax(node, x):
@@ -136,11 +151,13 @@ def _binary(function):
     return build
 
 
-BUILD = {
-    "conv": _conv,
-    "depthwise": _depthwise,
-    "dense": _dense,
-    "norm": lambda node, x: x * node.weights["scale"] + node.weights["offset"],
+def decode(node, x):
+    """Keypoints (B, K, 3) of heat maps: x and y in pixels of the image, and score."""
+    points, scores = node.settings["codec"].decode(x)
+    return tf.concat([points, scores[..., None]], -1)
+
+
+PLAIN = {
     "activation": lambda node, x: ACTIVATIONS[node.settings["function"]](x),
     "add": _binary(tf.add),
     "subtract": _binary(tf.subtract),
@@ -163,6 +180,7 @@ BUILD = {
     "einsum": _einsum,
     "expand": lambda node, x: tf.expand_dims(x, node.settings["axis"]),
     "softmax": _softmax,
+    "decode": decode,
 }
 ACTIVATIONS = {
     "relu": tf.nn.relu,
@@ -172,15 +190,3 @@ ACTIVATIONS = {
     "hard_swish": lambda x: x * tf.nn.relu6(x + 3) / 6,
     "linear": tf.identity,
 }
-
-
-def frozen(model):
-    """The model as a graph of constants, a concrete function of one image.
-
-    Converters take a tenth of the time that they take for a model of variables.
-    """
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    spec = tf.TensorSpec(model.input_shape, tf.float32, name="image")
-    call = tf.function(lambda image: model(image, training=False)).get_concrete_function(spec)
-    return convert_variables_to_constants_v2(call)

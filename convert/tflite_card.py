@@ -1,0 +1,78 @@
+"""What the card beside a `.tflite` file says of the file and of where it comes from."""
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+
+from hrnet_tf.convert.calibration import Calibration
+from hrnet_tf.convert.source import Source
+
+LIBRARIES = ("hrnet_tf", "tensorflow", "keras")
+
+
+def origin(
+    content: bytes,
+    source: Source,
+    precision: str,
+    calibration: Calibration | None,
+    verification: Mapping | None,
+) -> dict[str, object]:
+    """The field "conversion" of a card.
+
+    Args:
+        content: of the converted file.
+        source: what it was made from.
+        precision: how.
+        calibration: what ranges were measured on; None if nothing.
+        verification: of `verify`, by field; None if the file was not verified.
+    """
+    crops = calibration and {"words": calibration.words, "ids": calibration.ids}
+    conversion = {
+        "source": Path(source.name).name,
+        "source_sha256": source.sha256,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "precision": precision,
+        "calibration": crops,
+        "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "verification": verification,
+    }
+    return {"conversion": conversion}
+
+
+def tensor_facts(content: bytes) -> dict[str, object]:
+    """Inputs and outputs of a file as fields of its card.
+
+    Returns:
+        "input" and "output", each with name, shape, dtype, scale and zero_point: the number that
+        an integer n stands for is scale * (n - zero_point). "other_outputs" has the same of each
+        further output, if there are any.
+    """
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content)
+    graph = model.Subgraphs(0)
+    types = {code: name.lower() for name, code in vars(schema.TensorType).items()}
+    names = {}
+    if model.SignatureDefsLength():
+        signature = model.SignatureDefs(0)
+        ends = [signature.Inputs(i) for i in range(signature.InputsLength())]
+        ends += [signature.Outputs(i) for i in range(signature.OutputsLength())]
+        names = {end.TensorIndex(): end.Name().decode() for end in ends}
+
+    def facts(index):
+        tensor, scaling = graph.Tensors(index), graph.Tensors(index).Quantization()
+        scaled = scaling is not None and scaling.ScaleLength() > 0
+        return {
+            "name": names.get(index) or tensor.Name().decode(),
+            "shape": tensor.ShapeAsNumpy().tolist(),
+            "dtype": types[tensor.Type()],
+            "scale": float(scaling.Scale(0)) if scaled else 1.0,
+            "zero_point": int(scaling.ZeroPoint(0)) if scaled else 0,
+        }
+
+    outputs = [facts(graph.Outputs(i)) for i in range(graph.OutputsLength())]
+    output, *others = sorted(outputs, key=lambda each: each["name"]) if names else outputs
+    found = {"input": facts(graph.Inputs(0)), "output": output}
+    return found | ({"other_outputs": others} if others else {})

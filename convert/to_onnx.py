@@ -1,0 +1,232 @@
+r"""Makes an `.onnx` file of a network, for ONNX Runtime, OpenVINO, TensorRT and others.
+
+    python convert/to_onnx.py --model=PRESET_OR_FILE.keras [--output=FILE.onnx]
+
+    # Images and maps as (batch, channels, height, width), as PyTorch has them
+    python convert/to_onnx.py --model=runs/mine/model.keras --nchw
+    # A checkpoint, one image at a time, an older reader
+    python convert/to_onnx.py --model=hrnet_w32_coco_256x192 --weights=pose_hrnet_w32.pth \
+        --batch=1 --opset=13 --output=w32.onnx
+
+The file takes "image" (batch, height, width, 3), any number at a time, and gives "heatmaps",
+"logits" or a pyramid's "P2", "P3", …. Beside FILE.onnx appears its card FILE.json. It needs
+`pip install tf2onnx onnxruntime`. `hrnet-tf predict` and `evaluate` take the file as --model.
+"""
+
+import dataclasses
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+try:
+    from absl import flags
+
+    from hrnet_tf.convert.script import script
+    from hrnet_tf.convert.to_tflite import DEFAULT_MODEL, check_output, parse_size, start_keras
+    from hrnet_tf.files import whole
+    from hrnet_tf.quiet import quiet
+except ModuleNotFoundError as error:
+    sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
+
+if TYPE_CHECKING:
+    from hrnet_tf.convert.graph import Graph
+
+OPSETS = range(13, 19)  # what tf2onnx 1.17 writes; before 13 it makes other operations of ours
+VERIFIED = 8  # crops that a file is compared with its source on
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a network becomes a file.
+
+    Attributes:
+        opset: version of ONNX's operations, 13 to 18.
+        batch: images per call; None for any number.
+        nchw: the channels of images and maps come first.
+        size: (height, width) of the images; None for the network's own.
+        calibration: where the crops come from that the file is compared on: a COCO file, a folder
+            of pictures, or None for drawn people.
+        images: folder of the COCO file's pictures.
+        verify: compare the file with its source, which needs onnxruntime.
+    """
+
+    opset: int = 17
+    batch: int | None = None
+    nchw: bool = False
+    size: tuple[int, int] | None = None
+    calibration: str | os.PathLike | None = None
+    images: str | os.PathLike | None = None
+    verify: bool = True
+
+    def __post_init__(self):
+        if self.opset not in OPSETS:
+            raise ValueError(
+                f"`opset` must be from {OPSETS[0]} to {OPSETS[-1]}. Received: opset={self.opset}."
+            )
+        if self.batch is not None and self.batch < 1:
+            raise ValueError(
+                f"`batch` must be positive, or None for any. Received: batch={self.batch}."
+            )
+
+
+def to_onnx(
+    model: str | os.PathLike = DEFAULT_MODEL,
+    output: str | os.PathLike | None = None,
+    weights: str | os.PathLike | None = "published",
+    options: Options | None = None,
+    overwrite: bool = False,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Converts a network; the file and its card appear when both are complete.
+
+    Args:
+        model: a preset or a `.keras` file.
+        output: the `.onnx` file; beside the `.keras` file, or here for a preset, if None.
+        weights: for a preset, as in `from_preset`.
+        options: opset, order of axes and so on.
+        overwrite: replace existing files.
+        report: called with each line of what goes on.
+
+    Returns:
+        `output` as a path.
+
+    Raises:
+        ModuleNotFoundError: tf2onnx is not installed.
+        OSError, ValueError: unusable arguments or files; nothing is written then.
+    """
+    options = options or Options()
+    default = Path(model).with_name(f"{Path(model).name.removesuffix('.keras')}.onnx")
+    output = check_output(output or default, ".onnx", model, overwrite)
+    if not importlib.util.find_spec("tf2onnx"):
+        raise ModuleNotFoundError("ONNX files are made by tf2onnx: `pip install tf2onnx`.")
+    report(f"Opening {model}")
+    with quiet():
+        start_keras()
+        from hrnet_tf.card import write_card
+        from hrnet_tf.convert.source import open_source
+        from hrnet_tf.convert.tflite_card import origin
+
+    source = open_source(model, weights, options.size)
+    report(f"Converting to ONNX, opset {options.opset}")
+    with quiet():
+        content = onnx_model(source.graph, options)
+    with whole(output) as part:
+        part.write_bytes(content.SerializeToString())
+        found = _verified(part, output.name, source, options, report) if options.verify else None
+        facts = origin(part.read_bytes(), source, "float32", None, found)
+        write_card(output, source.card, tensor_facts(content) | facts)
+    report(
+        f"Wrote {output}, {output.stat().st_size / 1e6:.2f} MB, and its card {output.stem}.json."
+    )
+    return output
+
+
+def onnx_model(graph: "Graph", options: Options):
+    """A graph as an ONNX model.
+
+    Args:
+        graph: of `source.open_source`.
+        options: opset, batch and order of axes.
+
+    Returns:
+        An `onnx.ModelProto`, checked.
+
+    Raises:
+        ValueError: it cannot be written as ONNX.
+    """
+    import onnx
+    import tensorflow as tf
+    import tf2onnx
+
+    from hrnet_tf.convert.compute import compute, own_weights
+
+    spec = tf.TensorSpec((options.batch, *graph.nodes[0].shape), tf.float32, name="image")
+    weights = own_weights(graph)
+
+    @tf.function(autograph=False, input_signature=[spec])
+    def call(image):
+        outputs = compute(graph, image, weights)
+        return outputs if isinstance(outputs, dict) else {"output": outputs}
+
+    maps = [each.name for each in call.get_concrete_function().outputs if each.shape.rank == 4]
+    first = {"inputs_as_nchw": ["image:0"], "outputs_as_nchw": maps} if options.nchw else {}
+    model, _ = tf2onnx.convert.from_function(call, [spec], opset=options.opset, **first)
+    if options.batch is None:
+        for each in (*model.graph.input, *model.graph.output):
+            each.type.tensor_type.shape.dim[0].dim_param = "batch"
+    model.graph.name = graph.name
+    try:
+        # What tf2onnx cannot convert it leaves as it is.
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{graph.name}: cannot be written as ONNX ({reason}).") from error
+    return model
+
+
+def tensor_facts(model) -> dict[str, object]:
+    """Inputs and outputs of an `onnx.ModelProto` as fields of its card, as `tflite_card` has them.
+
+    An open batch is -1.
+    """
+
+    def facts(value):
+        sizes = value.type.tensor_type.shape.dim
+        shape = [each.dim_value if each.HasField("dim_value") else -1 for each in sizes]
+        return {"name": value.name, "shape": shape, "dtype": "float32"}
+
+    output, *others = map(facts, model.graph.output)
+    found = {"input": facts(model.graph.input[0]), "output": output}
+    return found | ({"other_outputs": others} if others else {})
+
+
+def _verified(part, name, source, options, report):
+    """Says how the file compares with its source; what it says for the card, None if nothing."""
+    from hrnet_tf.convert.calibration import calibration
+    from hrnet_tf.convert.verify import verify
+
+    place = (options.calibration, options.images, source.card, source.input_size)
+    crops = calibration(*place, VERIFIED, report=report).crops
+    try:
+        found = verify(part, source.outputs, crops)
+    except ModuleNotFoundError as error:
+        report(f"Not verified. {error}")
+        return None
+    found = dataclasses.replace(found, file=name)
+    for line in found.lines():
+        report(line)
+    return dataclasses.asdict(found)
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """The flags of the command."""
+    text, number, switch = flags.DEFINE_string, flags.DEFINE_integer, flags.DEFINE_bool
+    text("model", DEFAULT_MODEL, "a preset or a .keras file", flag_values=values)
+    text("weights", "published", "checkpoint for the preset", flag_values=values)
+    text("output", None, "the .onnx file (default: named after the model)", flag_values=values)
+    number("opset", 17, "version of ONNX's operations", OPSETS[0], OPSETS[-1], flag_values=values)
+    number("batch", None, "images per call (default: any number)", 1, flag_values=values)
+    switch("nchw", False, "channels come first, in and out", flag_values=values)
+    text("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
+    place = "COCO file or folder of pictures to compare on (default: drawn people)"
+    text("calibration", None, place, flag_values=values)
+    text("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
+    switch("verify", True, "compare the file with the network", flag_values=values)
+    switch("overwrite", False, "replace existing files", flag_values=values)
+
+
+def run(values: flags.FlagValues, words: list[str]) -> int:
+    """The command behind its flags."""
+    if words:
+        raise flags.Error(f"everything is given by flags. Received: {words[0]!r}.")
+    fields = {field.name: values[field.name].value for field in dataclasses.fields(Options)}
+    options = Options(**fields | {"size": parse_size(values.size)})
+    to_onnx(values.model, values.output, values.weights, options, values.overwrite)
+    return 0
+
+
+if __name__ == "__main__":
+    script(define_flags, run)

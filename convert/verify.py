@@ -1,0 +1,334 @@
+r"""Compares a converted file with the network it was made from, and looks at what is inside.
+
+    python convert/verify.py hrnet_w32.tflite                # without a source: no differences
+    python convert/verify.py mine.tflite --model=mine.keras  # on drawn people
+    python convert/verify.py mine.onnx --model=mine.keras \
+        --calibration=person_keypoints_val2017.json --images=val2017 --output=mine_verified.json
+
+prints operations with their versions and what is wrong with them, size, time of one image, and the
+largest and mean difference in standard deviations of the source's output.
+"""
+
+import dataclasses
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+try:
+    import numpy as np
+    from absl import flags
+
+    from hrnet_tf.convert.lint import lint
+    from hrnet_tf.convert.op_list import counts, precision, read_operations
+    from hrnet_tf.convert.script import script
+    from hrnet_tf.files import prepare_folder, write_json
+    from hrnet_tf.quiet import quiet
+    from hrnet_tf.runtimes import ONNXNetwork, TFLiteNetwork, open_converted
+except ModuleNotFoundError as error:
+    sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
+
+WARM, FEWEST, MOST, SECONDS = 2, 10, 100, 3.0  # calls of a timing, and how long it may take
+BATCH = 8  # crops per call of the source
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How far outputs are from those of the source, over all crops and outputs.
+
+    Attributes:
+        crops: how many were compared.
+        maximum: the largest, in standard deviations of the source's output.
+        mean: likewise.
+        cosine: of the angle between both, 1 if they agree; the lowest of all outputs.
+    """
+
+    crops: int
+    maximum: float
+    mean: float
+    cosine: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Latency:
+    """Time of one image in milliseconds.
+
+    Attributes:
+        p50: half of all calls took less.
+        p90: nine of ten took less.
+        threads: that the network was allowed.
+        calls: that were timed.
+    """
+
+    p50: float
+    p90: float
+    threads: int
+    calls: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Delegated:
+    """What XNNPACK runs of a `.tflite` file.
+
+    Attributes:
+        parts: into which the graph falls for it; 1 is best.
+        operations: that it runs.
+        outside: how many of each kind TFLite runs itself.
+    """
+
+    parts: int
+    operations: int
+    outside: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verification:
+    """What `verify` found.
+
+    Attributes:
+        file: its name.
+        precision: in what numbers it computes, see `op_list.precision`.
+        megabytes: of 10^6 bytes.
+        operations: how many of each, by name and version.
+        problems: what is wrong, one sentence each.
+        latency: of one image.
+        delegated: None for ONNX.
+        difference: None if there was nothing to compare with.
+    """
+
+    file: str
+    precision: str
+    megabytes: float
+    operations: Mapping[str, int]
+    problems: tuple[str, ...]
+    latency: Latency
+    delegated: Delegated | None
+    difference: Difference | None
+
+    def lines(self) -> list[str]:
+        """All of it as text."""
+        operations = ", ".join(f"{count} {name}" for name, count in self.operations.items())
+        time = self.latency
+        lines = [
+            f"{self.file}: {self.precision}, {self.megabytes:.2f} MB",
+            f"{sum(self.operations.values())} operations: {operations}",
+            f"one image: {time.p50:.2f} ms (90 of 100 below {time.p90:.2f}) on {time.threads} "
+            f"thread{'s' if time.threads > 1 else ''}, {time.calls} calls",
+        ]
+        if self.delegated:
+            outside = ", ".join(f"{n} {name}" for name, n in self.delegated.outside.items())
+            parts = self.delegated.parts
+            lines.append(
+                f"XNNPACK runs {self.delegated.operations} operations in {parts} "
+                f"part{'s' if parts != 1 else ''}" + (f"; not {outside}" if outside else "")
+            )
+        if self.difference:
+            lines.append(
+                f"against the source on {self.difference.crops} crops: largest difference "
+                f"{self.difference.maximum:.2g}, mean {self.difference.mean:.2g} standard "
+                f"deviations, cosine {self.difference.cosine:.6f}"
+            )
+        return lines + [f"problem: {each}" for each in self.problems]
+
+
+def verify(
+    path: str | os.PathLike,
+    source: Callable | None = None,
+    crops: np.ndarray | None = None,
+    threads: int = 2,
+) -> Verification:
+    """Looks at a converted file and compares it with its source.
+
+    Args:
+        path: a `.tflite` or `.onnx` file.
+        source: the Keras model it was made from, or a function from images to its outputs.
+        crops: (N, H, W, 3) float32 as the network takes them.
+        threads: that the file may use.
+
+    Raises:
+        OSError, ValueError: the file cannot be read or run, or `crops` do not fit it.
+        ModuleNotFoundError: what runs it is not installed.
+    """
+    path = Path(path)
+    operations = read_operations(path)
+    with quiet():
+        network = open_converted(path, threads)
+    problems = lint(operations)
+    difference = None
+    if source is not None and crops is not None:
+        difference = differences(network, source, crops)
+        if not np.isfinite(difference.maximum):
+            problems.insert(0, "The outputs are not finite: the file is of no use.")
+    return Verification(
+        path.name,
+        precision(operations),
+        round(path.stat().st_size / 1e6, 3),
+        counts(operations),
+        tuple(problems),
+        latency(network, threads, network.input_shape),
+        delegated(network) if isinstance(network, TFLiteNetwork) else None,
+        difference,
+    )
+
+
+def differences(
+    network: TFLiteNetwork | ONNXNetwork, source: Callable, crops: np.ndarray
+) -> Difference:
+    """Compares all outputs on all crops.
+
+    Args:
+        network: of `open_converted`.
+        source: see `verify`.
+        crops: likewise.
+
+    Raises:
+        ValueError: `crops` do not fit the network, or it has not the source's outputs.
+    """
+    wanted_shape = network.input_shape[1:]
+    if (
+        crops.ndim != 4
+        or not len(crops)
+        or any(n not in (None, m) for n, m in zip(wanted_shape, crops.shape[1:], strict=True))
+    ):
+        raise ValueError(
+            f"`crops` must be at least one image of {wanted_shape}. Received: {crops.shape}."
+        )
+    batches = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
+    pairs = [(network.outputs(batch), _outputs(source, batch)) for batch in batches]
+    ours, theirs = (
+        [np.concatenate(each) for each in zip(*side, strict=True)]
+        for side in zip(*pairs, strict=True)
+    )
+    if [each.shape for each in ours] != [each.shape for each in theirs]:
+        raise ValueError(
+            f"The file must give what its source gives, {[each.shape[1:] for each in theirs]}. "
+            f"Received: {[each.shape[1:] for each in ours]}. Was it made from this network?"
+        )
+    found = [_difference(a, b) for a, b in zip(ours, theirs, strict=True)]
+    maximum, mean, cosine = (np.array(each) for each in zip(*found, strict=True))
+    return Difference(len(crops), float(maximum.max()), float(mean.max()), float(cosine.min()))
+
+
+def _difference(ours, theirs):
+    ours, theirs = ours.ravel().astype(np.float64), theirs.ravel().astype(np.float64)
+    difference, deviation = np.abs(ours - theirs), theirs.std() or 1.0
+    lengths = np.sqrt((ours @ ours) * (theirs @ theirs)) or 1.0
+    return difference.max() / deviation, difference.mean() / deviation, ours @ theirs / lengths
+
+
+def _outputs(source, images):
+    """The outputs that a converted file has, as a list: "logits" alone, or all in order of name."""
+    import keras
+
+    model = isinstance(source, keras.Model)
+    outputs = source(images, training=False) if model else source(images)
+    if isinstance(outputs, dict) and "logits" in outputs:
+        outputs = outputs["logits"]
+    return [np.asarray(each) for each in keras.tree.flatten(outputs)]
+
+
+def latency(network: Callable, threads: int, input_shape: tuple) -> Latency:
+    """Times one image after the other.
+
+    Args:
+        network: a function of images.
+        threads: that it was given; only noted.
+        input_shape: (batch, height, width, 3) of the images; what is open becomes 256.
+    """
+    image = np.zeros((1, *(n or 256 for n in input_shape[1:])), np.float32)
+    for _ in range(WARM):
+        network(image)
+    times = []
+    end = time.perf_counter() + SECONDS
+    while len(times) < FEWEST or (time.perf_counter() < end and len(times) < MOST):
+        start = time.perf_counter()
+        network(image)
+        times.append(1000 * (time.perf_counter() - start))
+    p50, p90 = np.percentile(times, (50, 90))
+    return Latency(round(float(p50), 3), round(float(p90), 3), threads, len(times))
+
+
+def delegated(network: TFLiteNetwork) -> Delegated:
+    """What XNNPACK, which the interpreter uses unless told otherwise, has taken of a network."""
+    # The interpreter lists its operations first and then a DELEGATE for each part of the graph that
+    # replaces some of them; which those are follows from the tensors between its ends.
+    every = network._interpreter._get_ops_details()
+    makers = {int(i): each for each in every if not _is_part(each) for i in each["outputs"]}
+    parts, inside = [each for each in every if _is_part(each)], set()
+    for part in parts:
+        ends, stack = set(map(int, part["inputs"])), list(map(int, part["outputs"]))
+        while stack:
+            tensor = stack.pop()
+            if tensor in makers and tensor not in ends:
+                maker = makers[tensor]
+                if maker["index"] not in inside:
+                    inside.add(maker["index"])
+                    stack += map(int, maker["inputs"])
+    outside = Counter(
+        each["op_name"] for each in every if not _is_part(each) and each["index"] not in inside
+    )
+    return Delegated(len(parts), len(inside), dict(outside.most_common()))
+
+
+def _is_part(operation):
+    return operation["op_name"] == "DELEGATE"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines what the command understands."""
+    text, number = flags.DEFINE_string, flags.DEFINE_integer
+    text("model", None, "what the file was made of: a preset or a .keras file", flag_values=values)
+    text("weights", "published", "checkpoint of the preset", flag_values=values)
+    text("calibration", None, "crops: a COCO json or a folder of pictures", flag_values=values)
+    text("images", None, "folder of the json's pictures", flag_values=values)
+    number("count", 16, "how many crops", 1, flag_values=values)
+    number("seed", 0, "which crops", flag_values=values)
+    number("threads", 2, "that the file may use", 1, flag_values=values)
+    text("output", None, "a .json file for the same numbers", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace that file", flag_values=values)
+
+
+def run(values: flags.FlagValues, words: list[str]) -> int:
+    """Verifies one file as the flags say, and prints what was found."""
+    if len(words) != 1:
+        raise flags.Error(f"Name one .tflite or .onnx file. Received: {words}.")
+    (path,) = words
+    if values.output:
+        output = Path(values.output)
+        prepare_folder(output.parent, [output.name], [path, values.model or path], values.overwrite)
+    read_operations(path)  # says what is no such file before Keras is imported
+    source = crops = None
+    if values.model:
+        source, crops = _source(values, path)
+    found = verify(path, source, crops, values.threads)
+    print("\n".join(found.lines()))
+    if not values.model:
+        print("No --model to compare with.")
+    if values.output:
+        write_json(output, dataclasses.asdict(found), indent=1)
+    return 0
+
+
+def _source(values, path):
+    """The Keras model that --model names, and crops for it."""
+    with quiet():
+        from hrnet_tf.convert.calibration import calibration
+        from hrnet_tf.convert.source import open_source
+
+        size = open_converted(path).input_shape[1:3]
+    source = open_source(values.model, values.weights, None if None in size else size)
+    found = calibration(
+        values.calibration,
+        values.images,
+        source.card,
+        source.input_size,
+        values.count,
+        values.seed,
+    )
+    return source.model, found.crops
+
+
+if __name__ == "__main__":
+    script(define_flags, run)

@@ -1,0 +1,229 @@
+"""Integers compute what floats computed: equalizing, ranges, the files, and their report."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from test_compute import HRNET, NETWORKS, SHAPE, lively
+
+from hrnet_tf.convert import ranges
+from hrnet_tf.convert.compute import compute, own_weights
+from hrnet_tf.convert.equalize import channel_scales, equalized
+from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.op_list import read_operations
+from hrnet_tf.convert.precisions import PRECISIONS, Precision
+from hrnet_tf.convert.quantize import emit, losses, plan, tflite
+from hrnet_tf.convert.simulate import FakeQuantized, simulated, whole_steps
+from hrnet_tf.models import pose
+from hrnet_tf.runtimes import open_converted
+
+
+def graph_of(model):
+    return merge_resizes(fold_norms(read_graph(model)))
+
+
+@pytest.fixture(scope="module")
+def crops():
+    return np.random.default_rng(1).normal(size=(6, *SHAPE)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return graph_of(lively(pose(HRNET, SHAPE)))
+
+
+@pytest.fixture(scope="module")
+def uneven():
+    """A network whose channels differ a thousandfold inside and which computes the same.
+
+    What training with batch normalization does to light networks, made on purpose.
+    """
+    graph = graph_of(lively(pose(HRNET, SHAPE)))
+    wanted = graph_of(lively(pose(HRNET, SHAPE)))
+    rng = np.random.default_rng(2)
+    images = rng.normal(size=(6, *SHAPE)).astype("float32")
+    weights = own_weights(graph)
+    scales = channel_scales(graph, ranges.extremes(graph, weights, images))
+    factors = {}
+    for node, each in scales.items():
+        for value in each[each != 1]:
+            factors.setdefault(value, 10 ** rng.uniform(-3, 0))
+    uneven = {
+        node: np.array([factors.get(value, 1.0) for value in each]) for node, each in scales.items()
+    }
+    for node, values in equalized(graph, weights, uneven).items():
+        node.weights = values
+    np.testing.assert_allclose(run(graph, images), run(wanted, images), atol=1e-3)
+    return graph
+
+
+def run(graph, images, weights=None):
+    outputs = tf.function(lambda x: compute(graph, x, weights or own_weights(graph)))(images)
+    return np.concatenate([np.ravel(each) for each in tf.nest.flatten(outputs)])
+
+
+def decibels(wanted, found):
+    return 10 * np.log10((wanted**2).mean() / ((wanted - found) ** 2).mean())
+
+
+def answers(content, images, folder):
+    path = folder / "network.tflite"
+    path.write_bytes(content)
+    return np.ravel(open_converted(path, threads=1)(images)), path
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_equalizing_changes_results_but_no_output(name, crops):
+    """Through residual sums, fusion, concatenation, channel splits, gates and shuffles."""
+    graph = graph_of(lively(NETWORKS[name]()))
+    weights = own_weights(graph)
+    found = ranges.extremes(graph, weights, crops)
+    scales = channel_scales(graph, found)
+    assert sum((each != 1).any() for each in scales.values()) > len(scales) / 3
+    new = equalized(graph, weights, scales)
+    wanted = run(graph, crops)
+    assert np.abs(run(graph, crops, new) - wanted).max() < 1e-4 * wanted.std()
+    assert all(node.weights is weights[node] for node in weights)  # the graph stays as it is
+    again = ranges.extremes(graph, new, crops)
+    for node, (low, high) in ranges.scaled(found, scales).items():
+        np.testing.assert_allclose(again[node], (low, high), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_int8_files_are_integers_from_end_to_end(name, crops, tmp_path):
+    graph = graph_of(lively(NETWORKS[name]()))
+    (tmp_path / "a.tflite").write_bytes(tflite(graph, "int8", crops, "int8", "int8"))
+    operations = read_operations(tmp_path / "a.tflite")
+    assert not {"QUANTIZE", "DEQUANTIZE"} & {each.name for each in operations}
+    kinds = {tensor.dtype for each in operations for tensor in (*each.inputs, *each.outputs)}
+    assert "float32" not in kinds and "int8" in kinds
+
+
+def test_a_file_computes_what_its_simulation_does(graph, crops, tmp_path):
+    """So a loss can be studied and trained away before a file exists."""
+    found = plan(graph, "int8", crops)
+    wanted = np.ravel(simulated(found)(crops))
+    assert decibels(wanted, answers(emit(found), crops, tmp_path)[0]) > 30
+
+
+def test_equalized_int8_survives_uneven_channels(uneven, crops, tmp_path):
+    wanted = run(uneven, crops)
+    plain, _ = answers(tflite(uneven, "int8_min_max", crops), crops, tmp_path)
+    equal, _ = answers(tflite(uneven, "int8", crops), crops, tmp_path)
+    assert decibels(wanted, plain) < 15
+    assert decibels(wanted, equal) > 25
+
+
+@pytest.mark.parametrize(
+    ("precision", "least", "share"),
+    [
+        ("float32", 90, 1.1),
+        ("float16", 55, 0.65),
+        ("dynamic", 25, 0.5),
+        ("int16x8", 30, 0.5),
+        ("int8_least_error", 25, 0.5),
+        ("int8_float_head", 25, 0.5),
+    ],
+)
+def test_every_precision_keeps_the_answer(precision, least, share, graph, crops, tmp_path):
+    found, path = answers(tflite(graph, precision, crops), crops, tmp_path)
+    assert decibels(run(graph, crops), found) > least
+    whole = sum(4 * value.size for node in graph.nodes for value in node.weights.values())
+    assert path.stat().st_size < share * whole + 100_000
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "float32"])
+def test_types_of_inputs_and_outputs(kind, graph, crops, tmp_path):
+    content = tflite(graph, "int8", crops, kind, kind, batch=2)
+    found, path = answers(content, crops[:1], tmp_path) if False else (None, tmp_path / "b.tflite")
+    path.write_bytes(content)
+    interpreter = tf.lite.Interpreter(str(path))
+    details = interpreter.get_input_details() + interpreter.get_output_details()
+    assert {np.dtype(each["dtype"]).name for each in details} == {kind}
+    assert {int(each["shape"][0]) for each in details} == {2}
+
+
+def test_every_range_holds_zero_exactly():
+    """Padding writes zeros, and ReLU cuts there."""
+    rng = np.random.default_rng(0)
+    for low, high in [*rng.normal(0, 3, (50, 2)), (0.5, 2), (-2, -1), (0, 0)]:
+        low, high = sorted((float(low), float(high)))
+        a, b = whole_steps(low, high)
+        step = (b - a) / 255
+        assert a <= 0 <= b and abs(a / step - round(a / step)) < 1e-6
+        assert a <= low + step / 2 and b >= high - step / 2
+
+
+def test_least_error_clips_what_is_rare(graph, crops):
+    """A pixel of a thousand makes the range of min_max, not that of least_error."""
+    crops = crops.copy()
+    crops[0, 0, 0] = 100
+    image = graph.nodes[0]
+    widest = plan(graph, "int8_min_max", crops).ranges[image]
+    chosen = plan(graph, Precision("", ranges="least_error"), crops).ranges[image]
+    assert widest[1] == pytest.approx(100, rel=0.02) and chosen[1] < 20
+
+
+def test_training_reaches_every_weight_and_comes_back_as_a_plan(graph, crops):
+    """What quantization-aware training needs: gradients through all rounding."""
+    found = plan(graph, "int8", crops)
+    network = FakeQuantized(found, train_ranges=True)
+    target = run(graph, crops).reshape(simulated(found)(crops).shape)
+
+    @tf.function(autograph=False)
+    def loss_and_gradients(images):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((network(images) - target) ** 2)
+        return loss, tape.gradient(loss, network.trainable)
+
+    loss, gradients = loss_and_gradients(crops)
+    assert all(each is not None and np.isfinite(each).all() for each in gradients)
+    same = network.plan()
+    np.testing.assert_allclose(simulated(same)(crops), simulated(found)(crops), atol=1e-4)
+    length = tf.linalg.global_norm(gradients)
+    for variable, gradient in zip(network.trainable, gradients, strict=True):
+        variable.assign_sub(0.1 * loss / length**2 * gradient)
+    assert loss_and_gradients(crops)[0] < loss
+    assert not np.allclose(simulated(network.plan())(crops), simulated(found)(crops))
+
+
+def test_the_report_puts_the_worst_layer_first(graph, crops):
+    """One layer with a channel that drowns the others; equalizing would hide it."""
+    node = next(n for n in graph.nodes if n.kind == "conv" and n.inputs[0].kind != "image")
+    bias, kernel = node.weights["bias"], node.weights["kernel"]
+    node.weights = {"kernel": kernel, "bias": bias + np.eye(len(bias))[0] * 3000}
+    try:
+        found = losses(graph, "int8_min_max", crops)
+    finally:
+        node.weights = {"kernel": kernel, "bias": bias}
+    assert found == sorted(found, key=lambda each: each.own)
+    readers = graph.readers()[node]
+    assert found[0].name in {node.name, *(reader.name for reader in readers)}
+    assert all(each.total < each.own + 3 for each in found[:3])
+
+
+@pytest.mark.parametrize(
+    ("crops", "message"),
+    [
+        (None, "Received: None"),
+        (np.zeros((0, *SHAPE), "float32"), "N above 0"),
+        (np.zeros((2, 32, 32, 3), "float32"), r"Received: \(2, 32, 32, 3\)"),
+        (np.ones((2, *SHAPE), "float32"), "not all of one colour"),
+        (np.full((2, *SHAPE), np.nan, "float32"), "must be finite"),
+    ],
+)
+def test_unusable_crops_are_said_in_a_sentence(crops, message, graph):
+    for precision in ("int8", "int16x8"):
+        with pytest.raises(ValueError, match=message) as error:
+            tflite(graph, precision, crops)
+        assert "\n" not in str(error.value)
+
+
+def test_float_files_have_float_inputs(graph):
+    with pytest.raises(ValueError, match="`input_type` must be float32"):
+        tflite(graph, "float16", input_type="int8")
+
+
+def test_every_precision_has_a_line():
+    """The table of the README and of --help is made of them."""
+    lines = [each.description for each in PRECISIONS.values()]
+    assert all(line and len(line) < 70 for line in lines) and len(set(lines)) == len(lines)
