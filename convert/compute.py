@@ -93,7 +93,7 @@ WEIGHTED = {
 def _nearest(node, x):
     # TensorFlow 2's resize has half-pixel centres, for whole factors the same; with them TFLite's
     # RESIZE_NEAREST_NEIGHBOR is of version 3, which Edge TPU and older delegates refuse.
-    return tf.compat.v1.image.resize_nearest_neighbor(x, node.shape[:2])
+    return tf.raw_ops.ResizeNearestNeighbor(images=x, size=node.shape[:2])
 
 
 def _slice(node, x):
@@ -167,8 +167,8 @@ PLAIN = {
     "pad": lambda node, x: tf.pad(x, ((0, 0), *node.settings["padding"], (0, 0))),
     "nearest": _nearest,
     "resize": lambda node, x: tf.image.resize(x, node.shape[:2], node.settings["method"]),
-    "corners": lambda node, x: tf.compat.v1.image.resize_bilinear(
-        x, node.shape[:2], align_corners=True
+    "corners": lambda node, x: tf.raw_ops.ResizeBilinear(
+        images=x, size=node.shape[:2], align_corners=True
     ),
     "average_pool": lambda node, x: tf.nn.avg_pool2d(
         x, node.settings["size"], node.settings["strides"], node.settings["padding"].upper()
@@ -187,6 +187,6 @@ ACTIVATIONS = {
     "relu6": tf.nn.relu6,
     "sigmoid": tf.nn.sigmoid,
     "softmax": tf.nn.softmax,
-    "hard_swish": lambda x: x * tf.nn.relu6(x + 3) / 6,
+    "hard_silu": lambda x: x * tf.nn.relu6(x + 3) / 6,
     "linear": tf.identity,
 }

@@ -3,42 +3,93 @@
 A channel that one layer makes s times as large and all its readers divide by s changes nothing of
 what a ReLU network computes (Nagel et al., Data-Free Quantization, ICCV 2019; there for pairs of
 layers). Here a channel is followed through sums, concatenations, slices and shuffles, so a whole
-stream with its residual and fuse sums is scaled at once; the sizes are those of real activations.
+stream with its residual and fuse sums is scaled at once; the sizes are those of real activations,
+and which of them to favour is told by gradients.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
+import tensorflow as tf
 
 from hrnet_tf.convert.compute import Weights
 from hrnet_tf.convert.graph import Graph, Node
-from hrnet_tf.convert.simulate import MOVES, scale_groups
+from hrnet_tf.convert.simulate import scale_groups
 
-FLOOR = 0.01  # of the largest channel: smaller ones grow at most a hundredfold
+FLOOR = 0.01  # of the largest channel: to begin with, smaller ones grow a hundredfold
+TINY = 1e-6  # size of channels that are always zero
+STEPS = 1000
 
 Extremes = Mapping[Node, tuple[np.ndarray, np.ndarray]]  # of each channel: lowest, highest
 
 
-def channel_scales(graph: Graph, extremes: Extremes) -> dict[Node, np.ndarray]:
+def channel_scales(
+    graph: Graph, extremes: Extremes, matter: Mapping[Node, np.ndarray]
+) -> dict[Node, np.ndarray]:
     """What to multiply the channels of each result with; 1 where they must keep their size.
+
+    Chosen for the least noise in the outputs. A result is rounded in steps that its largest channel
+    dictates, and noise in a channel that was multiplied counts that much less. With all sizes as
+    logarithms the sum is convex, so going downhill finds its least value.
 
     Args:
         graph: without normalizations.
-        extremes: of `ranges.extremes`, for all results that are to be quantized.
+        extremes: of `ranges.extremes`.
+        matter: of `ranges.importance`.
     """
     labels, count, fixed = _labels(graph)
-    groups = scale_groups(graph)
-    top = {}
-    for node, (low, high) in extremes.items():
-        most = max(-low.min(), high.max(), 1e-12)
-        top[groups[node]] = max(top.get(groups[node], 0.0), most)
-    share = np.full(count, FLOOR)
-    for node, (low, high) in extremes.items():
-        if node.kind not in MOVES:
-            relative = np.maximum(-low, high) / top[groups[node]]
-            np.maximum.at(share, labels[node], relative)
-    scales = np.where(fixed, 1.0, 1 / share)
+    groups, nodes = scale_groups(graph), [*extremes]
+    numbers = {group: i for i, group in enumerate(dict.fromkeys(groups[n] for n in nodes))}
+    label = np.concatenate([labels[node] for node in nodes])
+    group = np.concatenate([np.full(len(labels[n]), numbers[groups[n]]) for n in nodes])
+    low, high = (
+        np.log(np.maximum(np.concatenate(each), TINY)).astype(np.float32)
+        for each in zip(*((-low, high) for low, high in extremes.values()), strict=True)
+    )
+    weight = np.concatenate([matter[node] for node in nodes]).astype(np.float32)
+    start = _even(label, group, np.maximum(low, high), count)
+    logs = tf.Variable(np.where(fixed, 0, start).astype(np.float32))
+    free = tf.constant(~fixed, tf.float32)
+
+    @tf.function(autograph=False)
+    def noise():
+        scale = tf.gather(logs * free, label)
+        ends = [
+            tf.math.unsorted_segment_max(scale + each, group, len(numbers)) for each in (low, high)
+        ]
+        step = tf.exp(ends[0]) + tf.exp(ends[1])
+        return tf.reduce_sum(weight * tf.exp(-2 * scale) * tf.gather(step * step, group))
+
+    _minimize(noise, logs)
+    scales = np.exp(np.where(fixed, 0, logs.numpy()))
     return {node: scales[each] for node, each in labels.items()}
+
+
+def _even(label, group, size, count):
+    """Where to start: channels as large as the largest of their result, where all agree."""
+    top = np.full(group.max() + 1, -np.inf)
+    np.maximum.at(top, group, size)
+    share = np.full(count, np.log(FLOOR))
+    np.maximum.at(share, label, size - top[group])
+    return -share
+
+
+def _minimize(function, variable):
+    """Adam with steps that shrink to nothing; on a logarithm, so that its size does not matter."""
+    mean, square = (tf.Variable(tf.zeros_like(variable)) for _ in range(2))
+
+    @tf.function(autograph=False)
+    def step(count, rate):
+        with tf.GradientTape() as tape:
+            value = tf.math.log(function())
+        gradient = tf.convert_to_tensor(tape.gradient(value, variable))
+        mean.assign(0.9 * mean + 0.1 * gradient)
+        square.assign(0.999 * square + 0.001 * gradient**2)
+        size = tf.sqrt(square / (1 - 0.999**count)) + 1e-12
+        variable.assign_sub(rate * mean / (1 - 0.9**count) / size)
+
+    for i in range(STEPS):
+        step(tf.constant(i + 1.0), tf.constant(0.05 * (1 - i / STEPS)))
 
 
 def equalized(graph: Graph, weights: Weights, scales: Mapping[Node, np.ndarray]) -> Weights:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 EQUAL = ("Dropout", "SpatialDropout2D", "Identity", "InputLayer")
+ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "softmax", "hard_silu")  # of `compute`
 
 
 @dataclasses.dataclass(eq=False)
@@ -89,14 +90,13 @@ class Graph:
         self.nodes = ordered
 
 
-def read_graph(model: keras.Model, input_shape: tuple[int, int, int] | None = None) -> Graph:
-    """The graph of a Keras 3 model, float32 whatever its precision, for one size of image.
+def read_graph(model: keras.Model) -> Graph:
+    """The graph of a Keras 3 model of fixed size, float32 whatever its precision.
 
     Of several outputs the one called "logits" stays alone, as in prediction.
 
     Args:
         model: functional, of built-in layers.
-        input_shape: (height, width, channels) for a model that leaves its size open.
 
     Raises:
         ValueError: an open size, a model that is not functional, a layer or operation that cannot
@@ -112,10 +112,11 @@ def read_graph(model: keras.Model, input_shape: tuple[int, int, int] | None = No
             "`model` must take one image (B, H, W, C). "
             f"Received: {[tuple(x.shape) for x in model.inputs]}."
         )
-    shape = tuple(input_shape or model.input_shape[1:])
+    shape = tuple(model.input_shape[1:])
     if None in shape:
         raise ValueError(
-            f"`input_shape` must say what {model.name} leaves open: {shape}. Give height and width."
+            f"`model` must fix the size of its image. Received: input_shape={shape}. Build it with "
+            "a height and a width."
         )
     image = Node("image", "image", [], shape)
 
@@ -140,14 +141,15 @@ def _read(operation, *inputs):
     if layer and kind in EQUAL:
         return inputs[0]
     table = LAYERS if layer else OPERATIONS
-    if kind not in table or not type(operation).__module__.startswith("keras."):
+    known = kind in table and type(operation).__module__.startswith("keras.")
+    sources = [each for each in keras.tree.flatten(inputs) if isinstance(each, Node)]
+    if unusual := _unusual(kind, operation, sources) if known else kind:
         raise ValueError(
-            f"{operation.name}: a {kind} cannot be converted. Build the network from the layers "
+            f"{operation.name}: a {unusual} cannot be converted. Build the network from the layers "
             "that hrnet_tf uses, or leave this part out of the file."
         )
     if kind == "Split":
         return _split(operation, *inputs)
-    sources = [each for each in keras.tree.flatten(inputs) if isinstance(each, Node)]
     kind, settings = table[kind](operation, *inputs)
     node = Node(kind, operation.name, sources, tuple(operation.output.shape[1:]), settings)
     if layer and operation.weights:
@@ -157,6 +159,20 @@ def _read(operation, *inputs):
         settings = {"function": operation.activation.__name__}
         return Node("activation", f"{node.name}.activation", [node], node.shape, settings)
     return node
+
+
+def _unusual(kind, operation, sources):
+    """What a known layer does that `compute` does not, in words."""
+    activation = getattr(getattr(operation, "activation", None), "__name__", "linear")
+    if activation not in ACTIVATIONS:
+        return f"{kind} with the activation {activation}"
+    if kind == "ReLU" and (operation.max_value or operation.negative_slope or operation.threshold):
+        return "ReLU with a slope, threshold or maximum"
+    if kind == "DepthwiseConv2D" and tuple(operation.dilation_rate) != (1, 1):
+        return "DepthwiseConv2D with dilation"
+    if kind in ("Add", "Multiply") and len(sources) > 2:
+        return f"{kind} of {len(sources)} tensors"
+    return ""
 
 
 def _conv(layer, *_):
@@ -273,6 +289,7 @@ def fold_norms(graph: Graph) -> Graph:
         kernel, bias = source.weights["kernel"], source.weights.get("bias", np.float32(0))
         by_channel = scale[:, None] if source.kind == "depthwise" else scale
         source.weights = {"kernel": kernel * by_channel, "bias": bias * scale + offset}
+        source.settings["norm"] = norm.name
         graph.replace(norm, source)
     graph.prune()
     return graph

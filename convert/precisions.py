@@ -12,7 +12,8 @@ class Precision:
         weights: "float32", "float16" or "int8".
         activations: bits of the integers of all results, 8 or 16; None for float.
         equalize: bring the channels to the same size first.
-        ranges: "min_max", or "least_error", which clips what is rare.
+        clip: cut off rare values where finer steps for the others are worth more.
+        correct: let biases make up for the mean error of rounded weights.
         float_head: leave the last convolution float.
     """
 
@@ -20,7 +21,8 @@ class Precision:
     weights: str = "int8"
     activations: int | None = 8
     equalize: bool = False
-    ranges: str = "min_max"
+    clip: bool = False
+    correct: bool = False
     float_head: bool = False
 
     @property
@@ -34,12 +36,11 @@ PRECISIONS = {
     "float16": Precision("half the size, the same accuracy: for GPUs", "float16", None),
     "dynamic": Precision("int8 weights and float results: a quarter of the size", "int8", None),
     "int16x8": Precision("int8 weights and int16 results: accurate, slow", "int8", 16, True),
-    "int8": Precision("all int8, channels equalized: small and fast", equalize=True),
-    "int8_least_error": Precision(
-        "int8 that clips rare values", equalize=True, ranges="least_error"
+    "int8": Precision(
+        "all int8, equalized and corrected: small and fast", equalize=True, correct=True
     ),
     "int8_float_head": Precision(
-        "int8 with a float last layer: finer maps", equalize=True, float_head=True
+        "int8 with a float last layer: finer maps", equalize=True, correct=True, float_head=True
     ),
-    "int8_min_max": Precision("int8 without equalizing: what other converters do"),
+    "int8_min_max": Precision("int8 with ranges as seen: what other converters do"),
 }

@@ -15,7 +15,7 @@ from hrnet_tf.convert.compute import apply, batches, compute, own_weights, tenso
 from hrnet_tf.convert.equalize import channel_scales, equalized
 from hrnet_tf.convert.graph import Graph
 from hrnet_tf.convert.precisions import PRECISIONS, Precision
-from hrnet_tf.convert.simulate import MOVES, Plan, quantized, rounded
+from hrnet_tf.convert.simulate import MOVES, Plan, corrected, quantized, rounded
 from hrnet_tf.quiet import quiet
 
 TYPES = ("int8", "uint8", "float32")
@@ -36,12 +36,18 @@ def plan(graph: Graph, precision: str | Precision, crops: np.ndarray) -> Plan:
     check_crops(graph, crops)
     weights = own_weights(graph)
     found = measuring.extremes(graph, weights, crops)
+    matter = None
+    if precision.equalize or precision.clip:
+        matter = measuring.importance(graph, weights, crops)
     if precision.equalize:
-        scales = channel_scales(graph, found)
+        scales = channel_scales(graph, found, matter)
         weights, found = equalized(graph, weights, scales), measuring.scaled(found, scales)
+        matter = {node: each / scales[node] ** 2 for node, each in matter.items()}
     limits = measuring.min_max(graph, found)
-    if precision.ranges == "least_error":
-        limits = measuring.least_error(graph, weights, crops, limits)
+    if precision.correct:
+        weights = corrected(weights, measuring.means(graph, weights, crops))
+    if precision.clip:
+        limits = measuring.clipped(graph, weights, crops, limits, matter)
     if precision.float_head:
         limits = {node: each for node, each in limits.items() if node not in graph.results}
     return Plan(graph, weights, limits)
@@ -82,7 +88,8 @@ def tflite(
         check_crops(graph, crops)
         if precision.equalize:
             found = measuring.extremes(graph, weights, crops)
-            weights = equalized(graph, weights, channel_scales(graph, found))
+            matter = measuring.importance(graph, weights, crops)
+            weights = equalized(graph, weights, channel_scales(graph, found, matter))
     converter = _converter(graph, weights, batch)
     if precision.weights != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -9,7 +9,7 @@ its channels is free: it is chosen so that those copied together lie side by sid
 from __future__ import annotations
 
 import dataclasses
-from itertools import pairwise
+from itertools import chain, pairwise, permutations, product, takewhile
 
 import numpy as np
 
@@ -20,6 +20,8 @@ Channel = tuple[Node, int]
 CHANNEL_BY_CHANNEL = ("depthwise", "nearest", "resize", "corners", "average_pool", "pad", "mean")
 # Multiply-adds that take as long as one step of copying a pixel's channels, by XNNPACK.
 STEP = 130
+# XNNPACK concatenates no more.
+MOST_PIECES = 5
 
 
 def fold_shuffles(graph: Graph) -> Graph:
@@ -103,6 +105,7 @@ class _Folding:
         self.nodes = [node for node in graph.nodes if node in needed]
         self.groups: dict[Node, _Group] = {}
         self.takers: dict[tuple[_Group, int], tuple[_Group, int]] = {}
+        self.joined: dict[tuple[Channel, ...], _Group] = {}
         self.made: dict[tuple, Node] = {}
 
     def _view(self, node) -> list[Channel]:
@@ -125,7 +128,8 @@ class _Folding:
             for join in group.joins:
                 for number, (node, c) in enumerate(join):
                     self.takers.setdefault((self.groups[node], c), (group, number))
-        for group in dict.fromkeys(self.groups.values()):
+        self.ranks = {group: i for i, group in enumerate(dict.fromkeys(self.groups.values()))}
+        for group in self.ranks:
             if not group.free:
                 self._order(group)
         for node in self.nodes:
@@ -147,8 +151,11 @@ class _Folding:
                 view = self.views[source]
                 if view == self._own(view[0][0]):
                     self._merge(self.groups[view[0][0]], self.groups[node])
+                elif tuple(view) in self.joined:
+                    self._merge(self.joined[tuple(view)], self.groups[node])
                 else:
                     self.groups[node].joins.append(view)
+                    self.joined[tuple(view)] = self.groups[node]
         for result in self.graph.results:
             view = self.views[result]
             if view == self._own(view[0][0]):
@@ -165,6 +172,9 @@ class _Folding:
         for node, each in self.groups.items():
             if each is other:
                 self.groups[node] = group
+        for view, each in self.joined.items():
+            if each is other:
+                self.joined[view] = group
 
     def _order(self, group) -> list[int]:
         """The order of a group, found when first asked for."""
@@ -178,29 +188,30 @@ class _Folding:
         return group.order
 
     def _arrange(self, group):
-        """Finds an order in which a group can be put together of few pieces.
+        """Finds an order in which a group is put together of few pieces, and the next ones too.
 
-        The pieces of free groups go to the two ends, and in them what will be taken again goes to
-        the inside: there it meets what the other pieces have of that.
+        Channels that will be taken together should lie side by side. So pieces are turned and
+        moved until few neighbours have different fates.
         """
         join = min(group.joins, key=lambda join: all(self.groups[t].free for t, _ in join))
+        fates = [self._fate(group, number) for number in range(group.size)]
         loose, kept = {}, []
         for number, (node, c) in enumerate(join):
             source = self.groups[node]
             if source.free and c not in source.claims:
                 loose.setdefault(node, []).append(number)
             else:
-                kept.append((self.nodes.index(node), self._order(source).index(c), number))
-        order = [number for _, _, number in sorted(kept)]
-        pieces = len(loose) + sum(
-            a[0] != b[0] or a[1] + 1 != b[1] for a, b in pairwise([(-1, -1), *sorted(kept)])
-        )
-        for first, numbers in enumerate(loose.values()):
-            numbers.sort(key=lambda number: self._fate(group, number), reverse=first > 0)
-            order = order + numbers if first else numbers + order
-        if 3 * pieces > _most_steps(join):
-            order = sorted(range(group.size), key=lambda number: self._fate(group, number))
-        group.order = order
+                kept.append(((node, self._order(source).index(c)), number))
+        kept.sort(key=lambda each: (self.nodes.index(each[0][0]), each[0][1]))
+        order = iter(number for _, number in kept)
+        runs = [[[next(order) for _ in range(size)]] for *_, size in _pieces(at for at, _ in kept)]
+        for numbers in loose.values():
+            numbers.sort(key=fates.__getitem__)
+            runs.append([numbers, numbers[::-1]])
+        if 3 * len(runs) > _most_steps(join):
+            group.order = sorted(range(group.size), key=fates.__getitem__)
+        else:
+            group.order = _best_order(runs, fates)
 
     def _claim(self, group):
         """Lets free sources of a group write in its order."""
@@ -216,8 +227,7 @@ class _Folding:
         if depth == 0 or (group, channel) not in self.takers:
             return ()
         taker, number = self.takers[group, channel]
-        rank = [*dict.fromkeys(self.groups.values())].index(taker)
-        return (rank, *self._fate(taker, number, depth - 1))
+        return (self.ranks[taker], *self._fate(taker, number, depth - 1))
 
     def _place(self, channel: Channel) -> tuple[Node, int]:
         """Where a channel lies."""
@@ -229,7 +239,9 @@ class _Folding:
         weights = node.weights
         if _absorbs(node):
             (source,) = node.inputs
-            x, rows = self._gather(self.views[source], weights["kernel"].size // len(self.views[source]), node.name)
+            x, rows = self._gather(
+                self.views[source], weights["kernel"].size // len(self.views[source]), node.name
+            )
             kernel = weights["kernel"]
             read = np.zeros((*kernel.shape[:-2], x.shape[-1], kernel.shape[-1]), np.float32)
             np.add.at(read, (..., rows, slice(None)), kernel)
@@ -247,11 +259,19 @@ class _Folding:
 
     def _gather(self, view, filters, name) -> tuple[Node, list[int]]:
         """A tensor that has all channels of a view, and where; cheap to read for a kernel."""
+        if tuple(view) in self.joined:  # it is needed in that order anyway
+            order = self.joined[tuple(view)].order
+            return self._join(view, order, name), [order.index(c) for c in range(len(view))]
+        return self._collect(view, filters, name)
+
+    def _collect(self, view, filters, name):
         nodes = [*dict.fromkeys(node for node, _ in view)]
         places = [self._place(channel) for channel in view]
         exact = sorted(set(places), key=lambda place: (nodes.index(place[0]), place[1]))
         whole = [(node, c) for node in nodes for c in range(node.shape[-1])]
-        best = min(exact, whole, key=lambda each: _steps(_pieces(each)) * STEP + len(each) * filters)
+        best = min(
+            exact, whole, key=lambda each: _steps(_pieces(each)) * STEP + len(each) * filters
+        )
         where = {place: i for i, place in enumerate(best)}
         return self._put_together(_pieces(best), name), [where[place] for place in places]
 
@@ -260,14 +280,21 @@ class _Folding:
         pieces = _pieces([self._place(view[number]) for number in order])
         if _steps(pieces) <= _most_steps(view):
             return self._put_together(pieces, name)
-        x, rows = self._gather(view, len(view), name)
+        key = (*view, *order)
+        if key not in self.made:
+            self.made[key] = self._permute(view, order, f"{name}.order")
+        return self.made[key]
+
+    def _permute(self, view, order, name):
+        """A convolution with ones and zeros."""
+        x, rows = self._collect(view, len(view), name)
         kernel = np.zeros((x.shape[-1], len(view)), np.float32)
         kernel[[rows[number] for number in order], range(len(view))] = 1
         shape = (*x.shape[:-1], len(view))
         if len(shape) == 1:
-            return Node("dense", f"{name}.order", [x], shape, {}, {"kernel": kernel})
+            return Node("dense", name, [x], shape, {}, {"kernel": kernel})
         settings = {"strides": (1, 1), "padding": "valid", "dilation": (1, 1), "groups": 1}
-        return Node("conv", f"{name}.order", [x], shape, settings, {"kernel": kernel[None, None]})
+        return Node("conv", name, [x], shape, settings, {"kernel": kernel[None, None]})
 
     def _put_together(self, pieces, name) -> Node:
         """Runs of channels as one tensor; the same runs are put together once."""
@@ -280,11 +307,19 @@ class _Folding:
                 part = Node("slice", f"{name}.slice{len(parts)}", [node], shape, settings)
                 part = self.made.setdefault((node, start, size), part)
             parts.append(part)
+        while len(parts) > 1:
+            several = [parts[i : i + MOST_PIECES] for i in range(0, len(parts), MOST_PIECES)]
+            parts = [self._beside(each, name) for each in several]
+        return parts[0]
+
+    def _beside(self, parts, name):
         if len(parts) == 1:
             return parts[0]
-        shape = (*parts[0].shape[:-1], sum(part.shape[-1] for part in parts))
-        joined = Node("concat", f"{name}.concat", parts, shape, {"axis": -1})
-        return self.made.setdefault(tuple(pieces), joined)
+        if tuple(parts) not in self.made:
+            shape = (*parts[0].shape[:-1], sum(part.shape[-1] for part in parts))
+            name = f"{name}.concat{len(self.made)}"
+            self.made[tuple(parts)] = Node("concat", name, parts, shape, {"axis": -1})
+        return self.made[tuple(parts)]
 
 
 def _pieces(places) -> list[tuple[Node, int, int]]:
@@ -301,10 +336,33 @@ def _pieces(places) -> list[tuple[Node, int, int]]:
 def _steps(pieces) -> int:
     """What it takes to put pieces together: a step to cut one out, two to lay it beside others."""
     cut = sum(size < node.shape[-1] for node, _, size in pieces)
-    return cut + (2 * len(pieces) if len(pieces) > 1 else 0)
+    laid = len(pieces) if len(pieces) > 1 else 0
+    return cut + 2 * (laid + laid // MOST_PIECES)
 
 
 def _most_steps(view) -> float:
     """How many take as long as a convolution with ones and zeros that puts channels in order."""
     nodes = {node for node, _ in view}
     return 2 * len(nodes) + sum(node.shape[-1] for node in nodes) * len(view) / STEP
+
+
+def _best_order(runs, fates) -> list[int]:
+    """The order of runs, each in one of its directions, with the fewest changes of fate."""
+    runs = sorted(runs, key=lambda run: len(run[0]))
+    while len(runs) > MOST_PIECES + 1:  # more would take too long to try
+        runs = [[runs[0][0] + runs[1][0]], *runs[2:]]
+
+    tried = (each for turned in permutations(runs) for each in product(*turned))
+
+    def changes(order):  # only where runs meet
+        return sum(costs[a[-1], b[0]] for a, b in pairwise(order))
+
+    ends = {number for directions in runs for run in directions for number in (run[0], run[-1])}
+    costs = {(a, b): _change(fates[a], fates[b]) for a in ends for b in ends}
+    return [*chain.from_iterable(min(tried, key=changes))]
+
+
+def _change(fate, other) -> float:
+    """How much a difference costs: a piece more in the next join, or in a later one."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(fate, other)))
+    return 0 if fate == other else 0.5**same

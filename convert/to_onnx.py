@@ -98,8 +98,7 @@ def to_onnx(
         OSError, ValueError: unusable arguments or files; nothing is written then.
     """
     options = options or Options()
-    default = Path(model).with_name(f"{Path(model).name.removesuffix('.keras')}.onnx")
-    output = check_output(output or default, ".onnx", model, overwrite)
+    output = check_output(output or default_output(model, options), ".onnx", model, overwrite)
     if not importlib.util.find_spec("tf2onnx"):
         raise ModuleNotFoundError("ONNX files are made by tf2onnx: `pip install tf2onnx`.")
     report(f"Opening {model}")
@@ -122,6 +121,14 @@ def to_onnx(
         f"Wrote {output}, {output.stat().st_size / 1e6:.2f} MB, and its card {output.stem}.json."
     )
     return output
+
+
+def default_output(model: str | os.PathLike, options: Options) -> Path:
+    """`model.keras` -> `model_opset17.onnx` beside it; the file of a preset is made here."""
+    stem = Path(model).name.removesuffix(".keras")
+    size = f"_{options.size[0]}x{options.size[1]}" if options.size else ""
+    order = "_nchw" if options.nchw else ""
+    return Path(model).with_name(f"{stem}{size}_opset{options.opset}{order}.onnx")
 
 
 def onnx_model(graph: "Graph", options: Options):

@@ -148,25 +148,23 @@ def verify(
         threads: that the file may use.
 
     Raises:
-        OSError, ValueError: the file cannot be read or run, or `crops` do not fit it.
+        OSError, ValueError: the file cannot be read or run, `crops` do not fit it, or what it
+            gives is not finite.
         ModuleNotFoundError: what runs it is not installed.
     """
     path = Path(path)
     operations = read_operations(path)
     with quiet():
         network = open_converted(path, threads)
-    problems = lint(operations)
     difference = None
     if source is not None and crops is not None:
         difference = differences(network, source, crops)
-        if not np.isfinite(difference.maximum):
-            problems.insert(0, "The outputs are not finite: the file is of no use.")
     return Verification(
         path.name,
         precision(operations),
         round(path.stat().st_size / 1e6, 3),
         counts(operations),
-        tuple(problems),
+        tuple(lint(operations)),
         latency(network, threads, network.input_shape),
         delegated(network) if isinstance(network, TFLiteNetwork) else None,
         difference,
@@ -184,7 +182,8 @@ def differences(
         crops: likewise.
 
     Raises:
-        ValueError: `crops` do not fit the network, or it has not the source's outputs.
+        ValueError: `crops` do not fit the network, it has not the source's outputs, or they are not
+            finite.
     """
     wanted_shape = network.input_shape[1:]
     if (
@@ -205,6 +204,11 @@ def differences(
         raise ValueError(
             f"The file must give what its source gives, {[each.shape[1:] for each in theirs]}. "
             f"Received: {[each.shape[1:] for each in ours]}. Was it made from this network?"
+        )
+    if not all(np.isfinite(each).all() for each in ours):
+        raise ValueError(
+            "The file gives numbers that are not finite, so it is of no use. Does its source, on "
+            "these crops? If not, convert it in another precision."
         )
     found = [_difference(a, b) for a, b in zip(ours, theirs, strict=True)]
     maximum, mean, cosine = (np.array(each) for each in zip(*found, strict=True))

@@ -171,7 +171,7 @@ def _open_preset(name):
         import keras_hub
     except ImportError as error:
         raise OSError(
-            f"{name} needs KerasHub: pip install 'hrnet_tf[detection]', or take a .tflite detector."
+            f"{name} needs KerasHub: pip install keras-hub; or take a .tflite detector."
         ) from error
     try:
         try:

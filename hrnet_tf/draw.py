@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from hrnet_tf.classes import Color
+from hrnet_tf.images import pixels
 from hrnet_tf.keypoints import KeypointSet
 from hrnet_tf.predict import Pose
 
@@ -38,6 +39,17 @@ def draw_poses(
     Returns:
         (H, W, 3) uint8 RGB.
     """
+    return pixels(pose_picture(image, poses, keypoints, min_score, boxes))
+
+
+def pose_picture(
+    image: np.ndarray,
+    poses: Sequence[Pose],
+    keypoints: KeypointSet,
+    min_score: float = 0.3,
+    boxes: bool = False,
+) -> Image.Image:
+    """What `draw_poses` draws, as a picture of Pillow."""
     picture = Image.fromarray(image)
     for pose in sorted(poses, key=lambda pose: -pose.box[2] * pose.box[3]):
         if boxes:
@@ -46,7 +58,7 @@ def draw_poses(
     for pose in poses:
         if pose.id is not None and (pose.scores >= min_score).any():
             _draw_id(picture, pose)
-    return np.array(picture)
+    return picture
 
 
 def draw_classes(
@@ -147,9 +159,13 @@ def _draw_pose(picture, pose, keypoints, visible):
     if size.min() <= 0:
         return
     zoom = int(np.clip(SMOOTH // size.max(), 1, 4))
-    layer = Image.new("RGBA", tuple((size * zoom).tolist()))
     # Pixel centres are at integers, Pillow's coordinates start at the corner of the first pixel.
-    points = (pose.keypoints - low + 0.5) * zoom
+    points = (pose.keypoints + 0.5 - low) * zoom
+    if zoom == 1:  # and a layer of the size of the person may not fit into memory
+        canvas, points = ImageDraw.Draw(picture, "RGBA"), points + low
+        _draw_skeleton(canvas, points, keypoints, visible, width, 0.8)
+        return
+    layer = Image.new("RGBA", tuple((size * zoom).tolist()))
     _draw_skeleton(ImageDraw.Draw(layer), points, keypoints, visible, width * zoom, 0.8 * zoom)
     layer = layer.reduce(zoom)
     picture.paste(layer, tuple(low.tolist()), layer)

@@ -57,7 +57,7 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
             # A TIFF is turned while it loads and has no orientation left.
             turn = TURNS.get(_orientation(image)) if apply_exif else None
             image = _to_rgb(image)
-            return np.array(image if turn is None else image.transpose(turn))
+            return pixels(image if turn is None else image.transpose(turn))
     except PermissionError as error:
         raise PermissionError(f"{path}: may not be read; change its permissions.") from error
     except UnidentifiedImageError as error:
@@ -99,7 +99,16 @@ def _to_rgb(image):
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def pixels(image: Image.Image, rows: int = 512) -> np.ndarray:
+    """A picture of Pillow as an array; strip by strip, as `numpy.array` needs twice the memory."""
+    width, height = image.size
+    result = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        result[top : top + rows] = image.crop((0, top, width, min(top + rows, height)))
+    return result
 
 
 def check_image(image: np.ndarray) -> np.ndarray:

@@ -176,7 +176,8 @@ class PosePredictor:
         """
         waiting = deque()
         # The next batch is cropped while the network works on this one.
-        for batch in ahead(self._crop, self._batches(items, waiting), depth=1):
+        batches = self._batches(items, waiting)
+        for batch in ahead(self._crop, batches, depth=1, weigh=_held):
             self._predict(*batch)
             yield from self._finished(waiting)
 
@@ -313,6 +314,11 @@ def _share(jobs, stage, start):
     for picture, _ in jobs:
         picture.seconds[stage] += (now - start) / len(jobs)
     return now
+
+
+def _held(jobs):
+    """Bytes of the images of the jobs."""
+    return sum({id(picture): picture.image.nbytes for picture, _ in jobs}.values())
 
 
 def _picture(key, image, boxes=None, box_scores=None):

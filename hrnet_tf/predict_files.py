@@ -17,7 +17,7 @@ from PIL import Image
 from hrnet_tf.card import Card
 from hrnet_tf.classify import ImageClassifier
 from hrnet_tf.detect import Detector
-from hrnet_tf.draw import draw_classes, draw_poses, label_picture
+from hrnet_tf.draw import draw_classes, label_picture, pose_picture
 from hrnet_tf.files import prepare_folder, whole, write_json
 from hrnet_tf.images import BoxFile, coco_id, picture_bytes, read_image
 from hrnet_tf.inside import LOOKS
@@ -50,7 +50,7 @@ class Task:
 
 
 def _draw_poses(image, poses, card):
-    return [Image.fromarray(draw_poses(image, poses, card.keypoints))]
+    return [pose_picture(image, poses, card.keypoints)]
 
 
 def _pose_records(name, image_id, poses, card):

@@ -84,17 +84,23 @@ class TFLiteNetwork:
 
     def outputs(self, images: np.ndarray) -> list[np.ndarray]:
         """All outputs, in the order of their names if they have any."""
-        starts = range(0, len(images), self._batch)
-        parts = [self._run(images[start : start + self._batch]) for start in starts]
-        return [np.concatenate(each) for each in zip(*parts, strict=True)]
+        return _batched(self._run, images, self._batch)
 
     def _run(self, images):
-        missing = self._batch - len(images)
-        padded = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0))) if missing else images
-        self._interpreter.set_tensor(self._input["index"], quantize(padded, self._input))
+        self._interpreter.set_tensor(self._input["index"], quantize(images, self._input))
         self._interpreter.invoke()
         tensors = [(each, self._interpreter.get_tensor(each["index"])) for each in self._outputs]
-        return [dequantize(values, each)[: len(images)] for each, values in tensors]
+        return [dequantize(values, each) for each, values in tensors]
+
+
+def _batched(run, images, batch):
+    """The outputs of `run`, which takes exactly so many images: the last ones are filled up."""
+    parts = []
+    for start in range(0, len(images), batch):
+        part = images[start : start + batch]
+        missing = ((0, batch - len(part)), *[(0, 0)] * (images.ndim - 1))
+        parts.append([each[: len(part)] for each in run(np.pad(part, missing))])
+    return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
 
 def quantize(values: np.ndarray, tensor: dict) -> np.ndarray:
@@ -136,6 +142,7 @@ class ONNXNetwork:
         if more or len(image.shape) != 4:
             raise ValueError(f"{path}: a network takes one image with batch and channel axes.")
         self._name = image.name
+        self._batch = image.shape[0] if isinstance(image.shape[0], int) else None
         self._first = image.shape[1] == 3 and image.shape[3] != 3
         self.input_shape = self._last(image.shape)
         self.output_shape = self._last(output.shape)
@@ -154,6 +161,9 @@ class ONNXNetwork:
         """All outputs, channels last."""
         if self._first:
             images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        outputs = self._session.run(None, {self._name: images})
+        outputs = _batched(self._run, images, self._batch or len(images))
         first = [self._first and output.ndim == 4 for output in outputs]
         return [x.transpose(0, 2, 3, 1) if f else x for x, f in zip(outputs, first, strict=True)]
+
+    def _run(self, images):
+        return self._session.run(None, {self._name: images})

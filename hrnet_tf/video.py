@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 # FFmpeg's input device and the name of a camera, by platform.
 CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
 TICKS = 90_000  # per second: exact for 24, 25, 29.97, 30, 50 and 60 frames per second
-# Playable to within a second if the process is killed; an ordinary file if it ends.
+# Playable to within two seconds if the process is killed; an ordinary file if it ends.
 CONTAINER = {"movflags": "+hybrid_fragmented", "flush_packets": "1"}
 # Without B frames, whose delay a fragmented file would show as a late start.
 ENCODER = {"crf": "20", "preset": "veryfast", "bf": "0"}
@@ -65,8 +65,7 @@ class Video:
             raise ValueError(f"{self.name}: {lacks}; convert it to H.264 in .mp4.")
         self._stream.thread_type = "AUTO"
         self.rate = self._stream.average_rate or self._stream.guessed_rate
-        length = 0 if self.live else self._stream.duration or 0
-        self._length = float(length * self._stream.time_base)
+        self._length = 0.0 if self.live else self._seconds()
         self.total = self._stream.frames or round(self._length * (self.rate or 0)) or None
         self.problems, self.seconds = [], []
 
@@ -75,6 +74,14 @@ class Video:
 
     def close(self):
         self._container.close()
+
+    def _seconds(self):
+        """How long the video should be; 0 if it does not say."""
+        if self._stream.duration:
+            return float(self._stream.duration * self._stream.time_base)
+        # Matroska tells only how long the longest stream is.
+        alone = len(self._container.streams) == 1
+        return (self._container.duration or 0) / av.time_base if alone else 0.0
 
     def _frames(self):
         step = float(1 / (self.rate or 30))
@@ -124,7 +131,7 @@ def read_frames(source: str | os.PathLike | int) -> Iterator[Frame]:
 
 
 class VideoWriter:
-    """An H.264 video, playable up to the last second even if the process is killed.
+    """An H.264 video, playable but for the last two seconds even if the process is killed.
 
     Args:
         path: of the .mp4 file, made with the first frame; what was there is replaced.
@@ -139,9 +146,12 @@ class VideoWriter:
         self._rate = Fraction(rate or 30).limit_denominator(10_000)
         self._container = self._stream = None
         self._last = -1
+        self._error = None  # after which FFmpeg must not be asked for more: it may crash
 
     def write(self, image: np.ndarray, time: float) -> None:
         """Adds a picture (H, W, 3) uint8 RGB, shown from `time`, in seconds, on."""
+        if self._error:
+            raise self._error
         # 4:2:0 needs even sizes: the last row and column are repeated.
         odd = [(0, side % 2) for side in image.shape[:2]]
         image = np.pad(image, (*odd, (0, 0)), mode="edge") if any(map(any, odd)) else image
@@ -163,12 +173,13 @@ class VideoWriter:
         if self._stream is None:
             return
         try:
-            self._mux(None)
+            if not self._error:
+                self._mux(None)
         finally:
             self._stream = None
             try:
                 self._container.close()
-            except OSError as error:
+            except (OSError, av.error.FFmpegError) as error:
                 raise self._failed(error) from error
 
     def _open(self, height, width):
@@ -192,8 +203,9 @@ class VideoWriter:
         try:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
-        except OSError as error:
-            raise self._failed(error) from error
+        except (OSError, av.error.FFmpegError) as error:  # the latter: larger than H.264 can be
+            self._error = self._failed(error)
+            raise self._error from error
 
     def _failed(self, error):
         reason = error.strerror or error

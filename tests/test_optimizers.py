@@ -28,7 +28,7 @@ def trained(kind, dtype="float32", steps=8, **settings):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1024.0)
     model.compile(optimizer, "mse", jit_compile=False)
     data = tf.data.Dataset.from_tensor_slices((x.astype("f"), y.astype("f"))).batch(4)
-    model.fit(data, verbose=0)
+    model.fit(data, shuffle=False, verbose=0)
     return model
 
 
@@ -37,11 +37,11 @@ def trained(kind, dtype="float32", steps=8, **settings):
 def test_updates_are_those_of_keras(settings, dtype):
     """Momentum and velocity, too; the averages differ on purpose, see below."""
     settings = settings | {"use_ema": False}
-    one, other = (trained(kind, dtype, **settings) for kind in (keras.optimizers.Adam, Adam))
-    variables = [[*model.variables, *model.optimizer.variables] for model in (one, other)]
-    for ours, theirs in zip(*reversed(variables), strict=True):
-        assert ours.name == theirs.name
-        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6, err_msg=ours.name)
+    atol = 1e-6 if dtype == "float32" else 1e-3  # half precision rounds differences up
+    models = [trained(kind, dtype, **settings) for kind in (Adam, keras.optimizers.Adam)]
+    variables = [[*model.variables, *model.optimizer.variables] for model in models]
+    for ours, theirs in zip(*variables, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=atol, err_msg=ours.name)
 
 
 def test_averages_without_accumulation_are_those_of_keras():

@@ -18,9 +18,9 @@ def fuse(model: keras.Model) -> None:
     For a network of this package that is trained; it cannot be saved as a whole any more.
     """
     for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            if layer.trainable and not layer.synchronized:
-                layer.call = partial(_call, layer, layer.call)
+        norm = isinstance(layer, keras.layers.BatchNormalization)
+        if norm and layer.trainable and not layer.synchronized:
+            layer.call = partial(_call, layer, layer.call)
 
 
 def _call(layer, plain, inputs, training=None, mask=None):

@@ -8,8 +8,10 @@ it opens without this package) with the weights that did best on the validation 
 goes on when the command is repeated: from `checkpoints/`, at the step of the last one.
 """
 
+import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +64,32 @@ __all__ = ["command_flags", "empty_folder", "main", "run", "train", "validate"]
 SHOWN = 4  # people in the pictures for TensorBoard
 
 
+def network_of(recipe: Recipe) -> keras.Model:
+    """The network of a recipe, untrained."""
+    shape = (*recipe.input_size, 3)
+    return pose(recipe.arch, shape, recipe.card.channels, head=recipe.head)
+
+
+def publish(network: keras.Model, recipe: Recipe, path: Path) -> None:
+    """Saves a trained network and its card."""
+    save_model(network, recipe.card, path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a run trains if not the plain network of its recipe.
+
+    Attributes:
+        build: makes the network; called twice, for training and for judging.
+        publish: saves the trained network to a path.
+        teacher: whose heat maps are the targets; the recipe's own targets if None.
+    """
+
+    build: Callable[[Recipe], keras.Model] = network_of
+    publish: Callable[[keras.Model, Recipe, Path], None] = publish
+    teacher: keras.Model | None = None
+
+
 def train(
     recipe: Recipe,
     workdir: str | Path,
@@ -70,6 +98,7 @@ def train(
     xla: bool = False,
     deterministic: bool = False,
     save_seconds: float = 600.0,
+    job: Job | None = None,
 ) -> Path:
     """Trains, or goes on with an unfinished run, and returns the path of the saved model.
 
@@ -81,6 +110,7 @@ def train(
         xla: compile the step with XLA.
         deterministic: use operations that give the same bits each time, at the price of speed.
         save_seconds: between two checkpoints within an epoch.
+        job: what is trained, by the recipe's data and values; the recipe's network if None.
 
     Raises:
         FileExistsError: `workdir` holds something else than an unfinished run of this recipe, and
@@ -101,7 +131,7 @@ def train(
     if devices.is_chief(strategy):
         open_workdir(workdir, recipe, overwrite)
     devices.any_worker(strategy, False)  # nobody looks before the folder is ready
-    _train(recipe, workdir, strategy, xla, save_seconds)
+    _train(recipe, workdir, strategy, xla, save_seconds, job or Job())
     return workdir / "model.keras"
 
 
@@ -111,6 +141,7 @@ def _train(
     strategy: tf.distribute.Strategy,
     xla: bool,
     save_seconds: float,
+    job: Job,
 ) -> None:
     """From the people to the saved model."""
     chief, checkpoints = devices.is_chief(strategy), workdir / "checkpoints"
@@ -119,7 +150,7 @@ def _train(
     if recipe.val_annotations and recipe.evaluate_every:
         judged = validation_people(recipe)
     position = Position(steps_per_epoch(len(people), recipe))
-    model, network = _build(recipe, strategy, position.steps, xla)
+    model, network = _build(recipe, job, strategy, position.steps, xla)
     run = {"people": len(people), **json.loads(recipe.to_json())}
     metrics = []
     start = ""
@@ -127,7 +158,7 @@ def _train(
         position, metrics = _go_on(model, found, run)
         epochs, steps = divmod(position.step, position.steps)
         start = f"Going on from {found.path}: {epochs} epochs and {steps} steps are done."
-    elif recipe.weights:
+    elif recipe.weights and job.build is network_of:
         report = load_weights(model, recipe.weights).summary()
         start = f"Starting from {recipe.weights}: {'; '.join(report.splitlines())}."
     if chief and start:
@@ -145,7 +176,7 @@ def _train(
     with asked_to_stop() as asked:
         callbacks.append(Save(position, checkpoints, run, save_seconds, asked, count.diverged))
         try:
-            _fit(model, people, recipe, position, callbacks)
+            _fit(model, people, recipe, job, position, callbacks)
         finally:
             progress.close()
     if position.step < position.steps * recipe.epochs and not in_vain(position, recipe):
@@ -153,7 +184,7 @@ def _train(
             f"Stopped after step {position.step}; the same command goes on from there."
         )
     if chief:
-        _publish(model, network, recipe, position, workdir)
+        _publish(model, network, recipe, job, position, workdir)
 
 
 def validate(recipe: Recipe, model_path: Path) -> Evaluation:
@@ -185,22 +216,22 @@ def _check_devices(recipe: Recipe, strategy: tf.distribute.Strategy, xla: bool) 
 
 
 def _build(
-    recipe: Recipe, strategy: tf.distribute.Strategy, steps: int, xla: bool
+    recipe: Recipe, job: Job, strategy: tf.distribute.Strategy, steps: int, xla: bool
 ) -> tuple[keras.Model, keras.Model]:
     """The compiled network on the devices of a strategy, and a plain copy in float32."""
-    build = partial(
-        pose, recipe.arch, (*recipe.input_size, 3), recipe.card.channels, head=recipe.head
-    )
+    loss = losses.loss(recipe)
+    if job.teacher:
+        loss = losses.Imitation(job.teacher, loss)
     with strategy.scope(), dtype_policy(recipe.precision):
-        model = build()
+        model = job.build(recipe)
         together = recipe.sync_norm and strategy.num_replicas_in_sync > 1
         set_normalization(model, recipe.frozen_norm, together)
         normalization.fuse(model)
         # XLA only if asked: it compiles for longer than it saves in a short run on CPUs.
-        model.compile(optimizer(recipe, steps), losses.loss(recipe), jit_compile=xla)
+        model.compile(optimizer(recipe, steps), loss, jit_compile=xla)
         model.optimizer.build(model.trainable_variables)
     with dtype_policy("float32"):
-        return model, build()
+        return model, job.build(recipe)
 
 
 def _go_on(model: keras.Model, found: resume.Checkpoint, run: dict) -> tuple[Position, list]:
@@ -214,14 +245,21 @@ def _go_on(model: keras.Model, found: resume.Checkpoint, run: dict) -> tuple[Pos
     return found.position, [variable.numpy() for variable in model.metrics_variables]
 
 
-def _fit(model: keras.Model, people: People, recipe: Recipe, position: Position, callbacks):
+def _fit(
+    model: keras.Model,
+    people: People,
+    recipe: Recipe,
+    job: Job,
+    position: Position,
+    callbacks: list,
+) -> None:
     """`fit` from a position to the end: first what is left of an interrupted epoch."""
     while position.step < position.steps * recipe.epochs and not in_vain(position, recipe):
         epoch, done = divmod(position.step, position.steps)
-        data = devices.feed(
-            model.distribute_strategy,
-            partial(batches, people, recipe, True, position.step),
-        )
+        make = partial(batches, people, recipe, True, position.step)
+        if job.teacher:
+            make = partial(losses.to_imitate, make)
+        data = devices.feed(model.distribute_strategy, make)
         devices.fit(
             model,
             data,
@@ -268,7 +306,12 @@ def _keep_batch(workdir: Path, people: People, recipe: Recipe, step: int) -> str
 
 
 def _publish(
-    model: keras.Model, network: keras.Model, recipe: Recipe, position: Position, workdir: Path
+    model: keras.Model,
+    network: keras.Model,
+    recipe: Recipe,
+    job: Job,
+    position: Position,
+    workdir: Path,
 ) -> None:
     """Saves the best weights, or without validation the last ones, with card and curves."""
     if position.best_step:
@@ -278,7 +321,7 @@ def _publish(
         copy_weights(model, network)
     with going_on():
         write_curves(workdir)
-    save_model(network, recipe.card, workdir / "model.keras")
+    job.publish(network, recipe, workdir / "model.keras")
 
 
 def command_flags() -> flags.FlagValues:

@@ -194,10 +194,12 @@ def _load(chunk: dict, people: People, recipe: Recipe) -> dict:
         return number, crops.crop(pixels, corner, row["window"], row["inverse"], recipe.input_size)
 
     count = chunk["name"].shape[0]
-    found = tf.data.Dataset.from_tensor_slices(chunk).enumerate().map(crop).ignore_errors()
-    blank = tf.data.Dataset.from_tensors(
-        (tf.constant(count, tf.int64), tf.zeros(recipe.input_size, tf.uint32))
-    )
+    rest = {name: chunk[name] for name in ("points", "visible", "color", "hole")}
+    rows = {name: values for name, values in chunk.items() if name not in rest}
+    # Not `enumerate`: it takes a fifth of the time of all that follows the decoding.
+    numbered = tf.data.Dataset.from_tensor_slices((tf.range(count), rows))
+    found = numbered.map(crop).ignore_errors()
+    blank = tf.data.Dataset.from_tensors((count, tf.zeros(recipe.input_size, tf.uint32)))
     numbers, pixels = found.concatenate(blank).batch(count + 1).get_single_element()
     seen = tf.scatter_nd(numbers[:, None], tf.ones_like(numbers, tf.float32), [count + 1])[:count]
 
@@ -207,18 +209,13 @@ def _load(chunk: dict, people: People, recipe: Recipe) -> dict:
     def incomplete():
         tf.print(
             "Left out of a batch, since they cannot be read:",
-            tf.strings.reduce_join(tf.boolean_mask(chunk["name"], seen == 0), separator=", "),
+            tf.strings.reduce_join(tf.boolean_mask(rows["name"], seen == 0), separator=", "),
             output_stream=sys.stderr,
         )
         return tf.scatter_nd(numbers[:, None], pixels, [count + 1, *recipe.input_size])[:count]
 
-    return {
-        "pixels": tf.cond(tf.reduce_all(seen == 1), complete, incomplete),
-        "points": chunk["points"],
-        "visible": chunk["visible"] * seen[:, None],
-        "color": chunk["color"],
-        "hole": chunk["hole"],
-    }
+    shown = tf.cond(tf.reduce_all(seen == 1), complete, incomplete)
+    return rest | {"pixels": shown, "visible": rest["visible"] * seen[:, None]}
 
 
 def _finish(batch: dict, recipe: Recipe) -> tuple:

@@ -1,0 +1,150 @@
+"""Quantization-aware training: a network learns to compute with rounded numbers.
+
+It is trained as its recipe says, by `training.train` and all that this offers, but with fake
+quantization where an int8 file rounds. What comes out is a `.keras` file like the one that went
+in; only that its conversion to int8 loses less.
+
+The tools of tensorflow-model-optimization wrap one layer after the other, for older Keras only;
+here ranges are shared along concatenations and sums, as in the file.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from hrnet_tf.card import save_model
+from hrnet_tf.convert.compute import Weights, compute
+from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.quantize import plan as make_plan
+from hrnet_tf.convert.simulate import Plan, quantized, rounded
+from hrnet_tf.convert.source import Source
+from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.train import Job, train
+
+
+class FakeQuantized(keras.layers.Layer):
+    """A plan as a layer: images (B, H, W, 3) to its output, rounded as in an int8 file.
+
+    Kernels and biases are trained; the ranges of results stay those of the plan.
+    """
+
+    def __init__(self, plan: Plan):
+        super().__init__(name="fake_quantized", dtype="float32")
+        variables = {
+            node: {
+                name: self.add_weight(
+                    name=f"{node.name}.{name}",
+                    shape=value.shape,
+                    initializer=lambda *_, value=value, **__: value,
+                )
+                for name, value in weights.items()
+            }
+            for node, weights in plan.weights.items()
+        }
+        self._plan = dataclasses.replace(plan, weights=variables)
+
+    def call(self, images):
+        plan = self._plan
+
+        def mark(node, x):
+            return quantized(x, *plan.ranges[node]) if node in plan.ranges else x
+
+        return compute(plan.graph, images, rounded(self.values()), mark)
+
+    def values(self) -> Weights:
+        """Weights of each node as tensors."""
+        return {
+            node: {name: variable.value for name, variable in weights.items()}
+            for node, weights in self._plan.weights.items()
+        }
+
+
+def fine_tune(
+    source: Source,
+    crops: np.ndarray,
+    recipe: Recipe,
+    workdir: Path,
+    precision: str = "int8",
+    overwrite: bool = False,
+    distribute: str = "auto",
+) -> Path:
+    """Trains a network for int8, or goes on with an unfinished run; the `.keras` file.
+
+    Its targets are the heat maps of the network before, on the people of the recipe: what is to be
+    kept is what it knows, and labels may be few.
+
+    Args:
+        source: a pose network.
+        crops: (N, H, W, 3) float32, as the network takes them: ranges are measured on them.
+        recipe: data and values, such as `qat_recipe` makes of the recipe of the network.
+        workdir: folder of the run, as in `train`.
+        precision: an int8 one of `precisions.PRECISIONS`.
+        overwrite: replace an earlier run.
+        distribute: a name of `distribute.STRATEGIES`.
+
+    Raises:
+        OSError, ValueError, FloatingPointError, KeyboardInterrupt: as `train`.
+    """
+    graph = merge_resizes(fold_norms(read_graph(source.model)))
+    plan = make_plan(graph, precision, crops)
+
+    def build(_):
+        image = keras.Input(graph.nodes[0].shape, name="image")
+        return keras.Model(image, FakeQuantized(plan)(image), name=graph.name)
+
+    def publish(network, recipe, path):
+        (layer,) = (each for each in network.layers if isinstance(each, FakeQuantized))
+        weights = {
+            node: {name: np.asarray(value) for name, value in values.items()}
+            for node, values in layer.values().items()
+        }
+        save_model(with_weights(source.model, weights), source.card, path)
+
+    job = Job(build, publish, source.model)
+    return train(recipe, workdir, overwrite, distribute, job=job)
+
+
+def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float) -> Recipe:
+    """The recipe of a network, changed to train it on for int8: briefly, at a small rate."""
+    card = source.card
+    return dataclasses.replace(
+        recipe,
+        input_size=source.input_size,
+        keypoints=card.keypoints,
+        codec=card.codec,
+        padding=card.padding,
+        weights=source.name,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        milestones=(),
+        warmup_steps=0,
+        hard_keypoints=0,
+        ema=0.0,
+        precision="float32",
+        frozen_norm=False,
+        sync_norm=False,
+    )
+
+
+def with_weights(model: keras.Model, weights: Weights) -> keras.Model:
+    """A copy of a network with the weights of its graph after `fold_norms`.
+
+    Normalization stays in the network, but only adds: its scale is in the kernels.
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for node, values in weights.items():
+        bias = values.get("bias")
+        if "norm" in node.settings:
+            norm = copy.get_layer(node.settings["norm"])
+            plain = {"gamma": 1.0, "beta": bias, "moving_mean": 0.0}
+            plain["moving_variance"] = 1.0 - norm.epsilon
+            for variable in norm.weights:
+                variable.assign(np.broadcast_to(plain[variable.name], variable.shape))
+            bias = 0.0
+        for variable in copy.get_layer(node.name).weights:
+            value = values["kernel"] if "kernel" in variable.name else bias
+            variable.assign(np.broadcast_to(value, variable.shape))
+    return copy

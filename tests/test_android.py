@@ -1,0 +1,191 @@
+"""The Android demo without a phone: its Kotlin code built, tested and fed with real networks."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import ai_edge_litert
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from hrnet_tf.card import PoseCard, card_path, read_card, save_model
+from hrnet_tf.convert.to_tflite import Options, to_tflite
+from hrnet_tf.models import pose
+from hrnet_tf.predict import Pose, PosePredictor, rescore
+from hrnet_tf.runtimes import open_converted
+from hrnet_tf.specs import HRNetSpec
+from hrnet_tf.training.evaluate import evaluate
+
+DEMO = Path(__file__).parents[1] / "android_demo"
+CLASSES = [DEMO / "ci" / each for each in ("hosttest/target/classes", "core/target/classes")]
+# Two workers must not build in one folder at a time.
+pytestmark = pytest.mark.xdist_group("android")
+
+
+@pytest.fixture(scope="session")
+def built():
+    """The demo built, its own tests passed; skips where that cannot be, fails where it is not."""
+    for program in ("java", "mvn"):
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program} on this machine: the Android demo is not built")
+    options = ["-B", "-q", "-f", str(DEMO / "ci")]
+    run = subprocess.run(["mvn", *options, "test"], capture_output=True, text=True, timeout=1500)
+    output = run.stdout + run.stderr
+    if run.returncode and any(sign in output for sign in ("Unknown host", "Could not transfer")):
+        pytest.skip("Maven Central is not reached: the Android demo is not built")
+    assert run.returncode == 0, output[-6000:]
+    return DEMO
+
+
+def test_vectors_are_what_python_computes_today(tmp_path, monkeypatch):
+    """The Kotlin tests compare with committed numbers: they must not go stale."""
+    monkeypatch.syspath_prepend(str(DEMO / "ci"))
+    import vectors
+
+    vectors.write(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        new, old = (
+            json.loads((folder / path.name).read_text()) for folder in (tmp_path, vectors.FOLDER)
+        )
+        assert _close(new, old), f"{path.name}: run `python android_demo/ci/vectors.py`"
+
+
+def _close(new, old):
+    """Equal but for the last digits of floats, which differ from processor to processor."""
+    if isinstance(new, dict):
+        return new.keys() == old.keys() and all(_close(new[key], old[key]) for key in new)
+    if isinstance(new, list):
+        return len(new) == len(old) and all(map(_close, new, old))
+    if isinstance(new, float):
+        return abs(new - old) < 1e-3
+    return new == old
+
+
+def test_kotlin_computes_what_python_computed(built):
+    """Surefire has run the tests of core, and more than none."""
+    reports = list((built / "ci/core/target/surefire-reports").glob("TEST-*.xml"))
+    assert len(reports) >= 3
+
+
+def _java(main, *arguments, status=0):
+    library = Path(ai_edge_litert.__file__).parent / "libLiteRt.so"
+    classes = [*map(str, CLASSES), str(CLASSES[0].parent / "lib/*")]
+    command = ["java", "-cp", os.pathsep.join(classes), f"hrnet.host.{main}", str(library)]
+    run = subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, timeout=900
+    )
+    assert run.returncode == status, run.stderr[-3000:]
+    return run.stderr if status else run.stdout
+
+
+def _estimated(model, pictures, folder, tensors=False):
+    """Poses that the app's estimator finds, a list for each picture (image RGB, boxes)."""
+    job = []
+    for index, (image, boxes) in enumerate(pictures):
+        alpha = np.full((*image.shape[:2], 1), 255, np.uint8)
+        path = folder / f"{index}.rgba"
+        path.write_bytes(np.concatenate([image, alpha], -1).tobytes())
+        picture = {"pixels": str(path), "width": image.shape[1], "height": image.shape[0]}
+        boxes = [[float(v) for v in box] for box in boxes]
+        job.append({**picture, "boxes": boxes, "tensors": tensors})
+    (folder / "job.json").write_text(json.dumps(job))
+    _java("EstimateKt", model, folder / "job.json", folder / "poses.json")
+    return json.loads((folder / "poses.json").read_text())
+
+
+class Kotlin:
+    """The app's estimator as a predictor: what it found is kept in `found`."""
+
+    def __init__(self, model, folder, tensors=False):
+        self.card, self.input_size = read_card(model), open_converted(model).input_shape[1:3]
+        self._model, self._folder, self._tensors = model, folder, tensors
+        self.found = []
+
+    def stream(self, items):
+        items = list(items)
+        pictures = [(image, boxes) for _, image, boxes, _ in items]
+        results = _estimated(self._model, pictures, self._folder, self._tensors)
+        for (key, image, boxes, box_scores), found in zip(items, results, strict=True):
+            self.found += found
+            yield key, image, list(map(self._pose, found, boxes, box_scores))
+
+    def _pose(self, found, box, box_score):
+        scores = np.float32(found["scores"])
+        points = np.float32(found["points"]).reshape(-1, 2)
+        return Pose(points, scores, box, float(rescore([box_score], scores[None])[0]))
+
+
+def test_a_network_of_ours_gives_python_s_keypoints(built, tmp_path):
+    """Card, file, library and estimator fit together, also for boxes partly outside."""
+    model = pose(HRNetSpec(8, 1, 8, (1, 1, 1), 1), (64, 64, 3))
+    save_model(model, PoseCard(), tmp_path / "tiny.keras")
+    path = to_tflite(tmp_path / "tiny.keras", report=lambda line: None)
+    image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
+    boxes = [[5, 5, 40, 60], [-20, 30, 60, 80], [50, -10, 100, 20]]
+    python = PosePredictor(open_converted(path, 1), PoseCard())(image, np.float32(boxes))
+    (kotlin,) = _estimated(path, [(image, boxes)], tmp_path)
+    for ours, theirs in zip(kotlin, python, strict=True):
+        assert np.abs(np.reshape(ours["points"], (-1, 2)) - theirs.keypoints).max() <= 0.05
+        assert np.allclose(ours["scores"], theirs.scores, atol=1e-5)
+
+    card = json.loads(card_path(path).read_text())
+    card["output"]["dtype"] = "int8"
+    card_path(path).write_text(json.dumps(card))
+    message = _java("EstimateKt", path, tmp_path / "job.json", tmp_path / "out", status=1)
+    assert "The model's output must be what its card says" in message.strip().split("\n")[-1]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("size", ["128x96", pytest.param("256x192", marks=pytest.mark.slow)])
+def test_real_photos_give_python_s_keypoints_and_ap(built, data_dir, tmp_path, size, precision):
+    """PP-TinyPose on COCO photos, from decoded pixels: float32 by the pixel, int8 by the bit."""
+    coco = data_dir / "coco_kp_subset"
+    people = coco / "annotations"
+    integer = "int8" if precision == "int8" else None
+    options = Options(
+        precision,
+        calibration=people / "person_keypoints_train2017.json" if integer else None,
+        images=coco / "train2017" if integer else None,
+        count=20,
+        input_type=integer,
+        output_type=integer,
+        verify=False,
+    )
+    weights = data_dir / "tinypose" / f"derived_tinypose_{size}.npz"
+    path = tmp_path / "tiny.tflite"
+    to_tflite(f"tinypose_{size}", path, weights, options, report=lambda line: None)
+    network = open_converted(path, 1)
+    kotlin = Kotlin(path, tmp_path, tensors=bool(integer))
+    files = people / "person_keypoints_val2017.json", coco / "val2017"
+    python = evaluate(PosePredictor(network, kotlin.card), *files, protocol="annotated")
+    ours = evaluate(kotlin, *files, protocol="annotated")
+    assert ours.numbers["AP"] == pytest.approx(python.numbers["AP"], abs=0.001)
+    assert python.numbers["AP"] > 0.3
+    if integer:
+        for each in kotlin.found[::8]:
+            maps = _answer(path, np.frombuffer(base64.b64decode(each["input"]), np.int8))
+            assert np.array_equal(maps, np.frombuffer(base64.b64decode(each["output"]), np.int8))
+    else:
+        points = [_points(each) for each in (ours, python)]
+        assert np.abs(points[0] - points[1]).max() <= 0.05
+
+
+def _answer(path, values):
+    """What Python's interpreter makes of the bytes that Kotlin's network was given."""
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    (image,), (maps,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.set_tensor(image["index"], values.reshape(image["shape"]))
+    interpreter.invoke()
+    return interpreter.get_tensor(maps["index"]).ravel()
+
+
+def _points(found):
+    """(N, K, 2) of COCO results, in the order of images and boxes."""
+    results = sorted(found.results, key=lambda each: (each["image_id"], each["bbox"]))
+    return np.array([np.reshape(each["keypoints"], (-1, 3))[:, :2] for each in results])
