@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n 2 --dist=loadgroup
 
-.PHONY: demo test test-all lint
+.PHONY: demo test test-all lint android-check
 
 # Draws people, trains a tiny HRNet on them, evaluates it and writes demo/index.html.
 demo: $(VENV)/base
@@ -15,6 +15,11 @@ test: $(VENV)/dev lint
 
 test-all: $(VENV)/dev lint
 	$(PYTEST) $(ARGS)
+
+# Builds the Android demo's Kotlin and feeds it with real networks; what lacks Java, Maven or data is
+# skipped by name.
+android-check: $(VENV)/dev
+	$(BIN)/python -m pytest tests/test_android.py -rs $(ARGS)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.convert.latency import latency
 from hrnet_tf.convert.op_list import precision, read_operations
-from hrnet_tf.convert.verify import latency
 from hrnet_tf.network import known_card, load_network, network_function
 from hrnet_tf.predict import PosePredictor
 from hrnet_tf.quiet import quiet
@@ -105,13 +105,9 @@ def _bytes(model, network):
 
 def table(name: str, rows: Sequence[Row], threads: int) -> list[str]:
     """Lines of text, of what `compare` returns."""
-    heads = [
-        "file",
-        "numbers",
-        "MB",
-        *([name, f"Δ{name}"] if name else []),
-        f"ms, {threads} threads",
-    ]
+    accuracy = [name, f"Δ{name}"] if name else []
+    plural = "s" if threads > 1 else ""
+    heads = ["file", "numbers", "MB", *accuracy, f"ms, {threads} thread{plural}"]
     cells = [heads]
     for number, row in enumerate(rows):
         accuracy = []

@@ -72,12 +72,16 @@ INT8 = "Convert with to_tflite.py --int8."
 FLOAT_ENDS = "It may stay there, or convert with --input_type=int8 --output_type=int8."
 OUTSIDE = "Leave it out of the file and compute it from the outputs."
 OTHER_HEAD = 'Choose a network without it, such as head="concat" instead of "ocr".'
+RESIZES = {
+    "RESIZE_BILINEAR": "Build the network with nearest or align-corners upsampling.",
+    "RESIZE_NEAREST_NEIGHBOR": AGAIN,
+}
 REMEDIES = {
     "TRANSPOSE": SHUFFLES,
     "RESHAPE": SHUFFLES,
     "SOFTMAX": OTHER_HEAD,
     "BATCH_MATMUL": OTHER_HEAD,
-    "RESIZE_BILINEAR": "Choose a network with nearest upsampling.",
+    "RESIZE_BILINEAR": "Build the network with nearest upsampling, or leave it to the CPU.",
 } | dict.fromkeys(("TILE", "SHAPE", "STRIDED_SLICE", "BROADCAST_TO", "PACK"), AGAIN)
 REMEDIES |= dict.fromkeys(("ARG_MAX", "TOPK_V2", "GATHER", "GATHER_ND", "CAST"), OUTSIDE)
 
@@ -169,7 +173,7 @@ def _edge_tpu_limits(operation):
     if name in UNFUSED and settings.get("fusedActivationFunction"):
         return "with a fused activation", AGAIN
     if name.startswith("RESIZE_") and operation.version > 2:
-        return f"of version {operation.version}, it takes up to 2", AGAIN
+        return f"of version {operation.version}, it takes up to 2", RESIZES[name]
     if settings.get("dilationHFactor") != settings.get("dilationWFactor"):
         return "dilation differs between rows and columns"
     if name == "SOFTMAX" and max(operation.outputs[0].shape[:-1], default=1) > 1:

@@ -17,6 +17,7 @@ def origin(
     precision: str,
     calibration: Calibration | None,
     verification: Mapping | None,
+    training: Mapping | None = None,
 ) -> dict[str, object]:
     """The field "conversion" of a card.
 
@@ -26,6 +27,7 @@ def origin(
         precision: how.
         calibration: what ranges were measured on; None if nothing.
         verification: of `verify`, by field; None if the file was not verified.
+        training: how it was trained for that, None if it was not.
     """
     crops = calibration and {"words": calibration.words, "ids": calibration.ids}
     conversion = {
@@ -34,6 +36,7 @@ def origin(
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "precision": precision,
+        "training": training,
         "calibration": crops,
         "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
         "verification": verification,

@@ -191,21 +191,13 @@ def tensor_facts(model) -> dict[str, object]:
 
 
 def _verified(part, name, source, options, report):
-    """Says how the file compares with its source; what it says for the card, None if nothing."""
+    """Says how the file compares with its source, and returns it for the card."""
     from hrnet_tf.convert.calibration import calibration
-    from hrnet_tf.convert.verify import verify
+    from hrnet_tf.convert.verify import reported
 
     place = (options.calibration, options.images, source.card, source.input_size)
     crops = calibration(*place, VERIFIED, report=report).crops
-    try:
-        found = verify(part, source.outputs, crops)
-    except ModuleNotFoundError as error:
-        report(f"Not verified. {error}")
-        return None
-    found = dataclasses.replace(found, file=name)
-    for line in found.lines():
-        report(line)
-    return dataclasses.asdict(found)
+    return reported(part, name, source.outputs, crops, report)
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -7,6 +7,8 @@ r"""Makes a `.tflite` file of a network, for phones and small computers.
     # 8-bit integers, their ranges measured on people in photos of your own
     python convert/to_tflite.py --model=runs/mine/model.keras --int8 \
         --calibration=train.json --images=photos
+    # The same, after training for it with the data of the recipe that the network was trained by
+    python convert/to_tflite.py --model=runs/mine/model.keras --qat
     # A checkpoint, another image size
     python convert/to_tflite.py --model=hrnet_w32_coco_256x192 --weights=pose_hrnet_w32.pth \
         --size=192x144 --output=small.tflite
@@ -60,6 +62,11 @@ class Options:
         decode: a second output "keypoints" (batch, K, 3), x and y in pixels of the image and
             score, for the CPU.
         verify: compare the file with its source.
+        qat: train for integers first, in the folder NAME_training beside the file.
+        recipe: whose data and values that takes: a name or a file; None for the recipe.json beside
+            the network.
+        qat_epochs: how often it sees them.
+        qat_rate: learning rate.
     """
 
     precision: str = "float32"
@@ -73,6 +80,10 @@ class Options:
     batch: int = 1
     decode: bool = False
     verify: bool = True
+    qat: bool = False
+    recipe: str | os.PathLike | None = None
+    qat_epochs: int = 5
+    qat_rate: float = 1e-5
 
 
 def to_tflite(
@@ -110,10 +121,15 @@ def to_tflite(
         from hrnet_tf.convert.source import open_source, with_keypoints
         from hrnet_tf.convert.tflite_card import origin, tensor_facts
 
+    recipe = _recipe(model, options) if options.qat else None
     source = open_source(model, weights, options.size)
+    found = _crops(source, options, precision, report)
+    if options.qat:
+        workdir = output.with_name(f"{output.stem}_training")
+        report(f"Training for {options.precision} in {workdir}")
+        source = _trained(source, recipe, options, found.crops, workdir)
     if options.decode:
         source = with_keypoints(source)
-    found = _crops(source, options, precision, report)
     report(f"Converting to {options.precision}")
     crops = found.crops if precision.calibrated else None
     content = tflite(source.graph, precision, crops, *_types(options, precision), options.batch)
@@ -121,7 +137,9 @@ def to_tflite(
         part.write_bytes(content)
         verification = _verified(part, output.name, source, options, found, report)
         calibration = found if precision.calibrated else None
-        facts = origin(content, source, options.precision, calibration, verification)
+        training = {"epochs": options.qat_epochs, "learning_rate": options.qat_rate}
+        training = training if options.qat else None
+        facts = origin(content, source, options.precision, calibration, verification, training)
         write_card(output, source.card, tensor_facts(content) | facts)
     report(f"Wrote {output}, {len(content) / 1e6:.2f} MB, and its card {output.stem}.json.")
     return output
@@ -131,7 +149,8 @@ def default_output(model: str | os.PathLike, options: Options) -> Path:
     """`model.keras` -> `model_int8.tflite` beside it; the file of a preset is made here."""
     path = Path(model)
     size = f"_{options.size[0]}x{options.size[1]}" if options.size else ""
-    return path.with_name(f"{path.name.removesuffix('.keras')}{size}_{options.precision}.tflite")
+    name = f"{path.name.removesuffix('.keras')}{size}{'_qat' * options.qat}_{options.precision}"
+    return path.with_name(f"{name}.tflite")
 
 
 def check_output(
@@ -171,6 +190,11 @@ def _checked(options):
             "`decode` needs a float precision: integers of 8 bits cannot say where a keypoint is. "
             f"Received: precision={options.precision!r}. Choose float16, or decode outside."
         )
+    if options.qat and precision.activations != 8:
+        raise ValueError(
+            "`qat` trains for integers of 8 bits. "
+            f"Received: precision={options.precision!r}. Choose int8."
+        )
     if options.batch < 1:
         raise ValueError(f"`batch` must be at least 1. Received: batch={options.batch}.")
     if options.calibration and not Path(options.calibration).exists():
@@ -198,6 +222,29 @@ def _crops(source, options, precision, report):
         better = "" if options.calibration else "; real people are better: --calibration=FILE"
         report(f"Ranges come from {found.words}{better}")
     return found
+
+
+def _recipe(model, options):
+    """Whose data and values the training takes."""
+    from hrnet_tf.training.recipe import load_recipe
+
+    beside = Path(model).with_name("recipe.json")
+    if options.recipe is None and not beside.is_file():
+        raise FileNotFoundError(
+            f"{beside}: no recipe lies beside the network. Name one by --recipe=NAME_OR_FILE; "
+            "`hrnet-tf inspect` writes one for data of your own."
+        )
+    return load_recipe(str(options.recipe or beside))
+
+
+def _trained(source, recipe, options, crops, workdir):
+    """The source with a graph that was trained to be rounded; its model stays what it was."""
+    from hrnet_tf.convert.quantize_aware import fine_tune, qat_recipe
+    from hrnet_tf.convert.source import open_source
+
+    recipe = qat_recipe(recipe, source, options.qat_epochs, options.qat_rate)
+    path = fine_tune(source, crops, recipe, workdir, options.precision)
+    return dataclasses.replace(source, graph=open_source(path).graph)
 
 
 def _verified(part, name, source, options, crops, report):
@@ -233,6 +280,10 @@ def define_flags(values: flags.FlagValues) -> None:
         f"{name}: {each.description}" for name, each in PRECISIONS.items() if name not in SHORTHANDS
     )
     text("precision", None, f"one of these, or {recipes} (default: float32)", flag_values=values)
+    switch("qat", False, "train for int8 first: most accurate")
+    text("recipe", None, "whose data (default: recipe.json beside the model)", flag_values=values)
+    number("qat_epochs", 5, "passes over them", 1, flag_values=values)
+    flags.DEFINE_float("qat_rate", 1e-5, "learning rate", 0, flag_values=values)
     place = "COCO file or folder of pictures to measure ranges on (default: drawn people)"
     text("calibration", None, place, flag_values=values)
     text("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
@@ -258,7 +309,10 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     if len(chosen) > 1:
         raise flags.Error(f"one precision at a time. Received: {', '.join(chosen)}.")
     fields = {f.name: values[f.name].value for f in dataclasses.fields(Options)}
-    fields |= {"precision": (*chosen, "float32")[0], "size": parse_size(values.size)}
+    fields |= {
+        "precision": (*chosen, "int8" if values.qat else "float32")[0],
+        "size": parse_size(values.size),
+    }
     options, output = Options(**fields), values.output
     if values.android:
         output = ASSETS / Path(output or default_output(values.model, options)).name

@@ -12,8 +12,6 @@ largest and mean difference in standard deviations of the source's output.
 import dataclasses
 import os
 import sys
-import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -21,6 +19,7 @@ try:
     import numpy as np
     from absl import flags
 
+    from hrnet_tf.convert.latency import Delegated, Latency, delegated, latency
     from hrnet_tf.convert.lint import lint
     from hrnet_tf.convert.op_list import counts, precision, read_operations
     from hrnet_tf.convert.script import script
@@ -30,7 +29,6 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
-WARM, FEWEST, MOST, SECONDS = 2, 10, 100, 3.0  # calls of a timing, and how long it may take
 BATCH = 8  # crops per call of the source
 
 
@@ -49,38 +47,6 @@ class Difference:
     maximum: float
     mean: float
     cosine: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Latency:
-    """Time of one image in milliseconds.
-
-    Attributes:
-        p50: half of all calls took less.
-        p90: nine of ten took less.
-        threads: that the network was allowed.
-        calls: that were timed.
-    """
-
-    p50: float
-    p90: float
-    threads: int
-    calls: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Delegated:
-    """What XNNPACK runs of a `.tflite` file.
-
-    Attributes:
-        parts: into which the graph falls for it; 1 is best.
-        operations: that it runs.
-        outside: how many of each kind TFLite runs itself.
-    """
-
-    parts: int
-    operations: int
-    outside: Mapping[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +137,31 @@ def verify(
     )
 
 
+def reported(
+    path: Path, name: str, source: Callable, crops: np.ndarray, report: Callable[[str], None]
+) -> dict | None:
+    """`verify` of a file that is being written, told line by line.
+
+    Args:
+        path: where it lies now.
+        name: that it will have.
+        source: see `verify`.
+        crops: likewise.
+        report: called with each line.
+
+    Returns:
+        What was found, for the card; None if what runs the file is not installed.
+    """
+    try:
+        found = dataclasses.replace(verify(path, source, crops), file=name)
+    except ModuleNotFoundError as error:
+        report(f"Not verified. {error}")
+        return None
+    for line in found.lines():
+        report(line)
+    return dataclasses.asdict(found)
+
+
 def differences(
     network: TFLiteNetwork | ONNXNetwork, source: Callable, crops: np.ndarray
 ) -> Difference:
@@ -231,53 +222,6 @@ def _outputs(source, images):
     if isinstance(outputs, dict) and "logits" in outputs:
         outputs = outputs["logits"]
     return [np.asarray(each) for each in keras.tree.flatten(outputs)]
-
-
-def latency(network: Callable, threads: int, input_shape: tuple) -> Latency:
-    """Times one image after the other.
-
-    Args:
-        network: a function of images.
-        threads: that it was given; only noted.
-        input_shape: (batch, height, width, 3) of the images; what is open becomes 256.
-    """
-    image = np.zeros((1, *(n or 256 for n in input_shape[1:])), np.float32)
-    for _ in range(WARM):
-        network(image)
-    times = []
-    end = time.perf_counter() + SECONDS
-    while len(times) < FEWEST or (time.perf_counter() < end and len(times) < MOST):
-        start = time.perf_counter()
-        network(image)
-        times.append(1000 * (time.perf_counter() - start))
-    p50, p90 = np.percentile(times, (50, 90))
-    return Latency(round(float(p50), 3), round(float(p90), 3), threads, len(times))
-
-
-def delegated(network: TFLiteNetwork) -> Delegated:
-    """What XNNPACK, which the interpreter uses unless told otherwise, has taken of a network."""
-    # The interpreter lists its operations first and then a DELEGATE for each part of the graph that
-    # replaces some of them; which those are follows from the tensors between its ends.
-    every = network._interpreter._get_ops_details()
-    makers = {int(i): each for each in every if not _is_part(each) for i in each["outputs"]}
-    parts, inside = [each for each in every if _is_part(each)], set()
-    for part in parts:
-        ends, stack = set(map(int, part["inputs"])), list(map(int, part["outputs"]))
-        while stack:
-            tensor = stack.pop()
-            if tensor in makers and tensor not in ends:
-                maker = makers[tensor]
-                if maker["index"] not in inside:
-                    inside.add(maker["index"])
-                    stack += map(int, maker["inputs"])
-    outside = Counter(
-        each["op_name"] for each in every if not _is_part(each) and each["index"] not in inside
-    )
-    return Delegated(len(parts), len(inside), dict(outside.most_common()))
-
-
-def _is_part(operation):
-    return operation["op_name"] == "DELEGATE"
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -3,8 +3,10 @@
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import ai_edge_litert
@@ -32,6 +34,8 @@ def built():
     for program in ("java", "mvn"):
         if shutil.which(program) is None:
             pytest.skip(f"no {program} on this machine: the Android demo is not built")
+    resources = [sys.executable, DEMO / "ci/resources.py"]  # writes R.kt, which the app needs
+    subprocess.run(resources, check=True, capture_output=True)
     options = ["-B", "-q", "-f", str(DEMO / "ci")]
     run = subprocess.run(["mvn", *options, "test"], capture_output=True, text=True, timeout=1500)
     output = run.stdout + run.stderr
@@ -69,6 +73,25 @@ def test_kotlin_computes_what_python_computed(built):
     """Surefire has run the tests of core, and more than none."""
     reports = list((built / "ci/core/target/surefire-reports").glob("TEST-*.xml"))
     assert len(reports) >= 3
+
+
+def test_the_app_uses_only_the_listed_symbols_of_others(built):
+    """The type-check is against stubs of ours: what they claim is listed, to be compared by eye."""
+    classes = (built / "ci/app/target/classes/hrnet/demo").glob("*.class")
+    command = ["javap", "-c", "-p", *map(str, classes)]
+    code = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    # In javap's comments: Method androidx/camera/core/ImageProxy.getPlanes:()[L…;
+    symbols = re.findall(r"// (?:\w*Method|Field) ((?:androidx|com/google/ai)/\S+)", code)
+    wanted = (built / "ci/app/symbols.txt").read_text(encoding="utf-8")
+    assert "\n".join(sorted(set(symbols))) + "\n" == wanted
+
+
+def test_resources_and_manifest_fit_together(built):
+    """Every name in XML is there; linked too where Debian's aapt2 is."""
+    run = subprocess.run(
+        [sys.executable, built / "ci/resources.py"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def _java(main, *arguments, status=0):

@@ -20,6 +20,8 @@ import pytest
 import tensorflow as tf
 
 from hrnet_tf.training import distribute
+from hrnet_tf.training.normalization import fuse
+from hrnet_tf.training.optimizers import Adam
 
 BATCH, STEPS = 8, 4
 CASES = {
@@ -60,7 +62,8 @@ def compiled(
         x = layers.BatchNormalization(momentum=0.5, synchronized=synchronized, dtype=policy)(x)
         maps = layers.Conv2D(1, 1, dtype="float32")(layers.ReLU(dtype=policy)(x))
         model = keras.Model(image, maps)
-        optimizer = keras.optimizers.Adam(
+        fuse(model)
+        optimizer = (Adam if synchronized else keras.optimizers.Adam)(
             0.01, global_clipnorm=clip, gradient_accumulation_steps=accumulation, use_ema=ema
         )
         if policy == "mixed_float16":

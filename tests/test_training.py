@@ -2,7 +2,11 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import keras
 import numpy as np
@@ -12,8 +16,10 @@ import tiny_training
 from tensorflow.core.util import event_pb2
 
 from hrnet_tf.card import read_card
+from hrnet_tf.checkpoints import weights_of
 from hrnet_tf.codecs import UDPCombined
 from hrnet_tf.models import pose
+from hrnet_tf.presets import PRESETS
 from hrnet_tf.specs import HRNetSpec
 from hrnet_tf.training import losses, resume, train
 from hrnet_tf.training.data.pipeline import batches
@@ -311,6 +317,35 @@ def test_weights_of_another_network_are_refused(tmp_path):
     pose(wide, (64, 64, 3), 17).save(tmp_path / "wide.keras")
     with pytest.raises(ValueError, match=r"must fit `model` tensor by tensor.*mismatched"):
         load_weights(pose(TINY, (64, 64, 3), 17), str(tmp_path / "wide.keras"))
+
+
+def test_a_run_starts_from_a_preset_that_is_fetched(drawings, monkeypatch, tmp_path, capsys):
+    """By name: from an address on this machine, into the cache, into the network."""
+    published = pose(TINY, (64, 64, 3), 17)
+    np.savez(tmp_path / "tiny.npz", **weights_of(published))
+    digest = hashlib.sha256((tmp_path / "tiny.npz").read_bytes()).hexdigest()
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(train, "pose", lambda arch, *args, **names: pose(TINY, *args, **names))
+    recipe = dataclasses.replace(drawings, weights="tiny", epochs=1, evaluate_every=0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        tiny = dataclasses.replace(
+            PRESETS["hrnet_w32_coco_256x192"],
+            name="tiny",
+            kwargs={"arch": TINY, "input_shape": (64, 64, 3), "num_keypoints": 17},
+            url=f"http://127.0.0.1:{server.server_port}/tiny.npz",
+            sha256=digest[:8],
+        )
+        monkeypatch.setitem(PRESETS, "tiny", tiny)
+        recipe = dataclasses.replace(recipe, learning_rate=1e-30, frozen_norm=True)
+        path = train.train(recipe, tmp_path / "run")
+        server.shutdown()
+    assert "Starting from tiny: " in capsys.readouterr().out
+    assert len(list((tmp_path / "cache").rglob("tiny.npz"))) == 1
+    for one, other in zip(published.weights, keras.models.load_model(path).weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 # What cannot work

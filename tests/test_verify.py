@@ -16,10 +16,11 @@ from test_compute import HRNET, NAIVE, SHAPE, lively
 from hrnet_tf.card import save_model
 from hrnet_tf.convert import verify as command
 from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.latency import delegated
 from hrnet_tf.convert.lint import lint
 from hrnet_tf.convert.op_list import Operation, Tensor, precision, read_operations
 from hrnet_tf.convert.quantize import tflite
-from hrnet_tf.convert.verify import delegated, differences, verify
+from hrnet_tf.convert.verify import differences, verify
 from hrnet_tf.models import pose
 from hrnet_tf.runtimes import open_converted
 

@@ -1,0 +1,91 @@
+"""What opening a published file costs: `python benchmarks/weights.py`.
+
+Writes random weights of W32 in PyTorch's format, 114 MB, and the same as `.npz` and `.keras`. Prints
+the time to read the first, and to read it into a network, as ratios to reading the second with
+NumPy; then what a network takes from its name on, built and read each time as `from_preset` does,
+and as a converted file that `keras.models.load_model` opens.
+"""
+
+import os
+import pickle
+import statistics
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+import hrnet_tf
+from hrnet_tf.checkpoints import weights_of
+from hrnet_tf.weight_files import read_checkpoint
+
+ROUNDS = 5
+
+
+def write_torch(path, weights):
+    """A dictionary of float32 arrays in the layout of `torch.save`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}(" + b"".join(_entries(weights)) + b"u.")
+        for key, array in enumerate(weights.values()):
+            archive.writestr(f"archive/data/{key}", np.ascontiguousarray(array, "<f4").tobytes())
+
+
+def _entries(weights):
+    for key, (name, array) in enumerate(weights.items()):
+        strides = tuple(int(np.prod(array.shape[axis + 1 :])) for axis in range(array.ndim))
+        yield _push(name) + b"ctorch._utils\n_rebuild_tensor_v2\n((" + _push("storage")
+        yield b"ctorch\nFloatStorage\n" + _push(str(key)) + _push("cpu") + _push(array.size)
+        yield b"tQ" + b"".join(map(_push, (0, array.shape, strides, False, {}))) + b"tR"
+
+
+def _push(value):
+    """The opcodes of a pickled value."""
+    return pickle.dumps(value, 2)[2:-1]
+
+
+def read_numpy(path):
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+def ratio(first, second):
+    """Median of the first's time by the second's, measured in turns."""
+    return statistics.median(seconds(first) / seconds(second) for _ in range(ROUNDS))
+
+
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def main():
+    with tempfile.TemporaryDirectory() as scratch:
+        torch, numpy, converted = (Path(scratch, f"w32{s}") for s in (".pth", ".npz", ".keras"))
+        model = hrnet_tf.pose("w32")
+        weights = weights_of(model)
+        write_torch(torch, weights)
+        np.savez(numpy, **weights)
+        model.save(converted)
+        print(f"{torch.stat().st_size / 1e6:.0f} MB; against reading .npz with NumPy:")
+
+        def plain():
+            read_numpy(numpy)
+
+        print(f"  reading .pth: {ratio(lambda: read_checkpoint(torch), plain):.2f}")
+        into = ratio(lambda: hrnet_tf.load_checkpoint(model, torch), plain)
+        print(f"  reading .pth into a network: {into:.2f}")
+
+        def published():
+            hrnet_tf.load_checkpoint(hrnet_tf.pose("w32"), torch)
+
+        share = ratio(published, lambda: keras.models.load_model(converted, compile=False))
+        print(f"building W32 and reading .pth, against load_model of a .keras file: {share:.2f}")
+
+
+if __name__ == "__main__":
+    main()
