@@ -1,6 +1,6 @@
 """What opening a published file costs: `python benchmarks/weights.py`.
 
-Writes random weights of W32 in PyTorch's format, 114 MB, and the same as `.npz` and `.keras`. Prints
+Writes random weights of W32 in PyTorch's format, 115 MB, and as `.npz` and `.keras`. Prints
 the time to read the first, and to read it into a network, as ratios to reading the second with
 NumPy; then what a network takes from its name on, built and read each time as `from_preset` does,
 and as a converted file that `keras.models.load_model` opens.

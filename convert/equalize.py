@@ -19,6 +19,9 @@ from hrnet_tf.convert.simulate import scale_groups
 FLOOR = 0.01  # of the largest channel: to begin with, smaller ones grow a hundredfold
 TINY = 1e-6  # size of channels that are always zero
 STEPS = 1000
+# How far a channel that hardly matters may shrink. Further down its kernel grows beyond the factors
+# of 256 that XNNPACK takes.
+SHRINK = np.log(32)
 
 Extremes = Mapping[Node, tuple[np.ndarray, np.ndarray]]  # of each channel: lowest, highest
 
@@ -47,13 +50,14 @@ def channel_scales(
         for each in zip(*((-low, high) for low, high in extremes.values()), strict=True)
     )
     weight = np.concatenate([matter[node] for node in nodes]).astype(np.float32)
-    start = _even(label, group, np.maximum(low, high), count)
-    logs = tf.Variable(np.where(fixed, 0, start).astype(np.float32))
+    start = np.where(fixed, 0, _even(label, group, np.maximum(low, high), count))
+    logs = tf.Variable(start.astype(np.float32))
+    least = tf.constant(np.where(fixed, 0, start - SHRINK), tf.float32)
     free = tf.constant(~fixed, tf.float32)
 
     @tf.function(autograph=False)
     def noise():
-        scale = tf.gather(logs * free, label)
+        scale = tf.gather(tf.maximum(logs, least) * free, label)
         ends = [
             tf.math.unsorted_segment_max(scale + each, group, len(numbers)) for each in (low, high)
         ]
@@ -61,7 +65,7 @@ def channel_scales(
         return tf.reduce_sum(weight * tf.exp(-2 * scale) * tf.gather(step * step, group))
 
     _minimize(noise, logs)
-    scales = np.exp(np.where(fixed, 0, logs.numpy()))
+    scales = np.exp(np.where(fixed, 0, np.maximum(logs, least)))
     return {node: scales[each] for node, each in labels.items()}
 
 
@@ -81,7 +85,7 @@ def _minimize(function, variable):
     @tf.function(autograph=False)
     def step(count, rate):
         with tf.GradientTape() as tape:
-            value = tf.math.log(function())
+            value = tf.math.log(function() + 1e-30)
         gradient = tf.convert_to_tensor(tape.gradient(value, variable))
         mean.assign(0.9 * mean + 0.1 * gradient)
         square.assign(0.999 * square + 0.001 * gradient**2)
@@ -112,7 +116,8 @@ def equalized(graph: Graph, weights: Weights, scales: Mapping[Node, np.ndarray])
 def _labels(graph):
     """For each node the numbers of its channels; how many there are; which must keep their size.
 
-    Channels have the same number if they must be scaled alike.
+    Channels have the same number if they must be scaled alike. The numbers have as many axes as the
+    channels: a shuffle has two for a while.
     """
     numbers, parent, fixed = {}, [], []
 
@@ -130,14 +135,15 @@ def _labels(graph):
 
     for node in graph.nodes:
         sources = [numbers[source] for source in node.inputs]
-        kept = [all(fixed[root(number)] for number in each) for each in sources]
+        kept = [all(fixed[root(number)] for number in each.ravel()) for each in sources]
         found = _carried(node, sources, kept)
         if found is None:
             free = node.kind in ("conv", "depthwise", "dense")
             free = free and node.settings.get("groups", 1) == 1
             if not free:
-                for number in np.concatenate([[], *sources]).astype(int):
-                    fixed[root(number)] = True
+                for each in sources:
+                    for number in each.ravel():
+                        fixed[root(number)] = True
             found = fresh(node, not free)
         elif node.kind in ("add", "subtract"):
             for a, b in zip(*sources, strict=True):
@@ -146,7 +152,7 @@ def _labels(graph):
                 fixed[b] |= fixed[a]
         numbers[node] = found
     for node in graph.results:
-        for number in numbers[node]:
+        for number in numbers[node].ravel():
             fixed[root(number)] = True
     roots = np.array([root(number) for number in range(len(parent))])
     numbers = {node: roots[each] for node, each in numbers.items()}
@@ -169,8 +175,10 @@ def _carried(node, sources, kept):
         return sources[0] if same else None
     if kind == "multiply" and any(kept) and len(sources) == 2:
         return sources[kept.index(True) - 1]  # the other one is a gate
-    if kind == "reshape" and node.shape[-1] == len(sources[0]):
-        return sources[0]
+    if kind == "permute" and settings["axes"][:2] == (1, 2):
+        return sources[0].transpose([axis - 3 for axis in settings["axes"][2:]])
+    if kind == "reshape":
+        return _reshaped(node, sources[0])
     if kind == "concat" and settings["axis"] in (-1, last):
         return np.concatenate(sources)
     if kind == "slice":
@@ -180,3 +188,11 @@ def _carried(node, sources, kept):
     if kind == "take":
         return sources[0][settings["indices"]] if settings["axis"] in (-1, last) else sources[0]
     return None
+
+
+def _reshaped(node, source):
+    """The numbers of channels in groups, as a shuffle has them for a while, or back in a row."""
+    before, after = node.inputs[0].shape, node.shape
+    if len(after) > 2 and before[:2] == after[:2]:
+        return source.reshape(after[2:])
+    return source if before[-1] == after[-1] and source.ndim == 1 else None

@@ -47,7 +47,7 @@ def _ethos_u(accelerator, said, summary, operations):
     ends, left = float_ends(operations), []
     warning = r"Warning \(supported operators\) operator: (\S+), ofm: '(.*)'\n(?:Reason: (.*))?"
     for name, tensor, reason in re.findall(warning, said):
-        reason = re.sub(r" \(.*\)$", "", reason) or "not supported"  # without the tensor's name
+        reason = re.sub(r" \(.*\)$", "", reason).rstrip(".") or "not supported"  # no tensor name
         remedy = INT8 if "Float" in reason else ""
         number = numbers.get(tensor, len(operations))
         left.append(judged(Left(number, name, tensor, reason, remedy), ends))

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from hrnet_tf.convert.graph import Graph, Node
@@ -32,7 +34,7 @@ def sum_coarse_first(graph: Graph) -> Graph:
         terms = _terms(node, readers)
         double = next((term for term in terms if terms.count(term) == 2), None)
         factor = _single(terms, double, node, readers) if double is not None else 1
-        coarse = [t for t in terms if t.kind == "nearest" and len(readers[t]) == 1]
+        coarse = _nested([t for t in terms if t.kind == "nearest" and len(readers[t]) == 1])
         if len(coarse) > 1 or (double is not None and terms.count(double) == 1):
             _sum_again(graph, node, terms, coarse, factor, readers[node])
     graph.prune()
@@ -92,9 +94,16 @@ def _scale(nodes, factor, names=("kernel", "bias")):
             node.weights[name] = node.weights[name] * np.float32(factor)
 
 
+def _nested(terms) -> list[Node]:
+    """Upsampled terms, the coarsest first; none if the sizes of one are not times another's."""
+    terms = sorted(terms, key=lambda term: term.inputs[0].shape)
+    sizes = [np.array(term.inputs[0].shape[:2]) for term in terms]
+    return [] if any((b % a).any() or (a == b).all() for a, b in pairwise(sizes)) else terms
+
+
 def _sum_again(graph, node, terms, coarse, factor, readers):
     total = None
-    for term in sorted(coarse, key=lambda term: term.inputs[0].shape):
+    for term in coarse:
         (source,) = term.inputs
         if total is not None:
             total = Node("nearest", f"{term.name}.level", [total], source.shape)

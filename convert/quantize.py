@@ -133,8 +133,15 @@ def _converter(graph: Graph, weights, batch: int, mark: Callable = lambda node, 
 
 
 def _converted(converter):
-    with quiet():
-        return converter.convert()
+    try:
+        with quiet():
+            return converter.convert()
+    except Exception as error:  # the converter has a class of its own for every stage
+        reason = str(error).strip().split("\n")[0].split("error: ")[-1]
+        raise ValueError(
+            f"TensorFlow's converter refuses the network ({reason}). Try the precision float16, "
+            "or leave the part that it names out of the network."
+        ) from error
 
 
 def check_crops(graph: Graph, crops: np.ndarray | None) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from hrnet_tf.card import Card
 from hrnet_tf.convert.compute import decode
+from hrnet_tf.convert.faster import faster
 from hrnet_tf.convert.graph import Graph, Node, fold_norms, merge_resizes, read_graph
-from hrnet_tf.convert.shuffles import fold_shuffles
 from hrnet_tf.download import download, is_url
 from hrnet_tf.network import fixed_size, known_card, load_network
 from hrnet_tf.presets import find_preset, from_preset
@@ -81,7 +81,7 @@ def open_source(
         network, file = _from_preset(preset, weights, size), _weight_file(preset, weights)
         card = known_card(model)
     try:
-        graph = fold_shuffles(merge_resizes(fold_norms(read_graph(network))))
+        graph = faster(merge_resizes(fold_norms(read_graph(network))))
     except ValueError as error:
         raise ValueError(f"{model}: {error}") from error
     if not isinstance(graph.outputs, dict):

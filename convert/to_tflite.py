@@ -120,6 +120,7 @@ def to_tflite(
         from hrnet_tf.convert.quantize import tflite
         from hrnet_tf.convert.source import open_source, with_keypoints
         from hrnet_tf.convert.tflite_card import origin, tensor_facts
+        from hrnet_tf.convert.verify import reported
 
     recipe = _recipe(model, options) if options.qat else None
     source = open_source(model, weights, options.size)
@@ -135,7 +136,10 @@ def to_tflite(
     content = tflite(source.graph, precision, crops, *_types(options, precision), options.batch)
     with whole(output) as part:
         part.write_bytes(content)
-        verification = _verified(part, output.name, source, options, found, report)
+        verification = None
+        if options.verify:
+            crops = found.crops[:VERIFIED]
+            verification = reported(part, output.name, source.outputs, crops, report)
         calibration = found if precision.calibrated else None
         training = {"epochs": options.qat_epochs, "learning_rate": options.qat_rate}
         training = training if options.qat else None
@@ -245,23 +249,6 @@ def _trained(source, recipe, options, crops, workdir):
     recipe = qat_recipe(recipe, source, options.qat_epochs, options.qat_rate)
     path = fine_tune(source, crops, recipe, workdir, options.precision)
     return dataclasses.replace(source, graph=open_source(path).graph)
-
-
-def _verified(part, name, source, options, crops, report):
-    """Says how the file compares with its source; what it says for the card, None if nothing."""
-    if not options.verify:
-        return None
-    from hrnet_tf.convert.verify import verify
-
-    try:
-        found = verify(part, source.outputs, crops.crops[:VERIFIED])
-    except ModuleNotFoundError as error:
-        report(f"Not verified. {error}")
-        return None
-    found = dataclasses.replace(found, file=name)
-    for line in found.lines():
-        report(line)
-    return dataclasses.asdict(found)
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -120,7 +120,8 @@ def predict_video(
             with progress(video.total) as advance, _terminated_as_interrupted():
                 frames = _read(video, predictor.timings)
                 followed = follow(predictor, frames, detector, settings)
-                with closing(frames), closing(ahead(results.add, followed, 1)) as drawn:
+                written = ahead(results.add, followed, 1, lambda frame: frame.image.nbytes)
+                with closing(frames), closing(written) as drawn:
                     for image in drawn:
                         advance()
                         if window:

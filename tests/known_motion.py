@@ -1,12 +1,11 @@
-"""Videos whose motion is known: photos moved by matrices, people cut out and moved over others."""
+"""Videos whose motion is known: photos moved by matrices."""
 
 import json
 from fractions import Fraction
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from hrnet_tf.images import read_image
 from hrnet_tf.video import VideoWriter
 
 RATE = 30
@@ -54,18 +53,6 @@ def annotated(folder, file_name, least=8):
     ]
     people.sort(key=lambda a: -a["area"])
     return folder / "val2017" / file_name, people
-
-
-def cut_out(path, annotation):
-    """The person of an annotation, everything else clear, and its box within the cut."""
-    image = Image.fromarray(read_image(path, apply_exif=False))
-    mask = Image.new("L", image.size)
-    for polygon in annotation["segmentation"]:
-        ImageDraw.Draw(mask).polygon(polygon, 255)
-    image.putalpha(mask)
-    x, y, w, h = annotation["bbox"]
-    cut = image.crop((int(x), int(y), int(x + w) + 1, int(y + h) + 1))
-    return cut, (x - int(x), y - int(y), w, h)
 
 
 def write_video(path, images, rate=RATE):

@@ -12,6 +12,7 @@ from hrnet_tf.predict import PosePredictor
 from hrnet_tf.training.evaluate import evaluate
 
 SIZE = (64, 48)
+CARD = PoseCard()
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def photos(tmp_path):
     return path, folder
 
 
-def cut(source, images=None, card=PoseCard(), **arguments):
+def cut(source, images=None, card=CARD, **arguments):
     lines = []
     found = calibration(source, images, card, SIZE, report=lines.append, **arguments)
     return found, lines
@@ -74,7 +75,7 @@ def test_pictures_are_found_beside_the_json(photos):
     (folder / "deeper").mkdir()
     for picture in folder.glob("*.png"):
         picture.rename(folder / "deeper" / picture.name)
-    with pytest.raises(ValueError, match="its pictures are in none of .*Name their folder"):
+    with pytest.raises(ValueError, match="its pictures are in none of"):
         cut(path)
 
 

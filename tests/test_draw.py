@@ -1,5 +1,6 @@
 """Skeletons and maps of classes: where they are drawn, and that they show on any background."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -106,6 +107,42 @@ def test_boxes_are_drawn_on_request():
     drawn = draw_poses(image, [pose], COCO, boxes=True)
     assert tuple(drawn[30, 40]) == (255, 255, 255)
     assert not _changed(image, drawn)[40:70, 30:50].any()
+
+
+def _tag(drawn, image):
+    """The commonest colour of what was drawn above y = 40, and where it was drawn."""
+    rows, columns = np.nonzero(_changed(image, drawn)[:40])
+    colors, counts = np.unique(drawn[rows, columns], axis=0, return_counts=True)
+    return tuple(colors[counts.argmax()]), (columns.min(), rows.min(), columns.max(), rows.max())
+
+
+def test_a_person_of_a_video_has_a_number_always_in_the_same_colour():
+    """Other numbers have other colours; a picture's people have none."""
+    image = np.full((200, 300, 3), 90, np.uint8)
+    colors = []
+    for number, x in ((1, 100), (1, 180), (2, 100), (3, 100)):
+        pose = dataclasses.replace(_pose({0: (x, 120)}, box=(x - 30, 30, 60, 150)), id=number)
+        color, place = _tag(draw_poses(image, [pose], COCO), image)
+        assert (place[0] + place[2]) / 2 == pytest.approx(x, abs=1)
+        colors.append(np.array(color, int))
+    assert (colors[0] == colors[1]).all()
+    for a, b in ((0, 2), (0, 3), (2, 3)):
+        assert np.abs(colors[a] - colors[b]).max() > 60
+    plain = draw_poses(image, [_pose({0: (100, 120)}, box=(70, 30, 60, 150))], COCO)
+    assert not _changed(image, plain)[:40].any()
+
+
+@pytest.mark.parametrize("corner", [(-80, -90), (260, -20), (-20, 190)])
+def test_the_number_of_a_person_at_the_border_stays_in_the_picture(corner):
+    image = np.full((200, 300, 3), 90, np.uint8)
+    pose = _pose({0: (150, 100)}, box=(*corner, 90, 100))
+    without = draw_poses(image, [pose], COCO)
+    drawn = draw_poses(image, [dataclasses.replace(pose, id=12)], COCO)
+    rows, columns = np.nonzero(_changed(without, drawn))
+    assert len(rows) > 150 and np.ptp(columns) > 12  # two digits and their tag
+    assert not _changed(without, draw_poses(image, [dataclasses.replace(_pose({}), id=1)], COCO))[
+        :90
+    ].any()
 
 
 def test_dense_points_stay_apart():

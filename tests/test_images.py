@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hrnet_tf.images import TURNS, find_images, read_boxes, read_image
+from hrnet_tf.images import TURNS, find_images, pixels, read_boxes, read_image
 
 RAMP = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
 
@@ -108,6 +108,14 @@ BAD_FILES = [
     ("float.tif", Image.new("F", (2, 2)).save, "floating-point"),
     ("deep.tif", Image.new("I", (2, 2), 70000).save, "more than 16 bits"),
 ]
+
+
+@pytest.mark.parametrize("height", [1, 511, 512, 513, 1024])
+def test_pixels_read_in_strips_are_those_of_the_whole(height):
+    image = np.random.default_rng(0).integers(0, 255, (height, 3, 3), np.uint8)
+    found = pixels(Image.fromarray(image))
+    np.testing.assert_array_equal(found, image)
+    found[0] = 0  # may be written to
 
 
 @pytest.mark.parametrize(("name", "content", "said"), BAD_FILES, ids=[row[0] for row in BAD_FILES])

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import weakref
 
 import keras
 import numpy as np
@@ -97,6 +98,22 @@ def test_each_person_of_each_image_gets_its_own_pose():
         assert len(poses) == len(places[key])
         for pose, point in zip(poses, places[key], strict=True):
             assert np.abs(pose.keypoints - point).max() < 0.3
+
+
+def test_of_large_images_the_next_waits_until_one_is_done(monkeypatch):
+    """A huge picture takes hundreds of megabytes."""
+    monkeypatch.setattr(predict, "HELD_BYTES", 1000)
+    images = []
+
+    def items():
+        for key in range(8):
+            image = np.zeros((40, 60, 3), np.uint8)
+            images.append(weakref.ref(image))
+            yield key, image
+
+    found = predictor(batch_size=16).stream(items())
+    held = [sum(image() is not None for image in images) for _ in found]
+    assert len(held) == 8 and max(held) == 1
 
 
 def _random_items(count):

@@ -6,20 +6,22 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from test_compute import HRNET, NETWORKS, SHAPE, lively
 
-from hrnet_tf.convert import ranges
+from hrnet_tf.convert import equalize, ranges
 from hrnet_tf.convert.compute import compute, own_weights
 from hrnet_tf.convert.equalize import channel_scales, equalized
 from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
 from hrnet_tf.convert.op_list import read_operations
 from hrnet_tf.convert.precisions import PRECISIONS, Precision
 from hrnet_tf.convert.quantize import emit, losses, plan, tflite
-from hrnet_tf.convert.simulate import FakeQuantized, simulated, whole_steps
+from hrnet_tf.convert.shuffles import fold_shuffles
+from hrnet_tf.convert.simulate import FakeQuantized, Plan, simulated, whole_steps
 from hrnet_tf.models import pose
 from hrnet_tf.runtimes import open_converted
 
 
-def graph_of(model):
-    return merge_resizes(fold_norms(read_graph(model)))
+def graph_of(model, shuffles=False):
+    graph = merge_resizes(fold_norms(read_graph(model)))
+    return graph if shuffles else fold_shuffles(graph)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def uneven():
     images = rng.normal(size=(6, *SHAPE)).astype("float32")
     weights, _, scales = equalizing(graph, images)
     factors = {}
-    for node, each in scales.items():
+    for each in scales.values():
         for value in each[each != 1]:
             factors.setdefault(value, 10 ** rng.uniform(-3, 0))
     uneven = {
@@ -77,12 +79,13 @@ def answers(content, images, folder):
     return np.ravel(open_converted(path, threads=1)(images)), path
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_equalizing_changes_results_but_no_output(name, crops):
+@pytest.mark.parametrize("name", ["landmarks", "lite", "align corners", "ocr", "classification"])
+def test_equalizing_changes_results_but_no_output(name, crops, monkeypatch):
     """Through residual sums, fusion, concatenation, channel splits, gates and shuffles."""
-    graph = graph_of(lively(NETWORKS[name]()))
+    monkeypatch.setattr(equalize, "STEPS", 30)
+    graph = graph_of(lively(NETWORKS[name]()), shuffles=True)
     weights, found, scales = equalizing(graph, crops)
-    assert sum((each != 1).any() for each in scales.values()) > len(scales) / 3
+    assert sum((scales[node] != 1).any() for node in weights) > len(weights) / 2
     new = equalized(graph, weights, scales)
     wanted = run(graph, crops)
     assert np.abs(run(graph, crops, new) - wanted).max() < 1e-4 * wanted.std()
@@ -93,7 +96,8 @@ def test_equalizing_changes_results_but_no_output(name, crops):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_int8_files_are_integers_from_end_to_end(name, crops, tmp_path):
+def test_int8_files_are_integers_from_end_to_end(name, crops, tmp_path, monkeypatch):
+    monkeypatch.setattr(equalize, "STEPS", 30)
     graph = graph_of(lively(NETWORKS[name]()))
     (tmp_path / "a.tflite").write_bytes(tflite(graph, "int8", crops, "int8", "int8"))
     operations = read_operations(tmp_path / "a.tflite")
@@ -167,7 +171,7 @@ def test_importance_predicts_what_noise_does(graph, crops):
             noise = 0.01 * tf.random.stateless_normal(tf.shape(x), (3, 4))
             return x + tf.where(x != 0, noise, 0) if each is node else x
 
-        found = np.ravel(tf.function(lambda x: compute(graph, x, weights, mark))(crops))  # noqa: B023
+        found = np.ravel(tf.function(lambda x: compute(graph, x, weights, mark))(crops))
         power = ((found - wanted) ** 2).sum() / (wanted**2).sum()
         assert power == pytest.approx(matter[node].sum() * 1e-4, rel=0.5)
 

@@ -23,7 +23,9 @@ from hrnet_tf.convert.source import open_source
 from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.models import pose
 from hrnet_tf.network import load_network
+from hrnet_tf.predict import PosePredictor
 from hrnet_tf.presets import PRESETS, Preset
+from hrnet_tf.training.evaluate import evaluate
 
 SCRIPT = Path(command.__file__)
 CARD = PoseCard(codec=DARK(2.0, 3))
@@ -358,3 +360,21 @@ def test_an_interrupted_script_says_so_and_leaves_nothing(source, tmp_path):
     assert process.returncode == 130
     assert said.splitlines() == ["to_tflite: interrupted; nothing was written."]
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("size", ["128x96", pytest.param("256x192", marks=pytest.mark.slow)])
+def test_float_files_find_real_people_as_well_as_their_source(data_dir, tmp_path, size):
+    """PP-TinyPose on COCO photos: AP within .001, by the same boxes, codec and flip test."""
+    weights = data_dir / "tinypose" / f"derived_tinypose_{size}.npz"
+    folder = data_dir / "coco_kp_subset"
+    files = folder / "annotations" / "person_keypoints_val2017.json", folder / "val2017"
+
+    def precision_of(predictor):
+        return evaluate(predictor, *files, protocol="annotated").numbers["AP"]
+
+    wanted = precision_of(PosePredictor(f"tinypose_{size}", flip=True, weights=weights))
+    for precision in ("float32", "float16"):
+        options = Options(precision=precision, verify=False)
+        path = to_tflite(f"tinypose_{size}", tmp_path / f"{precision}.tflite", weights, options)
+        assert precision_of(PosePredictor(path, flip=True)) == pytest.approx(wanted, abs=0.001)

@@ -116,6 +116,18 @@ def test_a_new_person_joins_only_by_the_detector():
     assert ids(answers) == [[1]] * 30 + [[1, 2]] * 20
 
 
+def test_what_is_found_in_a_followed_box_alone_is_never_a_new_person():
+    """The detector has looked and seen nobody there: the network clings to something."""
+    tracker = Tracker(COCO.sigmas)
+    for index in range(31):
+        here = person(300) if index < 30 else person(345)
+        detected = {0: here.box[None], 30: np.zeros((0, 4))}.get(index)
+        [box] = tracker.boxes(index / RATE, SIZE, detected)
+        found = Pose(here.keypoints, here.scores, box, 1.0, COCO.names)
+        poses = tracker.update([found], index / RATE, detected is not None)
+    assert poses == []
+
+
 def test_a_lost_person_comes_back_as_the_same():
     """Hidden for a second behind something, walking on meanwhile."""
     rng = np.random.default_rng(1)

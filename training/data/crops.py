@@ -71,32 +71,26 @@ def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
 
 
 def crop(
-    pixels: tf.Tensor,
-    corner: tf.Tensor,
-    window: tf.Tensor,
-    inverse: tf.Tensor,
-    output_size: tuple[int, int],
+    pixels: tf.Tensor, corner: tf.Tensor, inverse: tf.Tensor, output_size: tuple[int, int]
 ) -> tf.Tensor:
     """Bilinear, zero outside the image, rounded to whole grey levels.
 
     Args:
-        pixels: (h, w, 3) uint8, a part of an image that holds the window.
+        pixels: (h, w, 3) uint8, a part of an image that holds what `window` found.
         corner: (2,) top and left of this part.
-        window: (4,) as `window` made it.
         inverse: (6,) map from crop pixels to image pixels.
         output_size: (height, width) of the crop.
 
     Returns:
         (height, width) uint32, red + 256 green + 65536 blue.
     """
-    pixels = pixels[window[0] - corner[0] : window[2] - corner[0]]
     flat = tf.reshape(pixels, [-1])
-    slots = tf.constant(SLOTS)
-    room = tf.reduce_min(tf.where(slots >= tf.size(flat) + OVERHANG, slots, SLOTS[-1]))
-    flat = tf.concat((flat, tf.zeros(room - tf.size(flat), tf.uint8)), axis=0)
-    words = tf.bitcast(tf.reshape(flat, (-1, 4)), tf.uint32)
-    corner = tf.stack((window[0], corner[1]))
-    return _warp(words, corner, tf.shape(pixels)[:2], inverse, output_size)
+    size, slots = tf.size(flat), tf.constant(SLOTS)
+    room = tf.reduce_min(tf.where(slots >= size + OVERHANG, slots, SLOTS[-1]))
+    # Whatever these bytes are: they are read with the last pixels and thrown away.
+    rest = tf.raw_ops.Empty(shape=[room - size], dtype=tf.uint8)
+    words = tf.bitcast(tf.reshape(tf.concat((flat, rest), axis=0), (-1, 4)), tf.uint32)
+    return _warp(words, corner, tf.shape(pixels), inverse, output_size)
 
 
 @tf.function(jit_compile=True, autograph=False)
@@ -106,7 +100,7 @@ def _warp(words, corner, size, inverse, output_size):
     u = tf.range(output_size[1], dtype=tf.float32)
     v = tf.range(output_size[0], dtype=tf.float32)[:, None]
     top, left = tf.unstack(corner)
-    height, width = tf.unstack(size)
+    height, width, _ = tf.unstack(size)
     x = a * u + b * v + shift_x - tf.cast(left, tf.float32)
     y = c * u + d * v + shift_y - tf.cast(top, tf.float32)
     # The pixel above and to the left, such that its neighbours exist, too.

@@ -17,7 +17,7 @@ from hrnet_tf.training.data.people import People, check_reach, images, regions
 from hrnet_tf.training.data.sources import Report, flaw, to_stderr
 from hrnet_tf.training.recipe import Recipe
 
-CHUNK = 16  # people that one thread crops at a time, at most
+CHUNK = 32  # people that one thread crops at a time, at most
 CIPHER_ROUNDS = 24
 
 
@@ -191,7 +191,7 @@ def _load(chunk: dict, people: People, recipe: Recipe) -> dict:
 
     def crop(number, row):
         pixels, corner = people.load(row, row["window"])
-        return number, crops.crop(pixels, corner, row["window"], row["inverse"], recipe.input_size)
+        return number, crops.crop(pixels, corner, row["inverse"], recipe.input_size)
 
     count = chunk["name"].shape[0]
     rest = {name: chunk[name] for name in ("points", "visible", "color", "hole")}
