@@ -91,6 +91,11 @@ WEIGHTED = {
 
 
 def _nearest(node, x):
+    if node.settings.get("repeat"):  # what XNNPACK takes, see `faster.repeat_pixels`
+        height, width, channels = node.inputs[0].shape
+        rows, columns = node.shape[0] // height, node.shape[1] // width
+        x = tf.reshape(tf.concat([x] * columns, 3), (-1, height, width * columns * channels))
+        return tf.reshape(tf.concat([x] * rows, 2), (-1, *node.shape))
     # TensorFlow 2's resize has half-pixel centres, for whole factors the same; with them TFLite's
     # RESIZE_NEAREST_NEIGHBOR is of version 3, which Edge TPU and older delegates refuse.
     return tf.raw_ops.ResizeNearestNeighbor(images=x, size=node.shape[:2])
@@ -98,6 +103,8 @@ def _nearest(node, x):
 
 def _slice(node, x):
     axis, start = node.settings["axis"], node.settings["start"]
+    if x.shape[0] is None:  # tf2onnx moves its transpositions past this one
+        return x[(slice(None),) * axis + (slice(start, start + node.shape[axis - 1]),)]
     begin = [start if i == axis else 0 for i in range(len(node.shape) + 1)]
     # XNNPACK takes a slice only if its size is known.
     return tf.slice(x, begin, [x.shape[0] or -1, *node.shape])

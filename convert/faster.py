@@ -150,7 +150,7 @@ def _strided_pads(source, readers) -> list[Node]:
         ]
         if node.kind == "pad" and all(strided) and node.settings["padding"] == SAME_PADS[0]:
             pads.append(node)
-    return pads if not (source.shape[0] % 2 or source.shape[1] % 2) else []
+    return [] if any(side % 2 for side in source.shape[:2]) else pads
 
 
 def repeat_pixels(graph: Graph) -> Graph:

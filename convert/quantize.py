@@ -19,6 +19,7 @@ from hrnet_tf.convert.simulate import MOVES, Plan, corrected, quantized, rounded
 from hrnet_tf.quiet import quiet
 
 TYPES = ("int8", "uint8", "float32")
+FACTOR = 100  # at most, between the integers of a sum of products and those of its result
 
 
 def plan(graph: Graph, precision: str | Precision, crops: np.ndarray) -> Plan:
@@ -48,9 +49,25 @@ def plan(graph: Graph, precision: str | Precision, crops: np.ndarray) -> Plan:
         weights = corrected(weights, measuring.means(graph, weights, crops))
     if precision.clip:
         limits = measuring.clipped(graph, weights, crops, limits, matter)
+    weights = _limited(graph, weights, limits)
     if precision.float_head:
         limits = {node: each for node, each in limits.items() if node not in graph.results}
     return Plan(graph, weights, limits)
+
+
+def _limited(graph, weights, limits):
+    """Kernels that no input can use clipped: XNNPACK takes factors between integers up to 256.
+
+    Only inputs that are always rounded to 0 have larger ones.
+    """
+    readers, changed = graph.readers(), dict(weights)
+    for node, values in weights.items():
+        result = node if node in limits else readers[node][0]  # what it is fused with
+        steps = [(limits[each][1] - limits[each][0]) / 255 for each in (node.inputs[0], result)]
+        most = FACTOR * 127 * steps[1] / steps[0]
+        if np.abs(values["kernel"]).max() > most:
+            changed[node] = {**values, "kernel": np.clip(values["kernel"], -most, most)}
+    return changed
 
 
 def tflite(

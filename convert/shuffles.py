@@ -364,5 +364,6 @@ def _best_order(runs, fates) -> list[int]:
 
 def _change(fate, other) -> float:
     """How much a difference costs: a piece more in the next join, or in a later one."""
-    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(fate, other)))
+    both = zip(fate, other, strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
     return 0 if fate == other else 0.5**same

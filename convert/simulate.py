@@ -1,7 +1,7 @@
 """A graph computed with fake quantization: what int8 will do to it, before any file exists.
 
 Fake quantization rounds a tensor to 256 steps of its range and stays float. The same nodes measure
-a loss, train a network for it (`FakeQuantized`), and tell TFLite's converter the scales to use.
+a loss, train a network for it, and tell TFLite's converter the scales to use.
 """
 
 import dataclasses
@@ -92,63 +92,6 @@ def quantized_kernel(node: Node, kernel):
         kernel, -most, most, num_bits=8, narrow_range=True
     )
     return tf.reshape(rounded, shape)
-
-
-class FakeQuantized(tf.Module):
-    """A plan as a network whose weights, and if wanted ranges, can be trained.
-
-    Call it with images (B, H, W, 3) float32 inside a `tf.function(autograph=False)`.
-
-    Args:
-        plan: of `quantize.plan`.
-        train_ranges: whether gradients move the ranges too.
-
-    Attributes:
-        kernels: "kernel" and "bias" of each node, variables.
-        limits: low and high of each quantized result, variables.
-    """
-
-    def __init__(self, plan: Plan, train_ranges: bool = False):
-        super().__init__()
-        self._graph = plan.graph
-        self.kernels = {
-            node: {
-                name: tf.Variable(value, name=f"{node.name}.{name}") for name, value in w.items()
-            }
-            for node, w in plan.weights.items()
-        }
-        # Results that share a scale share its variables.
-        shared = {limits: None for limits in plan.ranges.values()}
-        for low, high in shared:
-            shared[low, high] = tuple(
-                tf.Variable(np.float32(each), trainable=train_ranges) for each in (low, high)
-            )
-        self.limits = {node: shared[limits] for node, limits in plan.ranges.items()}
-
-    @property
-    def trainable(self) -> list[tf.Variable]:
-        """What gradients are taken of, each once."""
-        found = [v for weights in self.kernels.values() for v in weights.values()]
-        found += [v for limits in self.limits.values() for v in limits if v.trainable]
-        return list({v.ref(): v for v in found}.values())
-
-    def __call__(self, image):
-        return compute(self._graph, image, rounded(self.kernels), self._mark)
-
-    def _mark(self, node, x):
-        return quantized(x, *self.limits[node]) if node in self.limits else x
-
-    def plan(self) -> Plan:
-        """The network as it is now."""
-        weights = {
-            node: {name: value.numpy() for name, value in values.items()}
-            for node, values in self.kernels.items()
-        }
-        ranges = {
-            node: whole_steps(*(float(each.numpy()) for each in limits))
-            for node, limits in self.limits.items()
-        }
-        return Plan(self._graph, weights, ranges)
 
 
 def rounded(weights: Mapping) -> dict[Node, dict[str, tf.Tensor]]:

@@ -150,7 +150,7 @@ def onnx_model(graph: "Graph", options: Options):
 
     from hrnet_tf.convert.compute import compute, own_weights
 
-    spec = tf.TensorSpec((options.batch, *graph.nodes[0].shape), tf.float32, name="image")
+    spec = tf.TensorSpec((None, *graph.nodes[0].shape), tf.float32, name="image")
     weights = own_weights(graph)
 
     @tf.function(autograph=False, input_signature=[spec])
@@ -161,9 +161,12 @@ def onnx_model(graph: "Graph", options: Options):
     maps = [each.name for each in call.get_concrete_function().outputs if each.shape.rank == 4]
     first = {"inputs_as_nchw": ["image:0"], "outputs_as_nchw": maps} if options.nchw else {}
     model, _ = tf2onnx.convert.from_function(call, [spec], opset=options.opset, **first)
-    if options.batch is None:
-        for each in (*model.graph.input, *model.graph.output):
-            each.type.tensor_type.shape.dim[0].dim_param = "batch"
+    for each in (*model.graph.input, *model.graph.output):
+        batch = each.type.tensor_type.shape.dim[0]
+        if options.batch is None:
+            batch.dim_param = "batch"
+        else:
+            batch.dim_value = options.batch
     model.graph.name = graph.name
     try:
         # What tf2onnx cannot convert it leaves as it is.

@@ -129,6 +129,7 @@ def to_tflite(
         workdir = output.with_name(f"{output.stem}_training")
         report(f"Training for {options.precision} in {workdir}")
         source = _trained(source, recipe, options, found.crops, workdir)
+        precision = PRECISIONS["int8_min_max"]  # the rest is in the weights already
     if options.decode:
         source = with_keypoints(source)
     report(f"Converting to {options.precision}")

@@ -14,7 +14,7 @@ from hrnet_tf.convert.op_list import read_operations
 from hrnet_tf.convert.precisions import PRECISIONS, Precision
 from hrnet_tf.convert.quantize import emit, losses, plan, tflite
 from hrnet_tf.convert.shuffles import fold_shuffles
-from hrnet_tf.convert.simulate import FakeQuantized, Plan, simulated, whole_steps
+from hrnet_tf.convert.simulate import Plan, simulated, whole_steps
 from hrnet_tf.models import pose
 from hrnet_tf.runtimes import open_converted
 
@@ -186,29 +186,6 @@ def test_biases_make_up_for_the_mean_error_of_kernels(graph, crops):
     ]
     plain, better = (np.abs(each.reshape(-1, 17).mean(0)).mean() for each in errors)
     assert better < 0.7 * plain
-
-
-def test_training_reaches_every_weight_and_comes_back_as_a_plan(graph, crops):
-    """What quantization-aware training needs: gradients through all rounding."""
-    found = plan(graph, "int8", crops)
-    network = FakeQuantized(found, train_ranges=True)
-    target = run(graph, crops).reshape(simulated(found)(crops).shape)
-
-    @tf.function(autograph=False)
-    def loss_and_gradients(images):
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((network(images) - target) ** 2)
-        return loss, tape.gradient(loss, network.trainable)
-
-    loss, gradients = loss_and_gradients(crops)
-    assert all(each is not None and np.isfinite(each).all() for each in gradients)
-    same = network.plan()
-    np.testing.assert_allclose(simulated(same)(crops), simulated(found)(crops), atol=1e-4)
-    length = tf.linalg.global_norm(gradients)
-    for variable, gradient in zip(network.trainable, gradients, strict=True):
-        variable.assign_sub(0.1 * loss / length**2 * gradient)
-    assert loss_and_gradients(crops)[0] < loss
-    assert not np.allclose(simulated(network.plan())(crops), simulated(found)(crops))
 
 
 def test_the_report_puts_the_worst_layer_first(graph, crops):

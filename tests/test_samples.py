@@ -127,6 +127,17 @@ def test_a_mistake_gets_one_line(words, code, said, tmp_path, monkeypatch, capsy
     assert not list(tmp_path.rglob("*.*"))
 
 
+def test_mpii_without_its_head_sizes_is_refused_at_once(tmp_path, monkeypatch, capsys):
+    """PCKh needs them after the first epochs; nothing is read or made before."""
+    monkeypatch.chdir(tmp_path)
+    Path("valid.json").write_text("[]")
+    files = [f"--{use}_annotations=valid.json" for use in ("train", "val")]
+    assert cli.main(["train", "mpii_w32", "--workdir=run", *files]) == 1
+    line = capsys.readouterr().err
+    assert "must be gt_valid.mat" in line and "put it there" in line and line.count("\n") == 1
+    assert not Path("run").exists()
+
+
 def test_train_trains_the_recipe_with_its_flags(recipe, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train, "pose", tiny_training.network)
     (tmp_path / "tiny.json").write_text(recipe.to_json())

@@ -2,8 +2,8 @@
 
     python android_demo/ci/vectors.py
 
-The files land in `core/src/golden/resources/vectors` and are committed; tests/test_android.py checks
-that they are what Python computes today.
+The files land in `core/src/golden/resources/vectors` and are committed; tests/test_android.py
+checks that they are what Python computes today.
 """
 
 import base64

@@ -51,6 +51,8 @@ interface ImageProxy : AutoCloseable {
 }
 
 class ImageAnalysis private constructor() : UseCase() {
+    var targetRotation: Int = TODO()
+
     fun setAnalyzer(executor: Executor, analyzer: Analyzer): Unit = TODO()
 
     fun interface Analyzer {

@@ -2,6 +2,7 @@ package hrnet.demo
 
 import android.Manifest
 import android.content.pm.PackageManager
+import android.hardware.display.DisplayManager
 import android.os.Bundle
 import android.view.Menu
 import android.view.MenuItem
@@ -15,6 +16,8 @@ import hrnet.core.Frame
 import hrnet.core.Stage
 import java.util.concurrent.ExecutionException
 
+private const val EVERY = 250_000_000L // nanoseconds, from one line of text to the next
+
 /** The camera, and the person in front of it. */
 class CameraScreen : Screen(R.layout.camera) {
     private val view by lazy { findViewById<PoseView>(R.id.picture) }
@@ -23,11 +26,25 @@ class CameraScreen : Screen(R.layout.camera) {
             if (granted) start() else say(getString(R.string.refused))
         }
     private var front = false
-    private var frozen = false
+    private var analysis: ImageAnalysis? = null
+
+    @Volatile private var frozen = false
 
     // Of the worker alone.
     private val frame = Frame()
     private var lastFront = false
+    private var said = 0L
+
+    /** A phone turned from one side to the other starts no screen anew. */
+    private val turned = object : DisplayManager.DisplayListener {
+        override fun onDisplayChanged(id: Int) {
+            view.display?.let { analysis?.targetRotation = it.rotation }
+        }
+
+        override fun onDisplayAdded(id: Int) = Unit
+
+        override fun onDisplayRemoved(id: Int) = Unit
+    }
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -36,6 +53,16 @@ class CameraScreen : Screen(R.layout.camera) {
         } else {
             permission.launch(Manifest.permission.CAMERA)
         }
+    }
+
+    override fun onStart() {
+        super.onStart()
+        getSystemService(DisplayManager::class.java).registerDisplayListener(turned, null)
+    }
+
+    override fun onStop() {
+        getSystemService(DisplayManager::class.java).unregisterDisplayListener(turned)
+        super.onStop()
     }
 
     override fun onCreateOptionsMenu(menu: Menu): Boolean {
@@ -77,6 +104,7 @@ class CameraScreen : Screen(R.layout.camera) {
             .setBackpressureStrategy(ImageAnalysis.STRATEGY_KEEP_ONLY_LATEST)
             .build()
         val facing = front
+        this.analysis = analysis
         analysis.setAnalyzer(worker) { image -> image.use { look(it, facing) } }
         provider.unbindAll()
         val side = if (front) CameraSelector.DEFAULT_FRONT_CAMERA else CameraSelector.DEFAULT_BACK_CAMERA
@@ -105,7 +133,10 @@ class CameraScreen : Screen(R.layout.camera) {
             engine.latency.add(Stage.COPY, System.nanoTime() - start)
             val pose = engine.follow(frame, image.imageInfo.timestamp / 1e9)
             view.show(frame, engine.card.keypoints, pose)
-            say(describe(engine, pose != null))
+            if (start - said > EVERY) {
+                said = start
+                say(describe(engine, pose != null))
+            }
         }
     }
 

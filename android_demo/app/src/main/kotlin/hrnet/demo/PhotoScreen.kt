@@ -62,7 +62,8 @@ class PhotoScreen : Screen(R.layout.photo) {
             @Suppress("DEPRECATION")
             return MediaStore.Images.Media.getBitmap(contentResolver, uri) ?: throw IOException()
         }
-        return ImageDecoder.decodeBitmap(ImageDecoder.createSource(contentResolver, uri)) { decoder, info, _ ->
+        val source = ImageDecoder.createSource(contentResolver, uri)
+        return ImageDecoder.decodeBitmap(source) { decoder, info, _ ->
             val longest = maxOf(info.size.width, info.size.height)
             decoder.setTargetSampleSize((longest + LONGEST - 1) / LONGEST)
             decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE

@@ -57,7 +57,8 @@ class PoseView(context: Context, attributes: AttributeSet?) : View(context, attr
     }
 
     private fun bitmap(frame: Frame, index: Int): Bitmap {
-        if (bitmaps.isEmpty() || bitmaps[0].width != frame.bufferWidth || bitmaps[0].height != frame.bufferHeight) {
+        val last = bitmaps.firstOrNull()
+        if (last?.width != frame.bufferWidth || last.height != frame.bufferHeight) {
             bitmaps = List(2) {
                 Bitmap.createBitmap(frame.bufferWidth, frame.bufferHeight, Bitmap.Config.ARGB_8888)
             }

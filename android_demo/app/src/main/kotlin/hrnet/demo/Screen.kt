@@ -11,7 +11,9 @@ import androidx.activity.ComponentActivity
 import com.google.ai.edge.litert.Accelerator
 import hrnet.core.PoseException
 import java.util.concurrent.ExecutorService
-import java.util.concurrent.Executors
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.ThreadPoolExecutor
+import java.util.concurrent.TimeUnit
 
 /**
  * What the three screens share: the model in use and its menu, one thread for the network, and a line
@@ -29,7 +31,9 @@ abstract class Screen(private val layout: Int) : ComponentActivity() {
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         setContentView(layout)
-        worker = Executors.newSingleThreadExecutor()
+        val tasks = LinkedBlockingQueue<Runnable>()
+        // A camera may hand over an image too late: nobody wants it any more.
+        worker = ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, tasks, ThreadPoolExecutor.DiscardPolicy())
     }
 
     override fun onResume() {
@@ -39,7 +43,11 @@ abstract class Screen(private val layout: Int) : ComponentActivity() {
     }
 
     override fun onDestroy() {
-        worker.execute { engine?.close() }
+        chosen = null
+        worker.execute {
+            engine?.close()
+            engine = null
+        }
         worker.shutdown()
         super.onDestroy()
     }

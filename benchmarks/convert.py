@@ -1,0 +1,168 @@
+"""How fast converted files run: `python benchmarks/convert.py [lite|w32|conversion]…`.
+
+Ratios within one run: the files take turns, the median of the turns counts, and CPU time besides
+wall time, for machines that others use too. Weights are random; the speed is that of trained ones.
+
+    lite        wider_naive_lite18 256x192 on one thread against the straightforward float32 file
+    w32         W32 256x192 on two threads against ONNX Runtime and OpenVINO
+    conversion  seconds and memory of the int8 conversion of W32 with 100 crops
+
+`pip install openvino` and `nncf` for its rows; both are only compared with.
+"""
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+import hrnet_tf
+from hrnet_tf.convert.faster import faster, repeat_pixels
+from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.quantize import emit, plan, tflite
+from hrnet_tf.convert.to_onnx import Options, onnx_model
+from hrnet_tf.quiet import quiet
+
+SIZE = (256, 192, 3)
+TURNS, CALLS = 40, 4
+RNG = np.random.default_rng(0)
+
+
+def network(name):
+    """With weights that keep the size of what passes: vanishing numbers are slow on CPUs."""
+    model = hrnet_tf.pose(name, SIZE)
+    for weight in model.weights:
+        if len(weight.shape) == 4:
+            fan_in = np.prod(weight.shape[:2]) * (
+                1 if "depthwise" in weight.path else weight.shape[2]
+            )
+            weight.assign(RNG.normal(0, np.sqrt(2 / fan_in), weight.shape))
+    return model
+
+
+def straightforward(model):
+    """The graph as the converter of TensorFlow would get it."""
+    return merge_resizes(fold_norms(read_graph(model)))
+
+
+def files(model, count=4):
+    """Our float32 and int8 files."""
+    crops = RNG.normal(size=(count, *SIZE)).astype("float32")
+    graph = faster(straightforward(model))
+    integers = plan(graph, "int8_min_max", crops)
+    repeat_pixels(graph)
+    return tflite(graph, "float32"), emit(integers)
+
+
+def litert(content, threads):
+    from ai_edge_litert.interpreter import Interpreter
+
+    with quiet():
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        interpreter.allocate_tensors()
+    image = RNG.normal(size=(1, *SIZE)).astype("float32")
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
+    return interpreter.invoke
+
+
+def onnx_runtime(path, threads):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    image = {session.get_inputs()[0].name: RNG.normal(size=(1, *SIZE)).astype("float32")}
+    return lambda: session.run(None, image)
+
+
+def openvino(model, threads):
+    import openvino
+
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    settings["INFERENCE_PRECISION_HINT"] = "f32"
+    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    image = RNG.normal(size=(1, *SIZE)).astype("float32")
+    return lambda: request.infer([image])
+
+
+def race(calls):
+    """Prints milliseconds of each function, and how they compare with the first."""
+    wall, cpu = ({name: [] for name in calls} for _ in range(2))
+    for turn in range(TURNS + 1):
+        for name, call in calls.items():
+            start = time.perf_counter(), time.process_time()
+            for _ in range(CALLS):
+                call()
+            if turn:  # the first one warms up
+                wall[name].append((time.perf_counter() - start[0]) / CALLS * 1e3)
+                cpu[name].append((time.process_time() - start[1]) / CALLS * 1e3)
+    first = next(iter(calls))
+    print(f"{'':<26} {'wall ms':>16} {'ratio':>7} {'CPU ms':>16} {'ratio':>7}")
+    for name in calls:
+        row = []
+        for times in (wall, cpu):
+            row += [f"{min(times[name]):7.2f} {np.median(times[name]):8.2f}"]
+            row += [f"{np.median(times[name]) / np.median(times[first]):7.2f}"]
+        print(f"{name:<26} {' '.join(row)}", flush=True)
+    print("(smallest and median; ratios of medians)\n")
+
+
+def lite():
+    model = network("wider_naive_lite18")
+    ours = files(model)
+    calls = {"straightforward float32": tflite(straightforward(model), "float32")}
+    calls |= {"float32": ours[0], "int8": ours[1]}
+    print("wider_naive_lite18 256x192, one thread")
+    race({name: litert(content, 1) for name, content in calls.items()})
+
+
+def w32():
+    model = network("w32")
+    ours = files(model)
+    calls = {"float32": litert(ours[0], 2), "int8": litert(ours[1], 2)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "w32.onnx"))
+        with quiet():
+            proto = onnx_model(faster(straightforward(model)), Options(batch=1))
+        Path(path).write_bytes(proto.SerializeToString())
+        calls["ONNX Runtime float32"] = onnx_runtime(path, 2)
+        try:
+            import openvino as library
+
+            calls["OpenVINO float32"] = openvino(library.Core().read_model(path), 2)
+            import nncf
+
+            crops = nncf.Dataset(list(RNG.normal(size=(4, 1, *SIZE)).astype("float32")))
+            quantized = nncf.quantize(library.Core().read_model(path), crops)
+            calls["OpenVINO int8"] = openvino(quantized, 2)
+        except ModuleNotFoundError as error:
+            print(f"{error.name} is not installed: its rows are left out")
+        print("W32 256x192, two threads")
+        race(calls)
+
+
+def conversion():
+    model = network("w32")
+    start = time.perf_counter()
+    crops = RNG.normal(size=(100, *SIZE)).astype("float32")
+    graph = faster(straightforward(model))
+    content = tflite(graph, "int8", crops)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    size = len(content) / 1e6
+    print(f"W32 to int8 with 100 crops: {seconds:.0f} s, {peak:.1f} GiB, {size:.1f} MB")
+
+
+def main():
+    questions = {"lite": lite, "w32": w32, "conversion": conversion}
+    for name in sys.argv[1:] or questions:
+        questions[name]()
+
+
+if __name__ == "__main__":
+    main()

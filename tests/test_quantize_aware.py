@@ -1,0 +1,67 @@
+"""Quantization-aware training: it learns, what it learned goes back, and the file has it."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tiny_training
+from test_compute import HRNET, LITE, NAIVE, SHAPE, difference, lively
+
+from hrnet_tf.convert.compute import own_weights
+from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.quantize import plan
+from hrnet_tf.convert.quantize_aware import fine_tune, qat_recipe, with_weights
+from hrnet_tf.convert.simulate import simulated
+from hrnet_tf.convert.source import Source
+from hrnet_tf.models import pose
+from hrnet_tf.training.data.pipeline import batches
+from hrnet_tf.training.start import training_people
+
+CROPS = np.random.default_rng(1).normal(size=(4, *SHAPE)).astype("float32")
+
+
+def graph_of(model):
+    return merge_resizes(fold_norms(read_graph(model)))
+
+
+@pytest.mark.parametrize("spec", [HRNET, LITE, NAIVE])
+def test_weights_of_a_plan_go_back_into_the_network(spec):
+    """Equalized, and without scales of normalization, they compute what the network computed."""
+    model = lively(pose(spec, SHAPE))
+    graph = graph_of(model)
+    weights = plan(graph, "int8", CROPS).weights
+    changed = with_weights(model, weights)
+    again = graph_of(changed)
+    for node, twin in zip(graph.nodes, again.nodes, strict=True):
+        for name, value in own_weights(again).get(twin, {}).items():
+            np.testing.assert_allclose(value, weights[node][name], rtol=1e-5, atol=1e-6)
+    plain = with_weights(model, own_weights(graph))
+    assert difference(plain(CROPS), model(CROPS)) < 1e-5
+
+
+def test_training_brings_int8_nearer_to_the_network(tmp_path):
+    """In the simulation, and so in the file (tests/test_quantize.py), on the crops trained on."""
+    recipe = tiny_training.write_recipe(tmp_path, **tiny_training.PLAIN, batch_size=5)
+    model = lively(tiny_training.network("w18", SHAPE, 17, "v1"))
+    source = Source(model, None, recipe.card, "tiny.keras", "")
+    recipe = qat_recipe(recipe, source, epochs=60, learning_rate=3e-3)
+    assert recipe.learning_rate == 3e-3 and not recipe.ema and recipe.weights == "tiny.keras"
+    recipe = dataclasses.replace(recipe, evaluate_every=0, val_annotations="", weights="")
+    crops = np.concatenate(
+        [batch[0] for batch in batches(training_people(recipe), recipe, augment=False)]
+    )
+    before = _error(model, plan(graph_of(model), "int8_min_max", crops), crops)
+
+    path = fine_tune(source, crops, recipe, tmp_path / "run")
+
+    trained = keras.models.load_model(path)
+    assert {type(layer) for layer in trained.layers} == {type(layer) for layer in model.layers}
+    after = _error(model, plan(graph_of(trained), "int8_min_max", crops), crops)
+    assert after < 0.9 * before  # what rounding the outputs costs stays
+    with pytest.raises(FileExistsError, match="finished run"):
+        fine_tune(source, crops, recipe, tmp_path / "run")
+
+
+def _error(model, found, crops):
+    return np.square(simulated(found)(crops) - np.asarray(model(crops, training=False))).mean()
