@@ -24,7 +24,7 @@ import numpy as np
 import hrnet_tf
 from hrnet_tf.convert.faster import faster, repeat_pixels
 from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
-from hrnet_tf.convert.quantize import emit, plan, tflite
+from hrnet_tf.convert.quantize import tflite
 from hrnet_tf.convert.to_onnx import Options, onnx_model
 from hrnet_tf.quiet import quiet
 
@@ -53,10 +53,8 @@ def straightforward(model):
 def files(model, count=4):
     """Our float32 and int8 files."""
     crops = RNG.normal(size=(count, *SIZE)).astype("float32")
-    graph = faster(straightforward(model))
-    integers = plan(graph, "int8_min_max", crops)
-    repeat_pixels(graph)
-    return tflite(graph, "float32"), emit(integers)
+    graph = repeat_pixels(faster(straightforward(model)))
+    return tflite(graph, "float32"), tflite(graph, "int8_min_max", crops)
 
 
 def litert(content, threads):
@@ -150,7 +148,7 @@ def conversion():
     model = network("w32")
     start = time.perf_counter()
     crops = RNG.normal(size=(100, *SIZE)).astype("float32")
-    graph = faster(straightforward(model))
+    graph = repeat_pixels(faster(straightforward(model)))
     content = tflite(graph, "int8", crops)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

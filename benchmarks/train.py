@@ -63,6 +63,7 @@ def ours(folder):
             "train_annotations": str(folder / "person_keypoints.json"),
             "train_images": str(folder / "images"),
             "val_annotations": "",
+            "weights": "",
             "batch_size": str(BATCH),
             "epochs": "1",
         },

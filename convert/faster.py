@@ -154,24 +154,12 @@ def _strided_pads(source, readers) -> list[Node]:
 
 
 def repeat_pixels(graph: Graph) -> Graph:
-    """Upsamples to nearest neighbours by concatenation, which XNNPACK takes; the same graph.
+    """Lets upsampling to nearest neighbours be concatenations, which XNNPACK takes; the same graph.
 
     It leaves RESIZE_NEAREST_NEIGHBOR to TFLite's own slower kernel and splits the graph there.
-    The nodes that upsample stay the same objects.
+    Other delegates have that operation, and ONNX too.
     """
-    for node in [*graph.nodes]:
+    for node in graph.nodes:
         if node.kind == "nearest":
-            (source,) = node.inputs
-            height, width, channels = source.shape
-            times = node.shape[0] // height, node.shape[1] // width
-            shape = (height, width, channels * times[1])
-            columns = Node(
-                "concat", f"{node.name}.columns", [source] * times[1], shape, {"axis": 3}
-            )
-            size = width * channels * times[1]
-            flat = Node("reshape", f"{node.name}.rows", [columns], (height, size))
-            shape, name = (height, size * times[0]), f"{node.name}.repeated"
-            repeated = Node("concat", name, [flat] * times[0], shape, {"axis": 2})
-            node.kind, node.inputs, node.settings = "reshape", [repeated], {}
-    graph.prune()
+            node.settings = {**node.settings, "repeat": True}
     return graph

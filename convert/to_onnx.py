@@ -150,6 +150,7 @@ def onnx_model(graph: "Graph", options: Options):
 
     from hrnet_tf.convert.compute import compute, own_weights
 
+    # Open even for a file of fixed batch: `compute` cuts slices differently then.
     spec = tf.TensorSpec((None, *graph.nodes[0].shape), tf.float32, name="image")
     weights = own_weights(graph)
 
