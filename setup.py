@@ -33,6 +33,7 @@ setup(
         "keras>=3.15",
         "numpy>=2.0",
         "absl-py>=2.1",
+        "ai-edge-litert>=2.1",
         "filelock>=3.15",
         "pillow>=11.0",
         "pycocotools>=2.0.8",
@@ -44,12 +45,10 @@ setup(
         "detection": ["keras-hub>=0.32"],
         # Reads and writes video.
         "video": ["av>=14.0"],
-        # Runs `.tflite` files.
-        "tflite": ["ai-edge-litert>=2.1"],
-        # Makes `.tflite` and `.onnx` files and runs them.
-        "convert": ["hrnet_tf[tflite]", "onnxruntime>=1.20", "tf2onnx>=1.17"],
+        # Makes `.onnx` files and runs them.
+        "onnx": ["onnxruntime>=1.20", "tf2onnx>=1.17"],
         "dev": [
-            "hrnet_tf[convert,detection,video]",
+            "hrnet_tf[detection,onnx,video]",
             "jax>=0.7",
             "pytest>=8.3",
             "pytest-xdist>=3.6",
