@@ -14,6 +14,7 @@ from hrnet_tf.convert import ranges as measuring
 from hrnet_tf.convert.compute import apply, batches, compute, own_weights, tensors
 from hrnet_tf.convert.equalize import channel_scales, equalized
 from hrnet_tf.convert.graph import Graph
+from hrnet_tf.convert.half import half_kernels
 from hrnet_tf.convert.precisions import PRECISIONS, Precision
 from hrnet_tf.convert.simulate import MOVES, Plan, corrected, quantized, rounded
 from hrnet_tf.quiet import quiet
@@ -108,10 +109,10 @@ def tflite(
             matter = measuring.importance(graph, weights, crops)
             weights = equalized(graph, weights, channel_scales(graph, found, matter))
     converter = _converter(graph, weights, batch)
-    if precision.weights != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision.weights == "float16":
-        converter.target_spec.supported_types = [tf.float16]
+        return half_kernels(_converted(converter))
+    if precision.weights == "int8":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision.activations == 16:
         kind = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
         converter.target_spec.supported_ops = [tf.lite.OpsSet[kind]]

@@ -9,6 +9,7 @@ here ranges are shared along concatenations and sums, as in the file.
 """
 
 import dataclasses
+import json
 from pathlib import Path
 
 import keras
@@ -70,7 +71,7 @@ def fine_tune(
     overwrite: bool = False,
     distribute: str = "auto",
 ) -> Path:
-    """Trains a network for int8, or goes on with an unfinished run; the `.keras` file.
+    """Trains a network for int8, goes on with an unfinished run or takes a finished one; the file.
 
     Its targets are the heat maps of the network before, on the people of the recipe: what is to be
     kept is what it knows, and labels may be few.
@@ -81,12 +82,18 @@ def fine_tune(
         recipe: data and values, such as `qat_recipe` makes of the recipe of the network.
         workdir: folder of the run, as in `train`.
         precision: an int8 one of `precisions.PRECISIONS`.
-        overwrite: replace an earlier run.
+        overwrite: replace a run of another recipe.
         distribute: a name of `distribute.STRATEGIES`.
 
     Raises:
         OSError, ValueError, FloatingPointError, KeyboardInterrupt: as `train`.
     """
+    workdir, earlier = Path(workdir), Path(workdir) / "recipe.json"
+    same = earlier.is_file() and json.loads(earlier.read_text("utf-8")) == json.loads(
+        recipe.to_json()
+    )
+    if same and all((workdir / name).is_file() for name in ("model.keras", "model.json")):
+        return workdir / "model.keras"
     graph = merge_resizes(fold_norms(read_graph(source.model)))
     plan = make_plan(graph, precision, crops)
 
@@ -103,7 +110,7 @@ def fine_tune(
         save_model(with_weights(source.model, weights), source.card, path)
 
     job = Job(build, publish, source.model)
-    return train(recipe, workdir, overwrite, distribute, job=job)
+    return train(recipe, workdir, overwrite and not same, distribute, job=job)
 
 
 def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float) -> Recipe:

@@ -62,6 +62,7 @@ class Options:
         decode: a second output "keypoints" (batch, K, 3), x and y in pixels of the image and
             score, for the CPU.
         verify: compare the file with its source.
+        cpu: upsample by operations that XNNPACK takes; other accelerators have one of their own.
         qat: train for integers first, in the folder NAME_training beside the file.
         recipe: whose data and values that takes: a name or a file; None for the recipe.json beside
             the network.
@@ -80,6 +81,7 @@ class Options:
     batch: int = 1
     decode: bool = False
     verify: bool = True
+    cpu: bool = True
     qat: bool = False
     recipe: str | os.PathLike | None = None
     qat_epochs: int = 5
@@ -117,6 +119,7 @@ def to_tflite(
     with quiet():
         start_keras()
         from hrnet_tf.card import write_card
+        from hrnet_tf.convert.faster import repeat_pixels
         from hrnet_tf.convert.quantize import tflite
         from hrnet_tf.convert.source import open_source, with_keypoints
         from hrnet_tf.convert.tflite_card import origin, tensor_facts
@@ -128,10 +131,12 @@ def to_tflite(
     if options.qat:
         workdir = output.with_name(f"{output.stem}_training")
         report(f"Training for {options.precision} in {workdir}")
-        source = _trained(source, recipe, options, found.crops, workdir)
+        source = _trained(source, recipe, options, found.crops, workdir, overwrite)
         precision = PRECISIONS["int8_min_max"]  # the rest is in the weights already
     if options.decode:
         source = with_keypoints(source)
+    if options.cpu:
+        repeat_pixels(source.graph)
     report(f"Converting to {options.precision}")
     crops = found.crops if precision.calibrated else None
     content = tflite(source.graph, precision, crops, *_types(options, precision), options.batch)
@@ -242,13 +247,13 @@ def _recipe(model, options):
     return load_recipe(str(options.recipe or beside))
 
 
-def _trained(source, recipe, options, crops, workdir):
+def _trained(source, recipe, options, crops, workdir, overwrite):
     """The source with a graph that was trained to be rounded; its model stays what it was."""
     from hrnet_tf.convert.quantize_aware import fine_tune, qat_recipe
     from hrnet_tf.convert.source import open_source
 
     recipe = qat_recipe(recipe, source, options.qat_epochs, options.qat_rate)
-    path = fine_tune(source, crops, recipe, workdir, options.precision)
+    path = fine_tune(source, crops, recipe, workdir, options.precision, overwrite)
     return dataclasses.replace(source, graph=open_source(path).graph)
 
 
@@ -282,6 +287,7 @@ def define_flags(values: flags.FlagValues) -> None:
         choice(name, None, TYPES, meaning, flag_values=values)
     text("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
     number("batch", 1, "images per call", 1, flag_values=values)
+    switch("cpu", True, "upsample as CPUs like it; --nocpu for GPUs and other accelerators")
     switch("decode", False, "a second output: keypoints, for the CPU")
     switch("android", False, "write into the Android app")
     switch("verify", True, "compare the file with the network")

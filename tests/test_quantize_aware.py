@@ -59,8 +59,11 @@ def test_training_brings_int8_nearer_to_the_network(tmp_path):
     assert {type(layer) for layer in trained.layers} == {type(layer) for layer in model.layers}
     after = _error(model, plan(graph_of(trained), "int8_min_max", crops), crops)
     assert after < 0.9 * before  # what rounding the outputs costs stays
-    with pytest.raises(FileExistsError, match="finished run"):
-        fine_tune(source, crops, recipe, tmp_path / "run")
+    changed = path.stat().st_mtime_ns
+    assert fine_tune(source, crops, recipe, tmp_path / "run", overwrite=True) == path
+    assert path.stat().st_mtime_ns == changed  # a finished run is taken as it is
+    with pytest.raises(FileExistsError, match="another recipe"):
+        fine_tune(source, crops, dataclasses.replace(recipe, epochs=1), tmp_path / "run")
 
 
 def _error(model, found, crops):

@@ -12,9 +12,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tiny_training
 from keras import layers
 from test_compute import HRNET, SHAPE, difference, lively
 
+import hrnet_tf
 from hrnet_tf import cli
 from hrnet_tf.card import PoseCard, read_card, save_model
 from hrnet_tf.codecs import DARK
@@ -22,7 +24,7 @@ from hrnet_tf.convert import to_tflite as command
 from hrnet_tf.convert.source import open_source
 from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.models import pose
-from hrnet_tf.network import load_network
+from hrnet_tf.network import load_network, network_function
 from hrnet_tf.predict import PosePredictor
 from hrnet_tf.presets import PRESETS, Preset
 from hrnet_tf.training.evaluate import evaluate
@@ -360,6 +362,61 @@ def test_an_interrupted_script_says_so_and_leaves_nothing(source, tmp_path):
     assert process.returncode == 130
     assert said.splitlines() == ["to_tflite: interrupted; nothing was written."]
     assert not os.listdir(tmp_path)
+
+
+def test_training_for_int8_is_one_flag(tmp_path, capsys):
+    """By the recipe beside the network; what is trained already is not trained again."""
+    recipe = tiny_training.write_recipe(tmp_path, **tiny_training.PLAIN, batch_size=5)
+    words = ["convert", f"--model={tmp_path / 'model.keras'}", "--qat", "--qat_epochs=1"]
+    words += ["--count=8", "--qat_rate=0.001", "--overwrite"]
+    save_model(lively(tiny_training.network("w18", SHAPE, 17, "v1")), recipe.card, words[1][8:])
+    assert cli.main(words) == 1
+    assert "recipe.json: no recipe lies beside" in capsys.readouterr().err
+    (tmp_path / "recipe.json").write_text(recipe.to_json())
+    times = []
+    for _ in range(2):
+        assert cli.main(words) == 0
+        made = json.loads((tmp_path / "model_qat_int8.json").read_text())["conversion"]
+        assert made["training"] == {"epochs": 1, "learning_rate": 0.001}
+        assert made["verification"]["precision"] == "int8"
+        trained = tmp_path / "model_qat_int8_training" / "model.keras"
+        times.append(trained.stat().st_mtime_ns)
+    assert times[0] == times[1]
+
+
+LARGE = {
+    "pose_hrnet_w32_256x192": lambda: hrnet_tf.pose("w32"),
+    "mmpose_litehrnet18_256x192": lambda: hrnet_tf.pose("lite18"),
+    "cls_hrnet_w18": lambda: hrnet_tf.classification("w18"),
+    "seg_hrnet_w48_ac0": lambda: hrnet_tf.segmentation("w48", 19, (256, 512, 3)),
+    "seg_hrnet_w48_ocr": lambda: hrnet_tf.segmentation(
+        "w48", 19, (256, 512, 3), head="ocr", align_corners=True
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_float32_files_equal_the_original_implementations(golden, tmp_path, name):
+    """Not only the network they were made of: the same bound holds for the files."""
+    reference, model = golden(name), LARGE[name]()
+    hrnet_tf.load_checkpoint(model, reference.weights())
+    model.save(tmp_path / "large.keras")
+    path, _ = convert(tmp_path / "large.keras", tmp_path)
+    network, image = load_network(path)[0], reference.image()
+    main = "output" if "output" in reference.meta["outputs"] else "output1"
+    worst, _ = reference.error(network(image), main)
+    assert worst <= 3e-4
+    assert difference(network(image), network_function(model)(image)) <= 3e-4
+
+
+@pytest.mark.slow
+def test_w48_converts(tmp_path):
+    model = lively(hrnet_tf.pose("w48"))
+    model.save(tmp_path / "large.keras")
+    path, _ = convert(tmp_path / "large.keras", tmp_path)
+    image = np.random.default_rng(1).normal(size=(1, 256, 192, 3)).astype("float32")
+    assert difference(load_network(path)[0](image), model(image)) <= 3e-4
 
 
 @pytest.mark.data
