@@ -173,7 +173,9 @@ def _carried(node, sources, kept):
     if kind in ("add", "subtract") and len(sources) == 2:
         same = node.inputs[0].shape == node.inputs[1].shape
         return sources[0] if same else None
-    if kind == "multiply" and any(kept) and len(sources) == 2:
+    if kind == "multiply" and len(sources) == 1:
+        return sources[0]  # with a constant
+    if kind == "multiply" and any(kept):
         return sources[kept.index(True) - 1]  # the other one is a gate
     if kind == "permute" and settings["axes"][:2] == (1, 2):
         return sources[0].transpose([axis - 3 for axis in settings["axes"][2:]])

@@ -277,15 +277,21 @@ def _weights(layer) -> dict[str, np.ndarray]:
 
 
 def fold_norms(graph: Graph) -> Graph:
-    """Multiplies each normalization into the convolution before it; returns the same graph."""
+    """Multiplies each normalization into the convolution before it; returns the same graph.
+
+    One that follows no convolution, or one with other readers, becomes a depthwise one itself.
+    """
     readers = graph.readers()
     for norm in graph.nodes:
         if norm.kind != "norm":
             continue
         (source,) = norm.inputs
-        if source.kind not in ("conv", "depthwise", "dense") or len(readers[source]) > 1:
-            continue
         scale, offset = norm.weights["scale"], norm.weights["offset"]
+        if source.kind not in ("conv", "depthwise", "dense") or len(readers[source]) > 1:
+            if len(norm.shape) == 3:
+                norm.kind, norm.settings = "depthwise", {"strides": (1, 1), "padding": "valid"}
+                norm.weights = {"kernel": scale[None, None, :, None], "bias": offset}
+            continue
         kernel, bias = source.weights["kernel"], source.weights.get("bias", np.float32(0))
         by_channel = scale[:, None] if source.kind == "depthwise" else scale
         source.weights = {"kernel": kernel * by_channel, "bias": bias * scale + offset}

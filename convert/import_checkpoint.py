@@ -6,19 +6,25 @@ r"""Turns a published checkpoint into a `.keras` file that opens with Keras alon
 The card `hrnet_w32.json` beside it says how to feed the network and read its maps.
 """
 
+import os
 import sys
 from pathlib import Path
 
 try:
-    from absl import app, flags
+    from absl import flags
 
-    from hrnet_tf.card import card_path, save_model
-    from hrnet_tf.presets import PRESETS, from_preset
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script, start_keras
+    from hrnet_tf.quiet import quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
 
-def import_checkpoint(preset: str, weights, output, overwrite: bool = False) -> Path:
+def import_checkpoint(
+    preset: str,
+    weights: str | os.PathLike,
+    output: str | os.PathLike,
+    overwrite: bool = False,
+) -> Path:
     """Builds the network of a preset, loads a checkpoint and saves both model and card.
 
     Args:
@@ -33,33 +39,35 @@ def import_checkpoint(preset: str, weights, output, overwrite: bool = False) -> 
     Raises:
         OSError, ValueError: unusable arguments or files.
     """
-    output = Path(output)
-    if output.suffix != ".keras":
-        raise ValueError(f"`output` must end in .keras. Received: output={str(output)!r}.")
-    for path in (output, card_path(output)):
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists. Choose another --output or add --overwrite.")
-    model = from_preset(preset, weights=weights)
-    save_model(model, PRESETS[preset].card, output)
+    output = check_output(output, ".keras", weights, overwrite)
+    with quiet():
+        start_keras()
+    from hrnet_tf.card import save_model
+    from hrnet_tf.presets import PRESETS, from_preset
+
+    save_model(from_preset(preset, weights=weights), PRESETS[preset].card, output)
     return output
 
 
-def main(argv: list[str], values: flags.FlagValues = flags.FLAGS) -> int:
-    try:
-        if len(argv) > 1:
-            raise ValueError(f"Everything is given by flags. Received: {argv[1]!r}.")
-        path = import_checkpoint(values.model, values.weights, values.output, values.overwrite)
-    except (OSError, ValueError) as error:
-        print(f"import_checkpoint: {error}", file=sys.stderr)
-        return 1
-    card = card_path(path)
+def define_flags(values: flags.FlagValues) -> None:
+    """The flags of the command."""
+    text = flags.DEFINE_string
+    text("model", DEFAULT_MODEL, "preset: see `hrnet-tf models`", flag_values=values)
+    text("weights", None, "checkpoint: .pth, .npz or .safetensors", flag_values=values)
+    text("output", None, "the .keras file to write", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace existing files", flag_values=values)
+    flags.mark_flags_as_required(["weights", "output"], values)
+
+
+def run(values: flags.FlagValues, words: list[str]) -> int:
+    """The command behind its flags."""
+    if words:
+        raise flags.Error(f"everything is given by flags. Received: {words[0]!r}.")
+    path = import_checkpoint(values.model, values.weights, values.output, values.overwrite)
+    card = path.with_suffix(".json")
     print(f"Wrote {path}" + (f" and its card {card}." if card.exists() else "."))
     return 0
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("model", "hrnet_w32_coco_256x192", "preset: see `hrnet-tf models`")
-    flags.DEFINE_string("weights", None, "checkpoint: .pth, .npz or .safetensors", required=True)
-    flags.DEFINE_string("output", None, "the .keras file to write", required=True)
-    flags.DEFINE_bool("overwrite", False, "replace existing files")
-    app.run(main)
+    script(define_flags, run)

@@ -1,10 +1,16 @@
-"""What the scripts of convert/ share: flags, one sentence instead of a traceback, exit codes."""
+"""What the scripts of convert/ share: one sentence instead of a traceback, what may be written."""
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from absl import app, flags
+
+from hrnet_tf.files import prepare_folder
+
+DEFAULT_MODEL = "hrnet_w32_coco_256x192"
 
 
 def script(
@@ -29,3 +35,38 @@ def script(
             return 130
 
     app.run(main)
+
+
+def check_output(
+    output: str | os.PathLike, suffix: str, model: str | os.PathLike, overwrite: bool
+) -> Path:
+    """The path of a file that may be written, and its card too, without losing `model`'s.
+
+    Raises:
+        OSError, ValueError: it may not.
+    """
+    output = Path(output)
+    if output.suffix != suffix:
+        raise ValueError(f"`output` must end in {suffix}. Received: output={str(output)!r}.")
+    inputs = (model, Path(model).with_suffix(".json"))
+    prepare_folder(output.parent, (output.name, f"{output.stem}.json"), inputs, overwrite)
+    return output
+
+
+def start_keras() -> None:
+    """Imports Keras and its backend; inside `quiet`, for both talk."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    keras.ops.zeros(())  # the backend looks for devices, and complains of those it lacks
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """(256, 192) of "256x192".
+
+    Raises:
+        absl.flags.Error: another text.
+    """
+    if text and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
+        raise flags.Error(f"`--size` must be HEIGHTxWIDTH, such as 256x192. Received: {text!r}.")
+    return tuple(map(int, text.split("x"))) if text else None

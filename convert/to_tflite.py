@@ -22,7 +22,6 @@ zero points, what it was made of. `hrnet-tf predict` and `evaluate` take the fil
 import dataclasses
 import functools
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,62 +29,24 @@ from pathlib import Path
 try:
     from absl import flags
 
+    from hrnet_tf.convert.options import Options, check, default_output, types
     from hrnet_tf.convert.precisions import PRECISIONS
-    from hrnet_tf.convert.script import script
-    from hrnet_tf.files import prepare_folder, whole
+    from hrnet_tf.convert.script import (
+        DEFAULT_MODEL,
+        check_output,
+        parse_size,
+        script,
+        start_keras,
+    )
+    from hrnet_tf.files import whole
     from hrnet_tf.quiet import quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
-DEFAULT_MODEL = "hrnet_w32_coco_256x192"
 SHORTHANDS = ("float32", "float16", "dynamic", "int8", "int16x8")  # flags of their own
 TYPES = ("float32", "int8", "uint8")
 ASSETS = Path(__file__).parents[1] / "android_demo" / "app" / "src" / "main" / "assets"
 VERIFIED = 16  # crops that a file is compared with its source on
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How a network becomes a file.
-
-    Attributes:
-        precision: key of `precisions.PRECISIONS`.
-        calibration: where crops come from, to measure ranges on and compare file and network: a
-            COCO file, a folder of pictures, or None for drawn people.
-        images: folder of the COCO file's pictures; found beside it if None.
-        count: how many crops.
-        seed: which ones.
-        input_type: "float32", "int8" or "uint8"; None for that of the precision.
-        output_type: likewise.
-        size: (height, width) of the images; None for the network's own.
-        batch: images per call.
-        decode: a second output "keypoints" (batch, K, 3), x and y in pixels of the image and
-            score, for the CPU.
-        verify: compare the file with its source.
-        cpu: upsample by operations that XNNPACK takes; other accelerators have one of their own.
-        qat: train for integers first, in the folder NAME_training beside the file.
-        recipe: whose data and values that takes: a name or a file; None for the recipe.json beside
-            the network.
-        qat_epochs: how often it sees them.
-        qat_rate: learning rate.
-    """
-
-    precision: str = "float32"
-    calibration: str | os.PathLike | None = None
-    images: str | os.PathLike | None = None
-    count: int = 200
-    seed: int = 0
-    input_type: str | None = None
-    output_type: str | None = None
-    size: tuple[int, int] | None = None
-    batch: int = 1
-    decode: bool = False
-    verify: bool = True
-    cpu: bool = True
-    qat: bool = False
-    recipe: str | os.PathLike | None = None
-    qat_epochs: int = 5
-    qat_rate: float = 1e-5
 
 
 def to_tflite(
@@ -113,7 +74,7 @@ def to_tflite(
         OSError, ValueError: unusable arguments or files; nothing is written then.
     """
     options = options or Options()
-    precision = _checked(options)
+    precision = check(options)
     output = check_output(output or default_output(model, options), ".tflite", model, overwrite)
     report(f"Opening {model}")
     with quiet():
@@ -139,7 +100,7 @@ def to_tflite(
         repeat_pixels(source.graph)
     report(f"Converting to {options.precision}")
     crops = found.crops if precision.calibrated else None
-    content = tflite(source.graph, precision, crops, *_types(options, precision), options.batch)
+    content = tflite(source.graph, precision, crops, *types(options, precision), options.batch)
     with whole(output) as part:
         part.write_bytes(content)
         verification = None
@@ -153,70 +114,6 @@ def to_tflite(
         write_card(output, source.card, tensor_facts(content) | facts)
     report(f"Wrote {output}, {len(content) / 1e6:.2f} MB, and its card {output.stem}.json.")
     return output
-
-
-def default_output(model: str | os.PathLike, options: Options) -> Path:
-    """`model.keras` -> `model_int8.tflite` beside it; the file of a preset is made here."""
-    path = Path(model)
-    size = f"_{options.size[0]}x{options.size[1]}" if options.size else ""
-    name = f"{path.name.removesuffix('.keras')}{size}{'_qat' * options.qat}_{options.precision}"
-    return path.with_name(f"{name}.tflite")
-
-
-def check_output(
-    output: str | os.PathLike, suffix: str, model: str | os.PathLike, overwrite: bool
-) -> Path:
-    """The path of a file that may be written, and its card too, without losing `model`'s.
-
-    Raises:
-        OSError, ValueError: it may not.
-    """
-    output = Path(output)
-    if output.suffix != suffix:
-        raise ValueError(f"`output` must end in {suffix}. Received: output={str(output)!r}.")
-    inputs = (model, Path(model).with_suffix(".json"))
-    prepare_folder(output.parent, (output.name, f"{output.stem}.json"), inputs, overwrite)
-    return output
-
-
-def start_keras() -> None:
-    """Imports Keras and its backend; inside `quiet`, for both talk."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-
-    keras.ops.zeros(())  # the backend looks for devices, and complains of those it lacks
-
-
-def _checked(options):
-    """The precision; raises ValueError for options that do not go together."""
-    if options.precision not in PRECISIONS:
-        raise ValueError(
-            f"`precision` must be one of {', '.join(PRECISIONS)}. "
-            f"Received: precision={options.precision!r}."
-        )
-    precision = PRECISIONS[options.precision]
-    if options.decode and precision.calibrated:
-        raise ValueError(
-            "`decode` needs a float precision: integers of 8 bits cannot say where a keypoint is. "
-            f"Received: precision={options.precision!r}. Choose float16, or decode outside."
-        )
-    if options.qat and precision.activations != 8:
-        raise ValueError(
-            "`qat` trains for integers of 8 bits. "
-            f"Received: precision={options.precision!r}. Choose int8."
-        )
-    if options.batch < 1:
-        raise ValueError(f"`batch` must be at least 1. Received: batch={options.batch}.")
-    if options.calibration and not Path(options.calibration).exists():
-        raise FileNotFoundError(f"{options.calibration}: no such file or folder; check its name.")
-    return precision
-
-
-def _types(options, precision):
-    """What goes in and comes out: integers if everything between is."""
-    integers = precision.activations == 8
-    maps = "int8" if integers and not precision.float_head else "float32"
-    return options.input_type or ("int8" if integers else "float32"), options.output_type or maps
 
 
 def _crops(source, options, precision, report):
@@ -315,17 +212,6 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     report = functools.partial(print, flush=True)
     to_tflite(values.model, output, values.weights, options, values.overwrite, report)
     return 0
-
-
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """(256, 192) of "256x192".
-
-    Raises:
-        absl.flags.Error: another text.
-    """
-    if text and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
-        raise flags.Error(f"`--size` must be HEIGHTxWIDTH, such as 256x192. Received: {text!r}.")
-    return tuple(map(int, text.split("x"))) if text else None
 
 
 if __name__ == "__main__":

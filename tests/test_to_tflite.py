@@ -21,6 +21,7 @@ from hrnet_tf import cli
 from hrnet_tf.card import PoseCard, read_card, save_model
 from hrnet_tf.codecs import DARK
 from hrnet_tf.convert import to_tflite as command
+from hrnet_tf.convert.demo import convert_demo
 from hrnet_tf.convert.source import open_source
 from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.models import pose
@@ -393,6 +394,20 @@ LARGE = {
         "w48", 19, (256, 512, 3), head="ocr", align_corners=True
     ),
 }
+
+
+def test_the_demo_ends_with_a_table_of_files(tmp_path):
+    recipe = tiny_training.write_recipe(tmp_path, **tiny_training.PLAIN, batch_size=5)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "recipe.json").write_text(recipe.to_json())
+    network = lively(tiny_training.network("w18", SHAPE, 17, "v1"))
+    save_model(network, recipe.card, tmp_path / "model" / "model.keras")
+    heads, *rows = convert_demo(tmp_path, threads=1)
+    assert heads.split()[:5] == ["file", "numbers", "MB", "AP", "ΔAP"]
+    names = ["model.keras", *(f"model_{name}.tflite" for name in ("float32", "float16", "int8"))]
+    assert [row.split()[0] for row in rows] == [*names, "model_qat_int8.tflite"]
+    accuracies = [float(row.split()[3]) for row in rows]
+    assert accuracies[:3] == pytest.approx([accuracies[0]] * 3, abs=0.02)
 
 
 @pytest.mark.slow

@@ -86,7 +86,8 @@ DEMO_USAGE = """\
   hrnet-tf demo --output=DIR
 
 Draws people, trains a tiny HRNet on them for about two minutes on two CPU cores, evaluates it on
-drawings it has never seen, and shows everything on one page: DIR/index.html.
+drawings it has never seen, and shows everything on one page: DIR/index.html. Then it makes files
+for phones of it, in DIR/model, and prints what becomes of AP, size and time.
 """
 
 
@@ -104,6 +105,10 @@ def _demo(values, inputs):
     from hrnet_tf.training.demo import demo
 
     demo(values.output, overwrite=values.overwrite)
+    print("For phones:", flush=True)
+    from hrnet_tf.convert.demo import convert_demo
+
+    print(*convert_demo(values.output), sep="\n")
     return 0
 
 

@@ -1,0 +1,48 @@
+"""What `make demo` ends with: its network as files for phones, and what each costs."""
+
+import dataclasses
+import functools
+import os
+from pathlib import Path
+
+from hrnet_tf.convert.compare import compare, table
+from hrnet_tf.convert.to_tflite import Options, to_tflite
+from hrnet_tf.training.evaluate import evaluate
+from hrnet_tf.training.recipe import load_recipe
+
+FILES = (
+    Options("float32", verify=False),
+    Options("float16", verify=False),
+    Options("int8", verify=False),
+    Options("int8", verify=False, qat=True, qat_epochs=1, qat_rate=1e-4),
+)
+
+
+def convert_demo(folder: str | os.PathLike, threads: int = 2) -> list[str]:
+    """Converts the network in a folder of `training.demo` and compares the files.
+
+    Args:
+        folder: what `demo` wrote; the files join the network in its `model`.
+        threads: for the times.
+
+    Returns:
+        Lines of a table: size, AP on the held-out drawings, milliseconds for an image.
+
+    Raises:
+        OSError, ValueError: no such folder, or files of an earlier call in it.
+    """
+    model = Path(folder) / "model" / "model.keras"
+    recipe = load_recipe(str(model.with_name("recipe.json")))
+    crops = {"calibration": recipe.train_annotations, "images": recipe.train_images}
+    files = [
+        to_tflite(model, options=dataclasses.replace(each, **crops), report=lambda line: None)
+        for each in FILES
+    ]
+    measure = functools.partial(
+        evaluate,
+        annotations=recipe.val_annotations,
+        images_dir=recipe.val_images,
+        protocol=recipe.protocol,
+    )
+    name, rows = compare([model, *files], None, threads, measure, recipe.flip_test)
+    return table(name, rows, threads)
