@@ -25,7 +25,7 @@ RECIPES = PRECISIONS | {
     "corrected": Precision("biases corrected", correct=True),
     "clipped": Precision("rare values cut off", clip=True),
     "equalized": Precision("channels equalized", equalize=True),
-    "equalized, clipped, corrected": Precision("all", equalize=True, clip=True, correct=True),
+    "everything": Precision("and rare values cut off", equalize=True, clip=True, correct=True),
 }
 
 DATA = flags.DEFINE_string("data", None, "folder with coco_kp_subset and tinypose", required=True)
