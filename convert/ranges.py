@@ -14,8 +14,8 @@ from hrnet_tf.convert.equalize import Extremes
 from hrnet_tf.convert.graph import Graph, Node
 from hrnet_tf.convert.simulate import MOVES, SHARES, Ranges, fused, scale_groups, whole_steps
 
-PIXELS = 2**19  # of the images in one batch
-WITH_GRADIENTS = 2**17
+PIXELS = 2**18  # of the images in one batch
+WITH_GRADIENTS = 2**16
 CROPS = 24  # that gradients are taken on
 CUTS = np.float32([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])  # shares of a range to try
 
