@@ -59,6 +59,30 @@ def compute(
     return results[outputs]
 
 
+def function(
+    graph: Graph,
+    weights: Weights,
+    batch: int | None,
+    mark: Callable[[Node, tf.Tensor], tf.Tensor] = lambda node, x: x,
+):
+    """A `tf.function` for converters: from "image" to the outputs by name, a lone one "output".
+
+    Args:
+        graph: of `read_graph`.
+        weights: as of `compute`.
+        batch: images per call; None for any number.
+        mark: as of `compute`.
+    """
+    spec = tf.TensorSpec((batch, *graph.nodes[0].shape), tf.float32, name="image")
+
+    @tf.function(autograph=False, input_signature=[spec])
+    def call(image):
+        outputs = compute(graph, image, weights, mark)
+        return outputs if isinstance(outputs, dict) else {"output": outputs}
+
+    return call
+
+
 def apply(node: Node, weights: Mapping | None, sources: list[tf.Tensor]) -> tf.Tensor:
     """The result of one node."""
     if weights:

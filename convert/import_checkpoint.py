@@ -13,8 +13,8 @@ from pathlib import Path
 try:
     from absl import flags
 
-    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script, start_keras
-    from hrnet_tf.quiet import quiet
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
+    from hrnet_tf.quiet import import_keras
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
@@ -40,8 +40,7 @@ def import_checkpoint(
         OSError, ValueError: unusable arguments or files.
     """
     output = check_output(output, ".keras", weights, overwrite)
-    with quiet():
-        start_keras()
+    import_keras()
     from hrnet_tf.card import save_model
     from hrnet_tf.presets import PRESETS, from_preset
 

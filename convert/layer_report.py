@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 try:
     from absl import flags
 
-    from hrnet_tf.convert.script import script
-    from hrnet_tf.convert.to_tflite import DEFAULT_MODEL, check_output, parse_size, start_keras
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
     from hrnet_tf.files import whole, write_json
-    from hrnet_tf.quiet import quiet
+    from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
@@ -115,7 +114,7 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     output = values.output or path.with_name(f"{stem}_{values.precision}_layers.svg")
     output = check_output(output, ".svg", path, values.overwrite)
     with quiet():
-        start_keras()
+        import_keras()
         from hrnet_tf.convert.calibration import calibration
         from hrnet_tf.convert.precisions import PRECISIONS
         from hrnet_tf.convert.quantize import losses

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+TYPES = ("float32", "int8", "uint8")  # of what goes into a file and comes out
+
 
 @dataclasses.dataclass(frozen=True)
 class Precision:

@@ -11,15 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from hrnet_tf.convert import ranges as measuring
-from hrnet_tf.convert.compute import apply, batches, compute, own_weights, tensors
+from hrnet_tf.convert.compute import Weights, apply, batches, function, own_weights, tensors
 from hrnet_tf.convert.equalize import channel_scales, equalized
 from hrnet_tf.convert.graph import Graph
 from hrnet_tf.convert.half import half_kernels
-from hrnet_tf.convert.precisions import PRECISIONS, Precision
-from hrnet_tf.convert.simulate import MOVES, Plan, corrected, quantized, rounded
+from hrnet_tf.convert.precisions import PRECISIONS, TYPES, Precision
+from hrnet_tf.convert.simulate import MOVES, Plan, corrected, rounded
 from hrnet_tf.quiet import quiet
 
-TYPES = ("int8", "uint8", "float32")
 FACTOR = 100  # at most, between the integers of a sum of products and those of its result
 
 
@@ -124,29 +123,18 @@ def emit(
     plan: Plan, input_type: str = "float32", output_type: str = "float32", batch: int = 1
 ) -> bytes:
     """The content of an int8 `.tflite` file that computes a plan; arguments as of `tflite`."""
-
-    def mark(node, x):
-        return quantized(x, *plan.ranges[node]) if node in plan.ranges else x
-
-    converter = _converter(plan.graph, plan.weights, batch, mark)
+    converter = _converter(plan.graph, plan.weights, batch, plan.mark)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = tf.as_dtype(input_type)
     converter.inference_output_type = tf.as_dtype(output_type)
     return _converted(converter)
 
 
-def _converter(graph: Graph, weights, batch: int, mark: Callable = lambda node, x: x):
+def _converter(graph: Graph, weights: Weights, batch: int, *mark: Callable):
     """TFLite's converter of a graph."""
-    spec = tf.TensorSpec((batch, *graph.nodes[0].shape), tf.float32, name="image")
-
-    @tf.function(autograph=False, input_signature=[spec])
-    def call(image):
-        outputs = compute(graph, image, weights, mark)
-        return outputs if isinstance(outputs, dict) else {"output": outputs}
-
     module = tf.Module()  # without one the converter takes twice the time, and names no outputs
-    module.call = call
-    concrete = call.get_concrete_function()
+    module.call = function(graph, weights, batch, *mark)
+    concrete = module.call.get_concrete_function()
     return tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
 
 
@@ -208,9 +196,6 @@ def losses(graph: Graph, precision: str | Precision, crops: np.ndarray) -> list[
     exact_weights = tensors(found.weights)
     int8_weights = rounded(exact_weights)
 
-    def mark(node, x):
-        return quantized(x, *found.ranges[node]) if node in found.ranges else x
-
     @tf.function(autograph=False, input_signature=[batches(graph)])
     def powers(images):
         exact, all_rounded, sums = {}, {}, []
@@ -219,8 +204,8 @@ def losses(graph: Graph, precision: str | Precision, crops: np.ndarray) -> list[
             before = [exact[source] for source in node.inputs]
             noisy = [all_rounded[source] for source in node.inputs]
             x = apply(node, exact_weights.get(node), before) if before else images
-            alone = mark(node, apply(node, weights, before) if before else x)
-            all_rounded[node] = mark(node, apply(node, weights, noisy)) if before else alone
+            alone = found.mark(node, apply(node, weights, before) if before else x)
+            all_rounded[node] = found.mark(node, apply(node, weights, noisy)) if before else alone
             exact[node] = x
             if node in moved:
                 errors = (x, alone - x, all_rounded[node] - x)

@@ -19,7 +19,7 @@ from hrnet_tf.card import save_model
 from hrnet_tf.convert.compute import Weights, compute
 from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
 from hrnet_tf.convert.quantize import plan as make_plan
-from hrnet_tf.convert.simulate import Plan, quantized, rounded
+from hrnet_tf.convert.simulate import Plan, rounded
 from hrnet_tf.convert.source import Source
 from hrnet_tf.training.recipe import Recipe
 from hrnet_tf.training.train import Job, train
@@ -48,11 +48,7 @@ class FakeQuantized(keras.layers.Layer):
 
     def call(self, images):
         plan = self._plan
-
-        def mark(node, x):
-            return quantized(x, *plan.ranges[node]) if node in plan.ranges else x
-
-        return compute(plan.graph, images, rounded(self.values()), mark)
+        return compute(plan.graph, images, rounded(self.values()), plan.mark)
 
     def values(self) -> Weights:
         """Weights of each node as tensors."""

@@ -53,14 +53,6 @@ def check_output(
     return output
 
 
-def start_keras() -> None:
-    """Imports Keras and its backend; inside `quiet`, for both talk."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-
-    keras.ops.zeros(())  # the backend looks for devices, and complains of those it lacks
-
-
 def parse_size(text: str | None) -> tuple[int, int] | None:
     """(256, 192) of "256x192".
 

@@ -37,6 +37,10 @@ class Plan:
     weights: Weights
     ranges: Ranges
 
+    def mark(self, node: Node, x: tf.Tensor) -> tf.Tensor:
+        """The result of a node, rounded if it has a range; for `compute`."""
+        return quantized(x, *self.ranges[node]) if node in self.ranges else x
+
 
 def fused(graph: Graph) -> set[Node]:
     """Nodes whose result exists only inside an operation of TFLite: what goes into a ReLU alone."""
@@ -134,11 +138,8 @@ def simulated(plan: Plan) -> Callable[[np.ndarray], np.ndarray]:
     """A plan as a function from images (B, H, W, 3) to its outputs, arrays."""
     weights = rounded(tensors(plan.weights))
 
-    def mark(node, x):
-        return quantized(x, *plan.ranges[node]) if node in plan.ranges else x
-
     @tf.function(autograph=False, input_signature=[batches(plan.graph)])
     def call(images):
-        return compute(plan.graph, images, weights, mark)
+        return compute(plan.graph, images, weights, plan.mark)
 
     return lambda images: tf.nest.map_structure(np.asarray, call(tf.constant(images)))

@@ -24,10 +24,9 @@ from typing import TYPE_CHECKING
 try:
     from absl import flags
 
-    from hrnet_tf.convert.script import script
-    from hrnet_tf.convert.to_tflite import DEFAULT_MODEL, check_output, parse_size, start_keras
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
     from hrnet_tf.files import whole
-    from hrnet_tf.quiet import quiet
+    from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
@@ -103,7 +102,7 @@ def to_onnx(
         raise ModuleNotFoundError("ONNX files are made by tf2onnx: `pip install tf2onnx`.")
     report(f"Opening {model}")
     with quiet():
-        start_keras()
+        import_keras()
         from hrnet_tf.card import write_card
         from hrnet_tf.convert.source import open_source
         from hrnet_tf.convert.tflite_card import origin
@@ -145,23 +144,16 @@ def onnx_model(graph: "Graph", options: Options):
         ValueError: it cannot be written as ONNX.
     """
     import onnx
-    import tensorflow as tf
     import tf2onnx
 
-    from hrnet_tf.convert.compute import compute, own_weights
+    from hrnet_tf.convert.compute import function, own_weights
 
     # Open even for a file of fixed batch: `compute` cuts slices differently then.
-    spec = tf.TensorSpec((None, *graph.nodes[0].shape), tf.float32, name="image")
-    weights = own_weights(graph)
-
-    @tf.function(autograph=False, input_signature=[spec])
-    def call(image):
-        outputs = compute(graph, image, weights)
-        return outputs if isinstance(outputs, dict) else {"output": outputs}
-
+    call = function(graph, own_weights(graph), None)
     maps = [each.name for each in call.get_concrete_function().outputs if each.shape.rank == 4]
     first = {"inputs_as_nchw": ["image:0"], "outputs_as_nchw": maps} if options.nchw else {}
-    model, _ = tf2onnx.convert.from_function(call, [spec], opset=options.opset, **first)
+    specs = call.input_signature
+    model, _ = tf2onnx.convert.from_function(call, specs, opset=options.opset, **first)
     for each in (*model.graph.input, *model.graph.output):
         batch = each.type.tensor_type.shape.dim[0]
         if options.batch is None:

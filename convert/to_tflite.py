@@ -30,21 +30,14 @@ try:
     from absl import flags
 
     from hrnet_tf.convert.options import Options, check, default_output, types
-    from hrnet_tf.convert.precisions import PRECISIONS
-    from hrnet_tf.convert.script import (
-        DEFAULT_MODEL,
-        check_output,
-        parse_size,
-        script,
-        start_keras,
-    )
+    from hrnet_tf.convert.precisions import PRECISIONS, TYPES
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
     from hrnet_tf.files import whole
-    from hrnet_tf.quiet import quiet
+    from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
 SHORTHANDS = ("float32", "float16", "dynamic", "int8", "int16x8")  # flags of their own
-TYPES = ("float32", "int8", "uint8")
 ASSETS = Path(__file__).parents[1] / "android_demo" / "app" / "src" / "main" / "assets"
 VERIFIED = 16  # crops that a file is compared with its source on
 
@@ -78,7 +71,7 @@ def to_tflite(
     output = check_output(output or default_output(model, options), ".tflite", model, overwrite)
     report(f"Opening {model}")
     with quiet():
-        start_keras()
+        import_keras()
         from hrnet_tf.card import write_card
         from hrnet_tf.convert.faster import repeat_pixels
         from hrnet_tf.convert.quantize import tflite

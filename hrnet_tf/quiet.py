@@ -19,3 +19,13 @@ def quiet() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def import_keras(use: bool = True) -> None:
+    """Imports Keras and its backend without their chatter, and uses them once if told."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        import keras
+
+        if use:
+            keras.ops.zeros(())  # the backend looks for devices, and complains of those it lacks

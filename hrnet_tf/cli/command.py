@@ -3,11 +3,12 @@
 Keras is imported inside the commands that need it, so that help and mistyped flags answer at once.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from absl import flags
+
+from hrnet_tf.quiet import import_keras
 
 CODECS = ("msra", "dark", "udp", "udp_combined", "face")  # of hrnet_tf.card, which imports Keras
 
@@ -24,23 +25,6 @@ class Command:
     usage: str
     flags: Callable[[], flags.FlagValues]
     run: Callable[[flags.FlagValues, list[str]], int]
-
-
-def import_keras(use=True):
-    """Imports Keras and its backend without their chatter, and uses them once if told."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    kept = os.dup(2)
-    try:
-        # Some lines TensorFlow 2.21 logs before it has a level.
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        import keras
-
-        if use:
-            keras.ops.zeros(())  # the backend looks for devices, and complains of those it lacks
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def required(values, *names):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from absl import flags
 
-from hrnet_tf.cli.command import Command, UsageError, import_keras
+from hrnet_tf.cli.command import Command, UsageError
 from hrnet_tf.files import prepare_folder, write_json
+from hrnet_tf.quiet import import_keras
 
 USAGE = """\
   hrnet-tf compare model.keras model_float16.tflite model_int8.tflite model.onnx

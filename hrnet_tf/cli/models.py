@@ -2,7 +2,8 @@
 
 from absl import flags
 
-from hrnet_tf.cli.command import Command, UsageError, import_keras
+from hrnet_tf.cli.command import Command, UsageError
+from hrnet_tf.quiet import import_keras
 
 USAGE = """\
   hrnet-tf models

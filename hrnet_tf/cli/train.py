@@ -4,7 +4,8 @@ import os
 
 from absl import flags
 
-from hrnet_tf.cli.command import Command, UsageError, import_keras, required
+from hrnet_tf.cli.command import Command, UsageError, required
+from hrnet_tf.quiet import import_keras
 
 TRAIN_USAGE = """\
   hrnet-tf train RECIPE --workdir=DIR [--FIELD=VALUE...]
