@@ -76,7 +76,7 @@ def calibration(
     elif Path(source).is_dir():
         items, name = _pictures(find_images([source])), str(source)
     else:
-        items, name = _boxed(Path(source), images), str(source)
+        items, name = _listed(Path(source), images, isinstance(card, PoseCard)), str(source)
     order = rng.permutation(len(items))
     most = min(count, max(1, MOST_PIXELS // (input_size[0] * input_size[1])))
     crops, ids = _cut((items[i] for i in order), card, tuple(input_size), most, report)
@@ -142,11 +142,14 @@ def _pictures(paths) -> list[Item]:
     return [lambda path=path: (path.name, read_image(path)) for path in paths]
 
 
-def _boxed(path, images) -> list[Item]:
-    """Every person of a json."""
+def _listed(path, images, persons) -> list[Item]:
+    """Every person of a json, or its whole pictures."""
     people = read_boxes(path)
     folder = Path(images) if images else _folder(path, people)
     names = people.ids.items() if people.ids else _named(folder, people)
+
+    if not persons:
+        return _pictures(folder / name for name, _ in _once(names))
 
     def read(name, box, number):
         picture = read_image(folder / name, apply_exif=False)

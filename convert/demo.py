@@ -10,7 +10,12 @@ from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.training.evaluate import evaluate
 from hrnet_tf.training.recipe import load_recipe
 
-PRECISIONS = ("float32", "float16", "int8")  # training for int8 would take as long as the demo
+VARIANTS = (
+    Options(precision="float32", verify=False),
+    Options(precision="float16", verify=False),
+    Options(precision="int8", verify=False),
+    Options(precision="int8", verify=False, qat=True, qat_epochs=1),
+)
 
 
 def convert_demo(folder: str | os.PathLike, threads: int = 2) -> list[str]:
@@ -28,16 +33,10 @@ def convert_demo(folder: str | os.PathLike, threads: int = 2) -> list[str]:
     """
     model = Path(folder) / "model" / "model.keras"
     recipe = load_recipe(str(model.with_name("recipe.json")))
-    options = Options(
-        calibration=recipe.train_annotations, images=recipe.train_images, verify=False
-    )
+    data = {"calibration": recipe.train_annotations, "images": recipe.train_images}
     files = [
-        to_tflite(
-            model,
-            options=dataclasses.replace(options, precision=precision),
-            report=lambda line: None,
-        )
-        for precision in PRECISIONS
+        to_tflite(model, options=dataclasses.replace(options, **data), report=lambda line: None)
+        for options in VARIANTS
     ]
     measure = functools.partial(
         evaluate,

@@ -44,12 +44,13 @@ def half_kernels(content: bytes) -> bytes:
     graph.operators = [*widening.values(), *graph.operators]
     code = schema.OperatorCodeT(operators.DEQUANTIZE, version=3, builtinCode=operators.DEQUANTIZE)
     model.operatorCodes.append(code)
-    return _packed(model, schema)
+    return packed(model)
 
 
-def _packed(model, schema):
-    """The content of a file; buffers that nothing refers to are emptied."""
+def packed(model: object) -> bytes:
+    """The content of a file, of TensorFlow's `ModelT`; buffers without a reader are emptied."""
     import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
 
     class Aligned(schema.BufferT):
         def Pack(self, builder):  # noqa: N802, as the library calls it

@@ -6,6 +6,7 @@ from hrnet_tf.convert.op_list import INTEGERS, WEIGHTED, Operation, Tensor
 
 EXPANDED = ("TILE", "SHAPE", "STRIDED_SLICE", "BROADCAST_TO", "PACK", "Tile", "Shape", "Expand")
 VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+DECODING = "keypoints/"  # the operations that `--decode` adds; it says that they are for CPUs
 NAMED = 3  # so many are named in a sentence
 
 
@@ -36,7 +37,11 @@ def _custom(operations):
 
 
 def _expanded(operations):
-    found = [each for each in operations if each.name in EXPANDED]
+    found = [
+        each
+        for each in operations
+        if each.name in EXPANDED and not each.outputs[0].name.startswith(DECODING)
+    ]
     if found:
         yield (
             f"{_several(found, _place)} compute sizes or copies at run time, which delegates "
@@ -81,12 +86,13 @@ def _conversions(operations):
     """QUANTIZE belongs to the image, DEQUANTIZE to the result and to constants."""
     made = {tensor.name for each in operations for tensor in each.outputs}
     read = {tensor.name for each in operations for tensor in each.maps}
+    head = _float_head(operations)
     inside = [
         each
         for each in operations
         if each.name in ("QUANTIZE", "DEQUANTIZE")
         and each.maps
-        and each.outputs[0].name in read
+        and each.outputs[0].name in read - head
         and (each.name == "DEQUANTIZE" or each.maps[0].name in made)
     ]
     mixed = [each for each in inside if "float32" in (_type(each.maps), _type(each.outputs))]
@@ -101,19 +107,33 @@ def _conversions(operations):
 
 
 def _floats(operations):
-    ends = ("QUANTIZE", "DEQUANTIZE")
+    ends, head = ("QUANTIZE", "DEQUANTIZE"), _float_head(operations)
     found = {
         tensor.name: tensor
         for each in operations
         if each.name not in ends
         for tensor in (*each.maps, *each.outputs)
-        if tensor.dtype in ("float32", "float16")
+        if tensor.dtype in ("float32", "float16") and tensor.name not in head
     }
     if found:
         yield (
             f"{_several(list(found.values()), lambda t: t.name)} are float tensors in an integer "
             "graph: quantize what makes them."
         )
+
+
+def _float_head(operations):
+    """Names of what goes into and comes out of a last operation that was left float on purpose."""
+    widened = {each.outputs[0].name for each in operations if each.name == "DEQUANTIZE"}
+    read = {tensor.name for each in operations for tensor in each.maps}
+    return {
+        tensor.name
+        for each in operations
+        if each.name != "QUANTIZE"
+        and each.outputs[0].name not in read
+        and widened.issuperset(tensor.name for tensor in each.maps)
+        for tensor in (*each.maps, *each.outputs)
+    }
 
 
 def _type(tensors: list[Tensor] | tuple[Tensor, ...]) -> str:

@@ -48,15 +48,15 @@ class Options:
     qat: bool = False
     recipe: str | os.PathLike | None = None
     qat_epochs: int = 5
-    qat_rate: float = 1e-5
+    qat_rate: float = 3e-5
 
 
 def default_output(model: str | os.PathLike, options: Options) -> Path:
     """`model.keras` -> `model_int8.tflite` beside it; the file of a preset is made here."""
     path = Path(model)
     size = f"_{options.size[0]}x{options.size[1]}" if options.size else ""
-    name = f"{path.name.removesuffix('.keras')}{size}{'_qat' * options.qat}_{options.precision}"
-    return path.with_name(f"{name}.tflite")
+    kind = f"{'_qat' * options.qat}{'_nocpu' * (not options.cpu)}_{options.precision}"
+    return path.with_name(f"{path.name.removesuffix('.keras')}{size}{kind}.tflite")
 
 
 def check(options: Options) -> Precision:

@@ -1,11 +1,12 @@
 r"""Makes an int8 file for Coral's Edge TPU, and says what it and other accelerators take of it.
 
     python convert/to_edgetpu.py --model=runs/mine/model.keras \
-        --calibration=train.json --images=photos         # model_int8.tflite, a report, and
-                                                         # model_int8_edgetpu.tflite
+        --calibration=train.json --images=photos    # model_nocpu_int8.tflite, a report, and
+                                                    # model_nocpu_int8_edgetpu.tflite
     python convert/to_edgetpu.py --model=mine_int8.tflite --report=edge_tpu,gpu,ethos_u
 
-The last file needs Coral's compiler, `edgetpu_compiler`, on PATH; without it there is the report
+The first file upsamples by one operation where `to_tflite.py` writes several that CPUs like better.
+The last needs Coral's compiler, `edgetpu_compiler`, on PATH; without it there is the report
 alone. The report on Arm's Ethos-U needs `pip install ethos-u-vela`.
 """
 
@@ -177,7 +178,7 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     if Path(path).suffix != ".tflite":
         names = ("precision", "calibration", "images", "count", "seed")
         fields = {name: values[name].value for name in names}
-        options = Options(**fields, size=parse_size(values.size))
+        options = Options(**fields, size=parse_size(values.size), cpu=False)
         path = to_tflite(path, values.output, values.weights, options, values.overwrite)
     found = to_edgetpu(path, targets, values.overwrite)
     if values.json:

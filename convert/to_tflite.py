@@ -74,7 +74,6 @@ def to_tflite(
         import_keras()
         from hrnet_tf.card import write_card
         from hrnet_tf.convert.faster import repeat_pixels
-        from hrnet_tf.convert.quantize import tflite
         from hrnet_tf.convert.source import open_source, with_keypoints
         from hrnet_tf.convert.tflite_card import origin, tensor_facts
         from hrnet_tf.convert.verify import reported
@@ -92,8 +91,7 @@ def to_tflite(
     if options.cpu:
         repeat_pixels(source.graph)
     report(f"Converting to {options.precision}")
-    crops = found.crops if precision.calibrated else None
-    content = tflite(source.graph, precision, crops, *types(options, precision), options.batch)
+    content = _content(source, options, precision, found)
     with whole(output) as part:
         part.write_bytes(content)
         verification = None
@@ -122,6 +120,16 @@ def _crops(source, options, precision, report):
         better = "" if options.calibration else "; real people are better: --calibration=FILE"
         report(f"Ranges come from {found.words}{better}")
     return found
+
+
+def _content(source, options, precision, found):
+    """Of the file, with what it says of itself if anything is known."""
+    from hrnet_tf.convert.metadata import with_metadata
+    from hrnet_tf.convert.quantize import tflite
+
+    crops = found.crops if precision.calibrated else None
+    content = tflite(source.graph, precision, crops, *types(options, precision), options.batch)
+    return with_metadata(content, source.card, source.graph.name) if source.card else content
 
 
 def _recipe(model, options):
@@ -166,7 +174,7 @@ def define_flags(values: flags.FlagValues) -> None:
     switch("qat", False, "train for int8 first: most accurate")
     text("recipe", None, "whose data (default: recipe.json beside the model)", flag_values=values)
     number("qat_epochs", 5, "passes over them", 1, flag_values=values)
-    flags.DEFINE_float("qat_rate", 1e-5, "learning rate", 0, flag_values=values)
+    flags.DEFINE_float("qat_rate", 3e-5, "learning rate", 0, flag_values=values)
     place = "COCO file or folder of pictures to measure ranges on (default: drawn people)"
     text("calibration", None, place, flag_values=values)
     text("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)

@@ -186,7 +186,8 @@ def differences(
             f"`crops` must be at least one image of {wanted_shape}. Received: {crops.shape}."
         )
     batches = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
-    pairs = [(network.outputs(batch), _outputs(source, batch)) for batch in batches]
+    call = _function(source)
+    pairs = [(network.outputs(batch), _outputs(call, batch)) for batch in batches]
     ours, theirs = (
         [np.concatenate(each) for each in zip(*side, strict=True)]
         for side in zip(*pairs, strict=True)
@@ -213,12 +214,22 @@ def _difference(ours, theirs):
     return difference.max() / deviation, difference.mean() / deviation, ours @ theirs / lengths
 
 
-def _outputs(source, images):
+def _function(source):
+    """A model compiled: called as it is, it keeps every result until the last one."""
+    import keras
+
+    if not isinstance(source, keras.Model):
+        return source
+    from hrnet_tf.network import compiled
+
+    return compiled(lambda images: source(images, training=False), source.input_shape)
+
+
+def _outputs(call, images):
     """The outputs that a converted file has, as a list: "logits" alone, or all in order of name."""
     import keras
 
-    model = isinstance(source, keras.Model)
-    outputs = source(images, training=False) if model else source(images)
+    outputs = call(images)
     if isinstance(outputs, dict) and "logits" in outputs:
         outputs = outputs["logits"]
     return [np.asarray(each) for each in keras.tree.flatten(outputs)]

@@ -1,6 +1,7 @@
 """How to feed a network and read its output: a small JSON file beside a model file."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -309,9 +310,52 @@ def write_card(
         facts: what else the file shall say, by field; `read_card` passes over it.
     """
     fields = json.loads(card.to_json()) if card else {"version": VERSION, "task": None}
-    text = _pretty({**fields, **(facts or {})}) + "\n"
+    _write(model_path, {**fields, **(facts or {})})
+
+
+def _write(model_path, fields):
     with whole(card_path(model_path)) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(_pretty(fields) + "\n", encoding="utf-8")
+
+
+def conversion_card(model_path: str | Path) -> dict:
+    """All fields of the card beside a converted file, once it is sure that they describe this file.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: no card of a conversion lies beside it, or that of other content.
+    """
+    path = card_path(model_path)
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        sha256 = fields["conversion"]["sha256"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"{path}: there must be the card that a .tflite or .onnx file was converted with; "
+            "convert it again."
+        ) from None
+    with open(model_path, "rb") as content:
+        if hashlib.file_digest(content, "sha256").hexdigest() != sha256:
+            raise ValueError(
+                f"{path}: describes another file than {Path(model_path).name}, their SHA-256 "
+                "differ; convert it again."
+            )
+    return fields
+
+
+def record_accuracy(model_path: str | Path, accuracy: Mapping[str, object]) -> None:
+    """Notes in the card of a converted file what was measured, as `conversion.accuracy`.
+
+    Args:
+        model_path: of the file.
+        accuracy: numbers and how they came about; takes the place of what was noted before.
+
+    Raises:
+        OSError, ValueError: of `conversion_card`, or the card cannot be written; it stays then.
+    """
+    fields = conversion_card(model_path)
+    fields["conversion"]["accuracy"] = dict(accuracy)
+    _write(model_path, fields)
 
 
 def save_model(model: keras.Model, card: Card | None, path: str | Path) -> None:

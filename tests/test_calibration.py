@@ -109,6 +109,8 @@ def test_whole_pictures_for_other_tasks(photos, card):
     found, _ = cut(photos[1], card=card, count=3)
     assert found.crops.shape == (3, *SIZE, 3)
     assert abs(found.crops.mean()) < 0.5  # normalized
+    (every, _), (listed, _) = cut(photos[1], card=card), cut(*photos, card=card)
+    assert sorted(listed.ids) == sorted(every.ids)  # each once, though two people are in it
 
 
 def test_without_photos_people_are_drawn():

@@ -1,5 +1,6 @@
 """`hrnet-tf compare` and the report by layer: tables and pictures of what was measured."""
 
+import hashlib
 import json
 import xml.etree.ElementTree as ElementTree
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from absl import flags
 from test_compute import HRNET, SHAPE, lively
 
 from hrnet_tf import cli
-from hrnet_tf.card import PoseCard, save_model, write_card
+from hrnet_tf.card import PoseCard, read_card, save_model, write_card
 from hrnet_tf.convert import layer_report
 from hrnet_tf.convert.compare import Row, compare, table
 from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
@@ -72,6 +73,37 @@ def test_the_command_evaluates_what_it_compares(files, tmp_path, capsys):
     summary = json.loads(output.read_text())
     assert summary["number"] == "AP" and len(summary["rows"]) == 2
     assert summary["rows"][0]["number"] == pytest.approx(summary["rows"][1]["number"], abs=1e-6)
+
+
+def test_the_accuracy_of_a_file_is_noted_in_its_card(files, tmp_path, capsys):
+    """What was noted before gives way, all else stays; a .keras file has no such card."""
+    data = write_dataset(tmp_path / "set", 2, seed=0)
+    words = ["evaluate", f"--annotations={data}", f"--images={data.parent / 'images'}", "--record"]
+    assert cli.main([*words, f"--model={files[0]}"]) == 1
+    assert "net.json: there must be the card" in capsys.readouterr().err
+    path = tmp_path / "net.tflite"
+    path.write_bytes(files[1].read_bytes())
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    facts = {"input": {"scale": 0.1 + 0.2}, "conversion": {"sha256": sha256, "bytes": 5}}
+    write_card(path, PoseCard(), facts)
+    before = json.loads(path.with_suffix(".json").read_text())
+    for protocol, flip in (("original", "--flip"), ("annotated", "--noflip")):
+        protocol = f"--protocol={protocol}"
+        assert cli.main([*words, f"--model={path}", protocol, flip, "--batch_size=4"]) == 0
+    said = capsys.readouterr().out
+    assert f"Noted in {path.with_suffix('.json')}." in said
+    after = json.loads(path.with_suffix(".json").read_text())
+    accuracy = after["conversion"].pop("accuracy")
+    assert after == before and read_card(path) == PoseCard()
+    assert f"{accuracy['numbers']['AP']:.4f}" in said
+    wanted = {"protocol": "annotated", "flip": False, "boxes": "annotated", "left_out": 0}
+    assert wanted.items() <= accuracy.items()
+    assert accuracy["annotations"] == data.name and accuracy["persons"] > 0
+    path.write_bytes(files[2].read_bytes())
+    assert cli.main([*words, f"--model={path}"]) == 1
+    said = capsys.readouterr().err.strip()
+    assert "describes another file than net.tflite" in said and "\n" not in said
+    assert json.loads(path.with_suffix(".json").read_text())["conversion"]["accuracy"] == accuracy
 
 
 @pytest.mark.parametrize(

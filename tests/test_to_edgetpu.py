@@ -5,11 +5,13 @@ import json
 import os
 import stat
 
+import keras
 import numpy as np
 import pytest
 from absl import flags
 from test_compute import NAIVE, SHAPE, lively
 
+from hrnet_tf.card import save_model
 from hrnet_tf.convert import to_edgetpu as command
 from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
 from hrnet_tf.convert.op_list import Operation, Tensor, read_operations
@@ -213,6 +215,22 @@ def test_unusable_arguments_are_said_in_a_sentence(small, tmp_path):
     (tmp_path / "cut.tflite").write_bytes(small.read_bytes()[:2000])
     with pytest.raises(ValueError, match="not a whole"):
         reports(tmp_path / "cut.tflite")
+
+
+def test_a_network_is_converted_for_accelerators(programs, tmp_path, capsys):
+    """Upsampled by one operation, under a name that a file for CPUs does not have."""
+    image = keras.Input(SHAPE)
+    x = keras.layers.UpSampling2D()(keras.layers.Conv2D(4, 3)(image))
+    save_model(
+        lively(keras.Model(image, keras.layers.Conv2D(17, 3)(x))), None, tmp_path / "x.keras"
+    )
+    values = flags.FlagValues()
+    command.define_flags(values)
+    values(["to_edgetpu", f"--model={tmp_path / 'x.keras'}", "--count=4"])
+    assert command.run(values, []) == 0
+    names = [each.name for each in read_operations(tmp_path / "x_nocpu_int8.tflite")]
+    assert names == ["CONV_2D", "RESIZE_NEAREST_NEIGHBOR", "CONV_2D"]
+    assert "takes 3 of 3 operations" in capsys.readouterr().out
 
 
 def test_the_command_reports_on_a_file(programs, small, tmp_path, capsys):

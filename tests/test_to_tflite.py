@@ -404,7 +404,8 @@ def test_the_demo_ends_with_a_table_of_files(tmp_path):
     save_model(network, recipe.card, tmp_path / "model" / "model.keras")
     heads, *rows = convert_demo(tmp_path, threads=1)
     assert heads.split()[:5] == ["file", "numbers", "MB", "AP", "ΔAP"]
-    names = ["model.keras", *(f"model_{name}.tflite" for name in ("float32", "float16", "int8"))]
+    names = ["float32", "float16", "int8", "qat_int8"]
+    names = ["model.keras", *(f"model_{name}.tflite" for name in names)]
     assert [row.split()[0] for row in rows] == names
     accuracies = [float(row.split()[3]) for row in rows]
     assert accuracies[:3] == pytest.approx([accuracies[0]] * 3, abs=0.02)

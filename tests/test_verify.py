@@ -14,8 +14,9 @@ from absl import flags
 from test_compute import HRNET, NAIVE, SHAPE, lively
 
 from hrnet_tf.card import save_model
+from hrnet_tf.codecs import MSRA
 from hrnet_tf.convert import verify as command
-from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.graph import Node, fold_norms, merge_resizes, read_graph
 from hrnet_tf.convert.latency import delegated
 from hrnet_tf.convert.lint import lint
 from hrnet_tf.convert.op_list import Operation, Tensor, precision, read_operations
@@ -179,6 +180,34 @@ def test_lint_leaves_the_ends_alone():
         operation("CONV_2D", "image:float32 k:float32", "a:float32"),
     ]
     assert lint(half) == []
+
+
+def test_lint_knows_a_float_head_and_nothing_like_it():
+    """The last convolution alone may be float, as in `int8_float_head`."""
+    graph = [
+        operation("CONV_2D", "image =k", "a"),
+        operation("DEQUANTIZE", "a", "b:float32"),
+        operation("CONV_2D", "b:float32 =k:float32", "maps:float32"),
+    ]
+    assert lint(graph) == []
+    another = operation("RELU", "maps:float32", "c:float32")
+    assert len(lint([*graph, another])) == 2
+    assert len(lint([*graph, operation("QUANTIZE", "maps:float32", "c")])) == 2
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8_float_head"])
+def test_lint_takes_what_was_asked_for(model, tmp_path, precision):
+    """Keypoints decoded in the file, a float head."""
+    graph = merge_resizes(fold_norms(read_graph(model)))
+    if precision == "float32":
+        points = Node("decode", "keypoints", [graph.outputs], (17, 3), {"codec": MSRA()})
+        graph.nodes.append(points)
+        graph.outputs = {"heatmaps": graph.outputs, "keypoints": points}
+    (tmp_path / "x.tflite").write_bytes(tflite(graph, precision, CROPS, "float32", "float32"))
+    operations = read_operations(tmp_path / "x.tflite")
+    asked = {"float32": "PACK", "int8_float_head": "DEQUANTIZE"}[precision]
+    assert asked in {each.name for each in operations}
+    assert lint(operations) == []
 
 
 def test_shuffles_and_flex_operations_are_seen_in_real_files(tmp_path):

@@ -1,6 +1,7 @@
 """`hrnet-tf evaluate`: flags and files around `training.evaluate`."""
 
 import sys
+from pathlib import Path
 
 from absl import flags
 
@@ -26,6 +27,8 @@ USAGE = """\
       --ground_truth=annot/gt_valid.mat --images=images
   hrnet-tf evaluate --model=hrnet_w18_wflw_256x256 --weights=HR18-WFLW.pth --codec=face \\
       --data_format=landmarks --annotations=face_landmarks_wflw_test.csv --images=WFLW_images
+  hrnet-tf evaluate --model=my_model_int8.tflite --annotations=person_keypoints_val2017.json \\
+      --images=val2017 --record
 
 COCO-format files give COCO's ten numbers, or PCK, AUC and EPE where the keypoints have no sigmas
 (hands, most keypoints of one's own); mpii gives PCKh; landmarks gives NME and failure rates. All
@@ -35,6 +38,8 @@ whether it is good, jitters, lies on its mirror partner or is missed (Ronchi and
 Protocol "original" is that of Sun et al. CVPR 2019, with its box clean-up and OKS-NMS;
 "annotated" takes the annotated boxes as they are, without NMS. For the face codec, "original"
 reports whole pixels, as the original face tools do.
+
+--record writes the numbers, and how they were measured, into the card of a converted file.
 """
 
 
@@ -54,6 +59,7 @@ def _flags():
     average = "average with the mirrored picture (default: but for landmarks)"
     switch("flip", None, average, flag_values=values)
     switch("per_keypoint", False, "print a table of the keypoints, too", flag_values=values)
+    switch("record", False, "note the numbers in a converted file's card", flag_values=values)
     text("output", None, "folder for results.json and evaluation.json", flag_values=values)
     switch("overwrite", False, "replace earlier results there", flag_values=values)
     return values
@@ -64,6 +70,8 @@ def _evaluate(values, inputs):
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
     task = task_of(values)
+    from hrnet_tf.card import conversion_card, record_accuracy
+
     if task != "pose":
         raise UsageError(f"`evaluate` is for pose networks; {values.model} is for {task}.")
     if values.output:
@@ -72,6 +80,8 @@ def _evaluate(values, inputs):
     if values.flip is None:  # the original face tools have no flip test
         values.flip = values.data_format != "landmarks"
     predictor = pose_predictor(values)
+    if values.record:
+        conversion_card(values.model)  # says what is wrong before anything is measured
     from hrnet_tf.training.evaluate import evaluate
 
     found = evaluate(
@@ -92,7 +102,27 @@ def _evaluate(values, inputs):
         summary |= {"numbers": dict(found.numbers), "per_keypoint": dict(found.per_keypoint)}
         write_json(folder / "results.json", found.results)
         write_json(folder / "evaluation.json", summary, indent=1)
+    if values.record:
+        record_accuracy(values.model, _accuracy(values, predictor, found))
+        print(f"Noted in {Path(values.model).with_suffix('.json')}.")
     return 1 if found.problems else 0
+
+
+def _accuracy(values, predictor, found):
+    """The numbers and all that they depend on."""
+    detections = values.detections and Path(values.detections).name
+    return {
+        "numbers": dict(found.numbers),
+        "annotations": Path(values.annotations).name,
+        "boxes": detections or "annotated",
+        "score_threshold": values.score_threshold if detections else None,
+        "protocol": values.protocol,
+        "codec": str(predictor.card.codec),
+        "flip": values.flip,
+        "pictures": found.images,
+        "persons": found.persons,
+        "left_out": len(found.problems),
+    }
 
 
 def _print_evaluation(values, predictor, found):
