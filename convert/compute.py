@@ -118,11 +118,17 @@ def _nearest(node, x):
     if node.settings.get("repeat"):  # what XNNPACK takes, see `faster.repeat_pixels`
         height, width, channels = node.inputs[0].shape
         rows, columns = node.shape[0] // height, node.shape[1] // width
-        x = tf.reshape(tf.concat([x] * columns, 3), (-1, height, width * columns * channels))
-        return tf.reshape(tf.concat([x] * rows, 2), (-1, *node.shape))
+        x = tf.reshape(_repeated(x, columns, 3), (-1, height, width * columns * channels))
+        return tf.reshape(_repeated(x, rows, 2), (-1, *node.shape))
     # TensorFlow 2's resize has half-pixel centres, for whole factors the same; with them TFLite's
     # RESIZE_NEAREST_NEIGHBOR is of version 3, which Edge TPU and older delegates refuse.
     return tf.raw_ops.ResizeNearestNeighbor(images=x, size=node.shape[:2])
+
+
+def _repeated(x, times, axis):
+    while times > 4 and times % 4 == 0:  # XNNPACK concatenates up to five
+        x, times = tf.concat([x] * 4, axis), times // 4
+    return tf.concat([x] * times, axis)
 
 
 def _slice(node, x):

@@ -4,7 +4,8 @@ A channel that one layer makes s times as large and all its readers divide by s 
 what a ReLU network computes (Nagel et al., Data-Free Quantization, ICCV 2019; there for pairs of
 layers). Here a channel is followed through sums, concatenations, slices and shuffles, so a whole
 stream with its residual and fuse sums is scaled at once; the sizes are those of real activations,
-and which of them to favour is told by gradients.
+and which of them to favour is told by gradients. What only a pointwise convolution reads is centred
+besides.
 """
 
 from collections.abc import Mapping
@@ -24,6 +25,44 @@ STEPS = 1000
 SHRINK = np.log(32)
 
 Extremes = Mapping[Node, tuple[np.ndarray, np.ndarray]]  # of each channel: lowest, highest
+
+
+def centred(
+    graph: Graph, weights: Weights, extremes: Extremes
+) -> tuple[Weights, dict[Node, tuple[np.ndarray, np.ndarray]]]:
+    """Weights that compute the same, but let depthwise results lie evenly around 0; new extremes.
+
+    Between a depthwise and a pointwise convolution is no ReLU, so what the bias of one adds, that
+    of the other can take away. Channels with long tails on different sides share a range better.
+
+    Args:
+        graph: without normalizations.
+        weights: of its nodes.
+        extremes: of `ranges.extremes`.
+    """
+    readers, weights, extremes = graph.readers(), dict(weights), dict(extremes)
+    for node, (low, high) in extremes.items():
+        if node.kind != "depthwise" or node in graph.results:
+            continue
+        if not all(map(_pointwise, readers[node])):
+            continue
+        middle = (low + high) / 2
+        _add_bias(weights, node, -middle)
+        extremes[node] = low - middle, high - middle
+        for reader in readers[node]:
+            _add_bias(weights, reader, middle @ weights[reader]["kernel"][0, 0])
+    return weights, extremes
+
+
+def _pointwise(node):
+    if node.kind != "conv" or node.settings.get("groups", 1) != 1:
+        return False
+    return node.weights["kernel"].shape[:2] == (1, 1)
+
+
+def _add_bias(weights, node, shift):
+    bias = weights[node].get("bias", 0) + shift
+    weights[node] = {**weights[node], "bias": bias.astype(np.float32)}
 
 
 def channel_scales(

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from hrnet_tf.convert import ranges as measuring
 from hrnet_tf.convert.compute import Weights, apply, batches, function, own_weights, tensors
-from hrnet_tf.convert.equalize import channel_scales, equalized
+from hrnet_tf.convert.equalize import centred, channel_scales, equalized
 from hrnet_tf.convert.graph import Graph
 from hrnet_tf.convert.half import half_kernels
 from hrnet_tf.convert.precisions import PRECISIONS, TYPES, Precision
@@ -41,6 +41,7 @@ def plan(graph: Graph, precision: str | Precision, crops: np.ndarray) -> Plan:
     if precision.equalize or precision.clip:
         matter = measuring.importance(graph, weights, crops)
     if precision.equalize:
+        weights, found = centred(graph, weights, found)
         scales = channel_scales(graph, found, matter)
         weights, found = equalized(graph, weights, scales), measuring.scaled(found, scales)
         matter = {node: each / scales[node] ** 2 for node, each in matter.items()}
@@ -132,7 +133,13 @@ def emit(
 
 def _converter(graph: Graph, weights: Weights, batch: int, *mark: Callable):
     """TFLite's converter of a graph."""
+    # Of variables there is one copy in memory; of constants a dozen.
+    weights = {
+        node: {name: tf.Variable(value) for name, value in values.items()}
+        for node, values in weights.items()
+    }
     module = tf.Module()  # without one the converter takes twice the time, and names no outputs
+    module.weights = [*weights.values()]
     module.call = function(graph, weights, batch, *mark)
     concrete = module.call.get_concrete_function()
     return tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)

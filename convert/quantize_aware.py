@@ -28,23 +28,25 @@ from hrnet_tf.training.train import Job, train
 class FakeQuantized(keras.layers.Layer):
     """A plan as a layer: images (B, H, W, 3) to its output, rounded as in an int8 file.
 
-    Kernels and biases are trained; the ranges of results stay those of the plan.
+    Kernels and biases are trained; the ranges of results stay those of the plan. What is trained of
+    a channel is its share of the largest number that int8 can store there, for channels differ a
+    thousandfold and an optimizer takes steps of one size.
     """
 
     def __init__(self, plan: Plan):
         super().__init__(name="fake_quantized", dtype="float32")
-        variables = {
+        self._plan, self._units = plan, units(plan)
+        self._shares = {
             node: {
                 name: self.add_weight(
                     name=f"{node.name}.{name}",
                     shape=value.shape,
-                    initializer=lambda *_, value=value, **__: value,
+                    initializer=lambda *_, share=value / self._units[node][name], **__: share,
                 )
                 for name, value in weights.items()
             }
             for node, weights in plan.weights.items()
         }
-        self._plan = dataclasses.replace(plan, weights=variables)
 
     def call(self, images):
         plan = self._plan
@@ -53,9 +55,21 @@ class FakeQuantized(keras.layers.Layer):
     def values(self) -> Weights:
         """Weights of each node as tensors."""
         return {
-            node: {name: variable.value for name, variable in weights.items()}
-            for node, weights in self._plan.weights.items()
+            node: {name: each.value * self._units[node][name] for name, each in shares.items()}
+            for node, shares in self._shares.items()
         }
+
+
+def units(plan: Plan) -> Weights:
+    """The largest number that int8 stores: of a kernel per channel, of a bias by its result."""
+    readers, found = plan.graph.readers(), {}
+    for node, values in plan.weights.items():
+        axes = (0, 1) if node.kind == "depthwise" else tuple(range(values["kernel"].ndim - 1))
+        most = np.abs(values["kernel"]).max(axes, keepdims=True)
+        result = node if node in plan.ranges or not readers[node] else readers[node][0]
+        low, high = plan.ranges.get(result, (-1.0, 1.0))
+        found[node] = {"kernel": np.maximum(most, 1e-9), "bias": np.float32((high - low) / 2)}
+    return found
 
 
 def fine_tune(
@@ -110,7 +124,10 @@ def fine_tune(
 
 
 def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float) -> Recipe:
-    """The recipe of a network, changed to train it on for int8: briefly, at a small rate."""
+    """The recipe of a network, changed to train it on for int8: briefly, at a small rate.
+
+    The last weights count: what tells the best ones apart is left for the converted file.
+    """
     card = source.card
     return dataclasses.replace(
         recipe,
@@ -121,7 +138,9 @@ def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float
         weights=source.name,
         epochs=epochs,
         learning_rate=learning_rate,
-        milestones=(),
+        milestones=(max(1, epochs * 2 // 3),),
+        evaluate_every=0,
+        val_annotations="",
         warmup_steps=0,
         hard_keypoints=0,
         ema=0.0,

@@ -15,9 +15,9 @@ from hrnet_tf.convert.graph import Graph, Node
 
 Ranges = Mapping[Node, tuple[float, float]]
 
-# Their results have the scale of what they take: TFLite moves the integers.
-MOVES = {"concat", "slice", "reshape", "permute", "pad", "nearest", "resize", "corners"}
-MOVES |= {"average_pool", "take", "expand"}
+# Their results have the scale of what they take. The first ones only move integers.
+UNCHANGED = {"concat", "slice", "reshape", "permute", "pad", "nearest", "take", "expand"}
+MOVES = UNCHANGED | {"resize", "corners", "average_pool"}
 # TFLite knows one scale for these, 1/256, and both end at 0 and just below 1.
 SHARES = (0.0, 255 / 256)
 
@@ -38,8 +38,10 @@ class Plan:
     ranges: Ranges
 
     def mark(self, node: Node, x: tf.Tensor) -> tf.Tensor:
-        """The result of a node, rounded if it has a range; for `compute`."""
-        return quantized(x, *self.ranges[node]) if node in self.ranges else x
+        """The result of a node, rounded if it has a range and is not of integers; for `compute`."""
+        if node in self.ranges and node.kind not in UNCHANGED:
+            return quantized(x, *self.ranges[node])
+        return x
 
 
 def fused(graph: Graph) -> set[Node]:

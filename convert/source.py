@@ -1,6 +1,7 @@
 """What a conversion starts from: a network of ours or anyone's, as a graph of fixed size."""
 
 import dataclasses
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -13,7 +14,7 @@ from hrnet_tf.convert.compute import decode
 from hrnet_tf.convert.faster import faster
 from hrnet_tf.convert.graph import Graph, Node, fold_norms, merge_resizes, read_graph
 from hrnet_tf.download import download, is_url
-from hrnet_tf.network import fixed_size, known_card, load_network
+from hrnet_tf.network import compiled, fixed_size, known_card, load_network
 from hrnet_tf.presets import find_preset, from_preset
 
 OUTPUTS = {"pose": "heatmaps", "segmentation": "logits", "classification": "logits"}
@@ -39,12 +40,17 @@ class Source:
 
     def outputs(self, images: np.ndarray) -> list[np.ndarray]:
         """What the converted file must return for images (B, H, W, 3), in its order."""
-        found = self.model(images, training=False)
+        found = self._compiled(images)
         if isinstance(found, dict) and "logits" in found:
             found = found["logits"]
         found = [np.asarray(each) for each in keras.tree.flatten(found)]
         added = [node for node in self.graph.results if node.kind == "decode"]
         return found + [np.asarray(decode(node, found[0])) for node in added]
+
+    @functools.cached_property
+    def _compiled(self):
+        # Keras itself keeps every result until the last one.
+        return compiled(lambda images: self.model(images, training=False), self.model.input_shape)
 
     @property
     def input_size(self) -> tuple[int, int]:

@@ -1,5 +1,9 @@
 """Integers compute what floats computed: equalizing, ranges, the files, and their report."""
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -10,15 +14,17 @@ from test_compute import HRNET, NETWORKS, SHAPE, lively
 from hrnet_tf.convert import equalize, ranges
 from hrnet_tf.convert.calibration import calibration
 from hrnet_tf.convert.compute import compute, own_weights
-from hrnet_tf.convert.equalize import channel_scales, equalized
-from hrnet_tf.convert.faster import faster
+from hrnet_tf.convert.equalize import centred, channel_scales, equalized
+from hrnet_tf.convert.faster import faster, repeat_pixels
 from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.lint import lint
 from hrnet_tf.convert.op_list import read_operations
 from hrnet_tf.convert.precisions import PRECISIONS, Precision
 from hrnet_tf.convert.quantize import emit, losses, plan, tflite
 from hrnet_tf.convert.simulate import Plan, simulated, whole_steps
 from hrnet_tf.convert.source import open_source
-from hrnet_tf.models import pose
+from hrnet_tf.convert.verify import verify
+from hrnet_tf.models import classification, pose, segmentation
 from hrnet_tf.predict import PosePredictor
 from hrnet_tf.runtimes import open_converted
 from hrnet_tf.training.evaluate import evaluate
@@ -65,7 +71,7 @@ def uneven():
 
 def equalizing(graph, images):
     weights = own_weights(graph)
-    found = ranges.extremes(graph, weights, images)
+    weights, found = centred(graph, weights, ranges.extremes(graph, weights, images))
     return weights, found, channel_scales(graph, found, ranges.importance(graph, weights, images))
 
 
@@ -86,18 +92,29 @@ def answers(content, images, folder):
 
 @pytest.mark.parametrize("name", ["landmarks", "lite", "align corners", "ocr", "classification"])
 def test_equalizing_changes_results_but_no_output(name, crops, monkeypatch):
-    """Through residual sums, fusion, concatenation, channel splits, gates and shuffles."""
+    """Through residual sums, fusion, concatenation, splits, gates, shuffles; centring besides."""
     monkeypatch.setattr(equalize, "STEPS", 30)
     graph = graph_of(lively(NETWORKS[name]()), shuffles=True)
+    before = own_weights(graph)
     weights, found, scales = equalizing(graph, crops)
     assert sum((scales[node] != 1).any() for node in weights) > len(weights) / 2
     new = equalized(graph, weights, scales)
     wanted = run(graph, crops)
     assert np.abs(run(graph, crops, new) - wanted).max() < 1e-4 * wanted.std()
-    assert all(node.weights is weights[node] for node in weights)  # the graph stays as it is
+    assert all(node.weights is before[node] for node in before)  # the graph stays as it is
     again = ranges.extremes(graph, new, crops)
     for node, (low, high) in ranges.scaled(found, scales).items():
         np.testing.assert_allclose(again[node], (low, high), rtol=1e-3, atol=1e-3)
+
+
+def test_what_pointwise_convolutions_read_is_centred(crops):
+    """Half of the noise of a light network comes from there."""
+    graph = graph_of(lively(NETWORKS["naive lite"]()))
+    found = ranges.extremes(graph, own_weights(graph), crops)
+    _, centred_ones = centred(graph, own_weights(graph), found)
+    depthwise = [node for node in found if node.kind == "depthwise"]
+    assert max(np.abs(sum(found[node])).max() for node in depthwise) > 0.1
+    assert max(np.abs(sum(centred_ones[node])).max() for node in depthwise) < 1e-5
 
 
 @pytest.mark.parametrize("shuffles", [False, True])
@@ -264,6 +281,41 @@ def test_every_precision_has_a_line():
     """The table of the README and of --help is made of them."""
     lines = [each.description for each in PRECISIONS.values()]
     assert all(line and len(line) < 70 for line in lines) and len(set(lines)) == len(lines)
+
+
+LARGE = {
+    "w48": lambda: pose("w48", (256, 192, 3)),
+    "lite18": lambda: pose("lite18", (256, 192, 3)),
+    "classification": lambda: classification("w18"),
+    "segmentation": lambda: segmentation("w48", 19, (256, 512, 3)),
+    "ocr": lambda: segmentation("w48", 19, (256, 512, 3), head="ocr", align_corners=True),
+}
+OUTSIDE = {"lite18": {"AVERAGE_POOL_2D": 32}, "ocr": {"BATCH_MATMUL": 3, "SOFTMAX": 2}}
+
+
+def write_large(name, path):
+    """Writes an int8 file; returns the crops, what its simulation gives, and GiB at the peak."""
+    model = lively(LARGE[name]())
+    crops = np.random.default_rng(1).normal(size=(2, *model.input_shape[1:])).astype("float32")
+    found = plan(repeat_pixels(graph_of(model)), "int8", crops)
+    path.write_bytes(emit(found, "int8", "int8"))
+    status = Path("/proc/self/status").read_text()  # getrusage tells also of the parent
+    peak = int(status.split("VmHWM:")[1].split()[0]) / 2**20
+    return crops, np.ravel(simulated(found)(crops)), peak
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_large_networks_become_integers_in_little_memory(name, tmp_path):
+    """All for XNNPACK but `OUTSIDE`. In a process of its own: memory counts from its start."""
+    path = tmp_path / "a.tflite"
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        crops, wanted, peak = process.submit(write_large, name, path).result()
+    assert peak < 4
+    sentences = lint(read_operations(path), pure=True)
+    assert not [each for each in sentences if not each.startswith("RESIZE_BILINEAR")]
+    assert verify(path, threads=1).delegated.outside == OUTSIDE.get(name, {})
+    assert decibels(wanted, np.ravel(open_converted(path)(crops))) > 20
 
 
 @pytest.mark.data
