@@ -53,7 +53,7 @@ hrnet-tf predict {recipe.val_images} --boxes={recipe.val_annotations} \\
 hrnet-tf evaluate --images={recipe.val_images} --annotations={recipe.val_annotations} \\
     --model={model} --protocol=annotated
 # Five times as long at school
-hrnet-tf train synthetic_pose --workdir=runs/longer --epochs=30 \\
+hrnet-tf train synthetic_pose --workdir=runs/longer --epochs=40 \\
     --train_images={recipe.train_images} --train_annotations={recipe.train_annotations} \\
     --val_images={recipe.val_images} --val_annotations={recipe.val_annotations}"""
 
