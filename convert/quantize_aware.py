@@ -105,6 +105,12 @@ def fine_tune(
     if same and all((workdir / name).is_file() for name in ("model.keras", "model.json")):
         return workdir / "model.keras"
     graph = merge_resizes(fold_norms(read_graph(source.model)))
+    fixed = [node.name for node in graph.nodes if node.weights and "bias" not in node.weights]
+    if fixed:
+        raise ValueError(
+            f"{fixed[0]}: has neither bias nor normalization, so what int8 wants to add there "
+            "cannot go back into the network. Convert it without training."
+        )
     plan = make_plan(graph, precision, crops)
 
     def build(_):

@@ -71,6 +71,15 @@ def test_training_brings_int8_nearer_to_the_network(tmp_path, monkeypatch):
         fine_tune(source, crops, dataclasses.replace(recipe, epochs=1), tmp_path / "run")
 
 
+def test_what_cannot_go_back_is_refused_before_training(tmp_path):
+    image = keras.Input(SHAPE)
+    model = keras.Model(image, keras.layers.Conv2D(17, 1, use_bias=False, name="head")(image))
+    recipe = tiny_training.write_recipe(tmp_path, **tiny_training.PLAIN)
+    source = Source(model, None, recipe.card, "tiny.keras", "")
+    with pytest.raises(ValueError, match="head: has neither bias nor normalization"):
+        fine_tune(source, CROPS, recipe, tmp_path / "run")
+
+
 def _shifted(found):
     rng, weights = np.random.default_rng(0), {}
     for node, values in found.weights.items():
