@@ -37,7 +37,9 @@ PRECISIONS = {
     "float32": Precision("as trained: the reference", "float32", None),
     "float16": Precision("half the size, the same accuracy: for GPUs", "float16", None),
     "dynamic": Precision("int8 weights and float results: a quarter of the size", "int8", None),
-    "int16x8": Precision("int8 weights and int16 results: accurate, slow", "int8", 16, True),
+    "int16x8": Precision(
+        "int8 weights and int16 results: accurate, slow", "int8", 16, equalize=True, correct=True
+    ),
     "int8": Precision(
         "all int8, equalized and corrected: small and fast", equalize=True, correct=True
     ),
