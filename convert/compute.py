@@ -33,11 +33,16 @@ def batches(graph: Graph) -> tf.TensorSpec:
     return tf.TensorSpec((None, *graph.nodes[0].shape), tf.float32)
 
 
+def unmarked(node: Node, x: tf.Tensor) -> tf.Tensor:
+    """The result of a node as it is."""
+    return x
+
+
 def compute(
     graph: Graph,
     image: tf.Tensor,
     weights: Weights,
-    mark: Callable[[Node, tf.Tensor], tf.Tensor] = lambda node, x: x,
+    mark: Callable[[Node, tf.Tensor], tf.Tensor] = unmarked,
 ):
     """The outputs of a graph for images (B, H, W, 3); inside a `tf.function` without autograph.
 
@@ -63,7 +68,7 @@ def function(
     graph: Graph,
     weights: Weights,
     batch: int | None,
-    mark: Callable[[Node, tf.Tensor], tf.Tensor] = lambda node, x: x,
+    mark: Callable[[Node, tf.Tensor], tf.Tensor] = unmarked,
 ):
     """A `tf.function` for converters: from "image" to the outputs by name, a lone one "output".
 

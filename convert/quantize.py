@@ -11,7 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from hrnet_tf.convert import ranges as measuring
-from hrnet_tf.convert.compute import Weights, apply, batches, function, own_weights, tensors
+from hrnet_tf.convert.compute import (
+    Weights,
+    apply,
+    batches,
+    function,
+    own_weights,
+    tensors,
+    unmarked,
+)
 from hrnet_tf.convert.equalize import centred, channel_scales, equalized
 from hrnet_tf.convert.graph import Graph
 from hrnet_tf.convert.half import half_kernels
@@ -135,7 +143,7 @@ def emit(
     return _converted(converter)
 
 
-def _converter(graph: Graph, weights: Weights, batch: int, *mark: Callable):
+def _converter(graph: Graph, weights: Weights, batch: int, mark: Callable = unmarked):
     """TFLite's converter of a graph."""
     # Of variables there is one copy in memory; of constants a dozen.
     weights = {
@@ -144,7 +152,7 @@ def _converter(graph: Graph, weights: Weights, batch: int, *mark: Callable):
     }
     module = tf.Module()  # without one the converter takes twice the time, and names no outputs
     module.weights = [*weights.values()]
-    module.call = function(graph, weights, batch, *mark)
+    module.call = function(graph, weights, batch, mark)
     concrete = module.call.get_concrete_function()
     return tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
 

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -18,6 +19,18 @@ from hrnet_tf.network import compiled, fixed_size, known_card, load_network
 from hrnet_tf.presets import find_preset, from_preset
 
 OUTPUTS = {"pose": "heatmaps", "segmentation": "logits", "classification": "logits"}
+
+
+def compiled_model(model: keras.Model) -> Callable:
+    """A model as a function; called as it is, Keras keeps every result until the last one."""
+    return compiled(lambda images: model(images, training=False), model.input_shape)
+
+
+def as_in_file(found) -> list[np.ndarray]:
+    """What a converted file gives of a network's outputs: "logits" alone, or all in its order."""
+    if isinstance(found, dict) and "logits" in found:
+        found = found["logits"]
+    return [np.asarray(each) for each in keras.tree.flatten(found)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,17 +53,13 @@ class Source:
 
     def outputs(self, images: np.ndarray) -> list[np.ndarray]:
         """What the converted file must return for images (B, H, W, 3), in its order."""
-        found = self._compiled(images)
-        if isinstance(found, dict) and "logits" in found:
-            found = found["logits"]
-        found = [np.asarray(each) for each in keras.tree.flatten(found)]
+        found = as_in_file(self._compiled(images))
         added = [node for node in self.graph.results if node.kind == "decode"]
         return found + [np.asarray(decode(node, found[0])) for node in added]
 
     @functools.cached_property
     def _compiled(self):
-        # Keras itself keeps every result until the last one.
-        return compiled(lambda images: self.model(images, training=False), self.model.input_shape)
+        return compiled_model(self.model)
 
     @property
     def input_size(self) -> tuple[int, int]:

@@ -186,8 +186,12 @@ def differences(
             f"`crops` must be at least one image of {wanted_shape}. Received: {crops.shape}."
         )
     batches = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
-    call = _function(source)
-    pairs = [(network.outputs(batch), _outputs(call, batch)) for batch in batches]
+    import keras
+
+    from hrnet_tf.convert.source import as_in_file, compiled_model
+
+    call = compiled_model(source) if isinstance(source, keras.Model) else source
+    pairs = [(network.outputs(batch), as_in_file(call(batch))) for batch in batches]
     ours, theirs = (
         [np.concatenate(each) for each in zip(*side, strict=True)]
         for side in zip(*pairs, strict=True)
@@ -212,27 +216,6 @@ def _difference(ours, theirs):
     difference, deviation = np.abs(ours - theirs), theirs.std() or 1.0
     lengths = np.sqrt((ours @ ours) * (theirs @ theirs)) or 1.0
     return difference.max() / deviation, difference.mean() / deviation, ours @ theirs / lengths
-
-
-def _function(source):
-    """A model compiled: called as it is, it keeps every result until the last one."""
-    import keras
-
-    if not isinstance(source, keras.Model):
-        return source
-    from hrnet_tf.network import compiled
-
-    return compiled(lambda images: source(images, training=False), source.input_shape)
-
-
-def _outputs(call, images):
-    """The outputs that a converted file has, as a list: "logits" alone, or all in order of name."""
-    import keras
-
-    outputs = call(images)
-    if isinstance(outputs, dict) and "logits" in outputs:
-        outputs = outputs["logits"]
-    return [np.asarray(each) for each in keras.tree.flatten(outputs)]
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -70,7 +70,7 @@ def _evaluate(values, inputs):
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
     task = task_of(values)
-    from hrnet_tf.card import conversion_card, record_accuracy
+    from hrnet_tf.card import card_path, conversion_card, record_accuracy
 
     if task != "pose":
         raise UsageError(f"`evaluate` is for pose networks; {values.model} is for {task}.")
@@ -104,7 +104,7 @@ def _evaluate(values, inputs):
         write_json(folder / "evaluation.json", summary, indent=1)
     if values.record:
         record_accuracy(values.model, _accuracy(values, predictor, found))
-        print(f"Noted in {Path(values.model).with_suffix('.json')}.")
+        print(f"Noted in {card_path(values.model)}.")
     return 1 if found.problems else 0
 
 

@@ -86,7 +86,7 @@ INSPECT = Command("see what a network will be trained on", INSPECT_USAGE, _inspe
 DEMO_USAGE = """\
   hrnet-tf demo --output=DIR
 
-Draws people, trains a tiny HRNet on them for about two minutes on two CPU cores, evaluates it on
+Draws people, trains a tiny HRNet on them for about three minutes on two CPU cores, evaluates it on
 drawings it has never seen, and shows everything on one page: DIR/index.html. Then it makes files
 for phones of it, in DIR/model, and prints what becomes of AP, size and time.
 """
