@@ -22,7 +22,7 @@ from hrnet_tf.runtimes import open_converted
 from hrnet_tf.training.evaluate import evaluate
 
 RECIPES = PRECISIONS | {
-    "corrected": Precision("biases corrected", correct=True),
+    "corrected": Precision("errors of kernels cancel", correct=True),
     "clipped": Precision("rare values cut off", clip=True),
     "equalized": Precision("channels equalized", equalize=True),
     "everything": Precision("and rare values cut off", equalize=True, clip=True, correct=True),

@@ -13,9 +13,9 @@ class Precision:
         description: what it is for, one line.
         weights: "float32", "float16" or "int8".
         activations: bits of the integers of all results, 8 or 16; None for float.
-        equalize: bring the channels to the same size first.
+        equalize: bring the channels to the same size first; for results of 8 bits.
         clip: cut off rare values where finer steps for the others are worth more.
-        correct: let biases make up for the mean error of rounded weights.
+        correct: round the numbers of a kernel so that their errors cancel on real images.
         float_head: leave the last convolution float.
     """
 
@@ -38,7 +38,7 @@ PRECISIONS = {
     "float16": Precision("half the size, the same accuracy: for GPUs", "float16", None),
     "dynamic": Precision("int8 weights and float results: a quarter of the size", "int8", None),
     "int16x8": Precision(
-        "int8 weights and int16 results: accurate, slow", "int8", 16, equalize=True, correct=True
+        "int8 weights and int16 results: accurate, slow", "int8", 16, correct=True
     ),
     "int8": Precision(
         "all int8, equalized and corrected: small and fast", equalize=True, correct=True

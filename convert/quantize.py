@@ -24,7 +24,8 @@ from hrnet_tf.convert.equalize import centred, channel_scales, equalized
 from hrnet_tf.convert.graph import Graph
 from hrnet_tf.convert.half import half_kernels
 from hrnet_tf.convert.precisions import PRECISIONS, TYPES, Precision
-from hrnet_tf.convert.simulate import MOVES, Plan, corrected, rounded
+from hrnet_tf.convert.rounding import compensated
+from hrnet_tf.convert.simulate import MOVES, Plan, rounded
 from hrnet_tf.quiet import quiet
 
 FACTOR = 100  # at most, between the integers of a sum of products and those of its result
@@ -54,11 +55,11 @@ def plan(graph: Graph, precision: str | Precision, crops: np.ndarray) -> Plan:
         weights, found = equalized(graph, weights, scales), measuring.scaled(found, scales)
         matter = {node: each / scales[node] ** 2 for node, each in matter.items()}
     limits = measuring.min_max(graph, found)
-    if precision.correct:
-        weights = corrected(weights, measuring.means(graph, weights, crops))
     if precision.clip:
         limits = measuring.clipped(graph, weights, crops, limits, matter)
     weights = _limited(graph, weights, limits)
+    if precision.correct:
+        weights = compensated(graph, weights, crops)
     if precision.float_head:
         limits = {node: each for node, each in limits.items() if node not in graph.results}
     return Plan(graph, weights, limits)
@@ -112,14 +113,8 @@ def tflite(
     weights = own_weights(graph)
     if precision.activations == 16:
         check_crops(graph, crops)
-        if precision.equalize:
-            found = measuring.extremes(graph, weights, crops)
-            matter = measuring.importance(graph, weights, crops)
-            scales = channel_scales(graph, found, matter)
-            # A quarter of the way: kernels of 8 bits lose by what results of 16 do not need.
-            weights = equalized(graph, weights, {node: each**0.25 for node, each in scales.items()})
         if precision.correct:
-            weights = corrected(weights, measuring.means(graph, weights, crops))
+            weights = compensated(graph, weights, crops)
     converter = _converter(graph, weights, batch)
     if precision.weights == "float16":
         return half_kernels(_converted(converter))

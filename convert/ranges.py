@@ -112,21 +112,6 @@ def _mixed(output):
     return tf.reduce_sum(output * noise) / tf.sqrt(power + 1e-12)
 
 
-def means(graph: Graph, weights: Weights, crops: np.ndarray) -> dict[Node, np.ndarray]:
-    """The mean of each channel of what the nodes with weights take."""
-    nodes = [*dict.fromkeys(node.inputs[0] for node in weights)]
-
-    def measure(node, x):
-        count = tf.cast(tf.shape(x)[0], tf.float32)
-        return tf.reduce_mean(x, range(len(x.shape) - 1)) * count
-
-    found = [*_measured(graph, weights, crops[:CROPS], nodes, measure)]
-    return {
-        node: sum(each) / len(crops[:CROPS])
-        for node, each in zip(nodes, zip(*found, strict=True), strict=True)
-    }
-
-
 def min_max(graph: Graph, found: Extremes) -> Ranges:
     """Ranges that hold every value seen."""
     groups, limits = scale_groups(graph), {}

@@ -108,34 +108,6 @@ def rounded(weights: Mapping) -> dict[Node, dict[str, tf.Tensor]]:
     }
 
 
-def corrected(weights: Weights, means: Mapping[Node, np.ndarray]) -> Weights:
-    """Weights whose biases make up for the mean of what rounding the kernels will change.
-
-    What a convolution takes is mostly positive, so the errors of its kernel do not cancel
-    (Nagel et al., Data-Free Quantization, ICCV 2019).
-
-    Args:
-        weights: to be rounded.
-        means: of `ranges.means`, for these weights.
-    """
-    changed = {}
-    for node, values in weights.items():
-        mean, error = means[node.inputs[0]], rounding(node, values["kernel"])
-        if node.kind == "depthwise":
-            shift = (error.sum((0, 1)) * mean[:, None]).ravel()
-        elif error.shape[-2] == len(mean):
-            shift = mean @ error.reshape(-1, *error.shape[-2:]).sum(0)
-        else:  # in groups
-            shift = 0
-        changed[node] = {**values, "bias": (values.get("bias", 0) - shift).astype(np.float32)}
-    return changed
-
-
-def rounding(node: Node, kernel: np.ndarray) -> np.ndarray:
-    """What rounding a kernel changes."""
-    return quantized_kernel(node, tf.constant(kernel)).numpy() - kernel
-
-
 def simulated(plan: Plan) -> Callable[[np.ndarray], np.ndarray]:
     """A plan as a function from images (B, H, W, 3) to its outputs, arrays."""
     weights = rounded(tensors(plan.weights))
