@@ -7,8 +7,8 @@ ICLR 2023; as here written, Babai's nearest plane). The mean that is left goes i
 et al., Data-Free Quantization, ICCV 2019).
 
 Crops of people are padded where they leave their photo, and networks learn to tell padding by its
-exact values: there an error of a thousandth, the same in every pixel, may move a whole person. So
-what an image of nothing but padding gives is rounded best.
+exact values: there an error of a hundredth, the same in every pixel, may move a whole person. So what
+an image of nothing but padding gives is kept best.
 """
 
 import numpy as np

@@ -121,7 +121,7 @@ def test_a_network_keeps_its_answer_when_its_kernels_are_rounded(graph, crops):
 
 
 def test_padding_is_what_is_kept_best(graph, crops, monkeypatch):
-    """A thousandth there, in all pixels alike, moved people of a trained network."""
+    """A hundredth there, in all pixels alike, moved people of a trained network."""
     dark = np.full((1, *SHAPE), -2.1, "float32")
     weights = own_weights(graph)
     assert rounding._padding(crops[3:]) is None
