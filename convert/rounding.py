@@ -7,8 +7,8 @@ ICLR 2023; as here written, Babai's nearest plane). The mean that is left goes i
 et al., Data-Free Quantization, ICCV 2019).
 
 Crops of people are padded where they leave their photo, and networks learn to tell padding by its
-exact values: there an error of a hundredth, the same in every pixel, may move a whole person. So what
-an image of nothing but padding gives is kept best.
+exact values: there an error of a hundredth, the same in every pixel, may move a whole person. So
+what an image of nothing but padding gives is kept best.
 """
 
 import numpy as np
@@ -71,7 +71,9 @@ def _compensated(node, weights, x, share):
     share = np.repeat(share / count, count)[:, None]
     mean = (patches * share).sum(1, keepdims=True)
     moves = patches - mean
-    rounded = round_in_turn(np.swapaxes(moves * share, 1, 2) @ moves, rows)
+    moments = (np.swapaxes(moves * share, 1, 2) @ moves).astype(np.float64)
+    del patches, moves  # of wide layers these and what follows take hundreds of MB
+    rounded = round_in_turn(moments, rows)
     shift = mean @ (rounded - rows)
     return {
         "kernel": rounded.reshape(turned).transpose(1, 2, 0, 3).reshape(kernel.shape),
@@ -83,16 +85,16 @@ def round_in_turn(moments: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Kernels of whole steps whose errors cancel; the largest number of each output stays.
 
     Args:
-        moments: (groups, K, K), covariance of the inputs.
+        moments: (groups, K, K) float64, covariance of the inputs; its diagonal is changed.
         rows: (groups, K, outputs), float32.
     """
     most = np.abs(rows).max(1, keepdims=True)
     step, kept = np.maximum(most, 1e-9) / 127, np.abs(rows) == most
     count = rows.shape[1]
-    lower, diagonal = moments.astype(np.float64), np.arange(count)
+    diagonal = np.arange(count)
     power = moments.trace(axis1=1, axis2=2)[:, None] / count
-    lower[:, diagonal, diagonal] += DAMPING * power + 1e-30
-    lower = np.linalg.cholesky(lower)
+    moments[:, diagonal, diagonal] += DAMPING * power + 1e-30
+    lower = np.linalg.cholesky(moments)
     lower /= lower[:, diagonal, diagonal][:, None]
     # Row i: how inputs behind i move with it, and how far their errors must be made up for.
     share = lower.swapaxes(1, 2).astype(np.float32)
