@@ -19,7 +19,7 @@ from hrnet_tf.card import save_model
 from hrnet_tf.convert.compute import Weights, compute
 from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
 from hrnet_tf.convert.quantize import plan as make_plan
-from hrnet_tf.convert.simulate import Plan, rounded
+from hrnet_tf.convert.simulate import LEAST, Plan, rounded
 from hrnet_tf.convert.source import Source
 from hrnet_tf.training.recipe import Recipe
 from hrnet_tf.training.train import Job, train
@@ -68,7 +68,7 @@ def units(plan: Plan) -> Weights:
         most = np.abs(values["kernel"]).max(axes, keepdims=True)
         result = node if node in plan.ranges or not readers[node] else readers[node][0]
         low, high = plan.ranges.get(result, (-1.0, 1.0))
-        found[node] = {"kernel": np.maximum(most, 1e-9), "bias": np.float32((high - low) / 2)}
+        found[node] = {"kernel": np.maximum(most, LEAST), "bias": np.float32((high - low) / 2)}
     return found
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from hrnet_tf.convert.compute import Weights, compute
 from hrnet_tf.convert.graph import Graph, Node
+from hrnet_tf.convert.simulate import LEAST
 
 PIXELS = 2**20  # of all images: 21 of 256x192
 PATCHES = 2**12  # of a layer's input, chosen by chance
@@ -89,7 +90,7 @@ def round_in_turn(moments: np.ndarray, rows: np.ndarray) -> np.ndarray:
         rows: (groups, K, outputs), float32.
     """
     most = np.abs(rows).max(1, keepdims=True)
-    step, kept = np.maximum(most, 1e-9) / 127, np.abs(rows) == most
+    step, kept = np.maximum(most, LEAST) / 127, np.abs(rows) == most
     count = rows.shape[1]
     diagonal = np.arange(count)
     power = moments.trace(axis1=1, axis2=2)[:, None] / count

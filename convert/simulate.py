@@ -20,6 +20,7 @@ UNCHANGED = {"concat", "slice", "reshape", "permute", "pad", "nearest", "take", 
 MOVES = UNCHANGED | {"resize", "corners", "average_pool"}
 # TFLite knows one scale for these, 1/256, and both end at 0 and just below 1.
 SHARES = (0.0, 255 / 256)
+LEAST = 1e-9  # largest number of an output channel: one of zeros has steps, too
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ def quantized_kernel(node: Node, kernel):
     if node.kind == "depthwise":
         kernel = tf.reshape(kernel, (shape[0], shape[1], 1, -1))
     most = tf.reduce_max(tf.abs(kernel), range(len(kernel.shape) - 1))
-    most = tf.stop_gradient(tf.maximum(most, 1e-9))
+    most = tf.stop_gradient(tf.maximum(most, LEAST))
     rounded = tf.quantization.fake_quant_with_min_max_vars_per_channel(
         kernel, -most, most, num_bits=8, narrow_range=True
     )

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from test_compute import HRNET, SHAPE, lively
+from test_quantize import graph_of, run
 
 from hrnet_tf.convert import rounding
-from hrnet_tf.convert.compute import apply, compute, own_weights
-from hrnet_tf.convert.faster import faster
-from hrnet_tf.convert.graph import Node, fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.compute import apply, own_weights
+from hrnet_tf.convert.graph import Node
 from hrnet_tf.convert.rounding import compensated, round_in_turn
 from hrnet_tf.convert.simulate import Plan, quantized_kernel, simulated
 from hrnet_tf.models import pose
@@ -16,7 +16,7 @@ from hrnet_tf.models import pose
 
 @pytest.fixture(scope="module")
 def graph():
-    return faster(merge_resizes(fold_norms(read_graph(lively(pose(HRNET, SHAPE))))))
+    return graph_of(lively(pose(HRNET, SHAPE)))
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +110,10 @@ def test_dead_channels_and_constant_inputs_are_nothing_special():
 def test_a_network_keeps_its_answer_when_its_kernels_are_rounded(graph, crops):
     """Results exact, on images that were not measured. The nearest integers are 6 dB worse."""
     weights, images = own_weights(graph), crops[::2]
-    wanted = simulated_without_rounding(graph, weights, images)
+    wanted = run(graph, images)
     found = compensated(graph, weights, crops[1::2])
     noise = [
-        np.square(simulated(Plan(graph, each, {}))(images) - wanted).mean()
+        np.square(np.ravel(simulated(Plan(graph, each, {}))(images)) - wanted).mean()
         for each in (weights, found)
     ]
     assert noise[1] < noise[0] / 4
@@ -134,7 +134,3 @@ def test_padding_is_what_is_kept_best(graph, crops, monkeypatch):
         middle = [apply(first, each, [dark]).numpy()[0, 4, 4] for each in (found, weights[first])]
         errors.append(np.abs(middle[0] - middle[1]).mean())
     assert errors[0] < errors[1] / 2
-
-
-def simulated_without_rounding(graph, weights, images):
-    return np.asarray(tf.function(lambda x: compute(graph, x, weights))(images))
