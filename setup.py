@@ -2,18 +2,14 @@
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
+# Folder of the checkout -> the package that it is installed as.
+ROOTS = {"hrnet_tf": "hrnet_tf", "training": "hrnet_tf.training", "convert": "hrnet_tf.convert"}
 FOLDERS = {
-    "hrnet_tf": "hrnet_tf",
-    "hrnet_tf.cli": "hrnet_tf/cli",
-    "hrnet_tf.codecs": "hrnet_tf/codecs",
-    "hrnet_tf.heads": "hrnet_tf/heads",
-    "hrnet_tf.presets": "hrnet_tf/presets",
-    "hrnet_tf.training": "training",
-    "hrnet_tf.training.data": "training/data",
-    "hrnet_tf.training.recipes": "training/recipes",
-    "hrnet_tf.convert": "convert",
+    ".".join([package, *inner.split(".")]).rstrip("."): "/".join([folder, *inner.split(".")])
+    for folder, package in ROOTS.items()
+    for inner in ("", *find_packages(folder))
 }
 
 setup(
@@ -27,7 +23,7 @@ setup(
     python_requires=">=3.11",
     packages=list(FOLDERS),
     package_dir=FOLDERS,
-    package_data={"hrnet_tf": ["class_lists/*"]},
+    package_data={"hrnet_tf.labels": ["class_lists/*"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15",

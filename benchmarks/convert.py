@@ -22,9 +22,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 import hrnet_tf
-from hrnet_tf.convert.faster import faster, repeat_pixels
-from hrnet_tf.convert.graph import fold_norms, merge_resizes, read_graph
-from hrnet_tf.convert.quantize import tflite
+from hrnet_tf.convert.formats.emit import tflite
+from hrnet_tf.convert.graph.faster import faster, repeat_pixels
+from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
 from hrnet_tf.convert.to_onnx import Options, onnx_model
 from hrnet_tf.quiet import quiet
 

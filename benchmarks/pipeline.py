@@ -26,12 +26,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from hrnet_tf.keypoints import COCO
-from hrnet_tf.training.data.annotations import FORMATS
-from hrnet_tf.training.data.coco import ImageFile, Record
-from hrnet_tf.training.data.people import People, images
-from hrnet_tf.training.data.pipeline import batches
-from hrnet_tf.training.data.tfrecord import read_people, write_people
+from hrnet_tf.labels.keypoint_sets import COCO
+from hrnet_tf.training.pose.batches import batches
+from hrnet_tf.training.pose.people import People, images
+from hrnet_tf.training.pose.readers import FORMATS
+from hrnet_tf.training.pose.readers.coco import ImageFile, Record
+from hrnet_tf.training.pose.records import read_people, write_people
 from hrnet_tf.training.recipe import Recipe
 
 try:

@@ -14,11 +14,11 @@ import numpy as np
 from absl import app, flags
 
 from hrnet_tf.convert.calibration import calibration
-from hrnet_tf.convert.precisions import PRECISIONS, Precision
-from hrnet_tf.convert.quantize import tflite
+from hrnet_tf.convert.formats.emit import tflite
+from hrnet_tf.convert.integers.precisions import PRECISIONS, Precision
 from hrnet_tf.convert.source import open_source
-from hrnet_tf.predict import PosePredictor
-from hrnet_tf.runtimes import open_converted
+from hrnet_tf.runtime.converted import open_converted
+from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.training.evaluate import evaluate
 
 RECIPES = PRECISIONS | {

@@ -30,7 +30,7 @@ def bare(folder):
     import keras
     import numpy as np
 
-    from hrnet_tf.models import pose
+    from hrnet_tf.networks.pose import pose
 
     model = pose("w32", (256, 192, 3), 17)
     model.compile(keras.optimizers.Adam(1e-3), "mse")
@@ -85,7 +85,7 @@ def measure(kind, folder):
 
 
 def main(rounds):
-    from hrnet_tf.training.data.synthetic import write_dataset
+    from hrnet_tf.training.data.synthetic.scenes import write_dataset
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "set")

@@ -20,8 +20,8 @@ import keras
 import numpy as np
 
 import hrnet_tf
-from hrnet_tf.checkpoints import weights_of
-from hrnet_tf.weight_files import read_checkpoint
+from hrnet_tf.weights.files import read_checkpoint
+from hrnet_tf.weights.load import weights_of
 
 ROUNDS = 5
 

@@ -10,13 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from hrnet_tf.card import Card, ClassificationCard, PoseCard, SegmentationCard
-from hrnet_tf.classify import ImageClassifier
-from hrnet_tf.images import find_images, read_boxes, read_image
-from hrnet_tf.predict import PosePredictor
-from hrnet_tf.segment import SegmentationPredictor
+from hrnet_tf.media.find import find_images
+from hrnet_tf.media.images import read_image
+from hrnet_tf.tasks.card import Card
+from hrnet_tf.tasks.classification.card import ClassificationCard
+from hrnet_tf.tasks.classification.predictor import ImageClassifier
+from hrnet_tf.tasks.detection.box_files import read_boxes
+from hrnet_tf.tasks.pose.card import PoseCard
+from hrnet_tf.tasks.pose.predictor import PosePredictor
+from hrnet_tf.tasks.segmentation.card import SegmentationCard
+from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor
 from hrnet_tf.training.data.sources import Report, to_stderr
-from hrnet_tf.training.data.synthetic import draw_scene
+from hrnet_tf.training.data.synthetic.scenes import draw_scene
 
 MOST_PIXELS = 2**25  # of all crops together: 400 MB
 SCENE = (360, 480)  # of drawings, height and width

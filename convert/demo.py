@@ -5,7 +5,7 @@ import functools
 import os
 from pathlib import Path
 
-from hrnet_tf.convert.compare import compare, table
+from hrnet_tf.convert.reports.compare import compare, table
 from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.training.evaluate import evaluate
 from hrnet_tf.training.recipe import load_recipe

@@ -25,7 +25,7 @@ except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
 if TYPE_CHECKING:
-    from hrnet_tf.convert.quantize import Loss
+    from hrnet_tf.convert.integers.layer_losses import Loss
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 760, 330, 30, 62, 17  # of the picture; a row is a layer
 STYLE = "text { font: 12px system-ui, sans-serif; fill: #5b606b; }"
@@ -116,8 +116,8 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     with quiet():
         import_keras()
         from hrnet_tf.convert.calibration import calibration
-        from hrnet_tf.convert.precisions import PRECISIONS
-        from hrnet_tf.convert.quantize import losses
+        from hrnet_tf.convert.integers.layer_losses import losses
+        from hrnet_tf.convert.integers.precisions import PRECISIONS
         from hrnet_tf.convert.source import open_source
 
     known = [name for name, each in PRECISIONS.items() if each.activations == 8]

@@ -4,7 +4,7 @@ import dataclasses
 import os
 from pathlib import Path
 
-from hrnet_tf.convert.precisions import PRECISIONS, Precision
+from hrnet_tf.convert.integers.precisions import PRECISIONS, Precision
 
 
 @dataclasses.dataclass(frozen=True)

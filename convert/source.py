@@ -10,13 +10,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hrnet_tf.card import Card
-from hrnet_tf.convert.compute import decode
-from hrnet_tf.convert.faster import faster
-from hrnet_tf.convert.graph import Graph, Node, fold_norms, merge_resizes, read_graph
-from hrnet_tf.download import download, is_url
-from hrnet_tf.network import compiled, fixed_size, known_card, load_network
+from hrnet_tf.convert.graph.compute import decode
+from hrnet_tf.convert.graph.faster import faster
+from hrnet_tf.convert.graph.nodes import Graph, Node, fold_norms, merge_resizes, read_graph
+from hrnet_tf.opening import known_card, load_network
 from hrnet_tf.presets import find_preset, from_preset
+from hrnet_tf.runtime.keras_model import compiled, fixed_size
+from hrnet_tf.tasks.card import Card
+from hrnet_tf.weights.download import download, is_url
 
 OUTPUTS = {"pose": "heatmaps", "segmentation": "logits", "classification": "logits"}
 
@@ -115,7 +116,7 @@ def with_keypoints(source: Source) -> Source:
     if codec is None:
         raise ValueError(
             f"`decode` needs a pose network with its card. Received: {source.name}. Leave it out, "
-            "or write the card with hrnet_tf.card.write_card."
+            "or write the card with hrnet_tf.write_card."
         )
     (maps,) = source.graph.results
     shape = (len(source.card.keypoints.names), 3)

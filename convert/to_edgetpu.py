@@ -22,10 +22,10 @@ from pathlib import Path
 try:
     from absl import flags
 
-    from hrnet_tf.convert.ethos_u import ethos_u
-    from hrnet_tf.convert.op_list import precision, read_operations
+    from hrnet_tf.convert.reports.ethos_u import ethos_u
+    from hrnet_tf.convert.reports.op_list import precision, read_operations
+    from hrnet_tf.convert.reports.targets import TargetReport, edge_tpu, gpu
     from hrnet_tf.convert.script import script
-    from hrnet_tf.convert.targets import TargetReport, edge_tpu, gpu
     from hrnet_tf.convert.to_tflite import DEFAULT_MODEL, Options, parse_size, to_tflite
     from hrnet_tf.files import prepare_folder, whole, write_json
 except ModuleNotFoundError as error:

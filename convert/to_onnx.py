@@ -31,7 +31,7 @@ except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
 if TYPE_CHECKING:
-    from hrnet_tf.convert.graph import Graph
+    from hrnet_tf.convert.graph.nodes import Graph
 
 OPSETS = range(13, 19)  # what tf2onnx 1.17 writes; before 13 it makes other operations of ours
 VERIFIED = 8  # crops that a file is compared with its source on
@@ -103,9 +103,9 @@ def to_onnx(
     report(f"Opening {model}")
     with quiet():
         import_keras()
-        from hrnet_tf.card import write_card
+        from hrnet_tf.convert.formats.origin import origin
         from hrnet_tf.convert.source import open_source
-        from hrnet_tf.convert.tflite_card import origin
+        from hrnet_tf.tasks.card_files import write_card
 
     source = open_source(model, weights, options.size)
     report(f"Converting to ONNX, opset {options.opset}")
@@ -146,7 +146,7 @@ def onnx_model(graph: "Graph", options: Options):
     import onnx
     import tf2onnx
 
-    from hrnet_tf.convert.compute import function, own_weights
+    from hrnet_tf.convert.graph.compute import function, own_weights
 
     # Open even for a file of fixed batch: `compute` cuts slices differently then.
     call = function(graph, own_weights(graph), None)

@@ -29,8 +29,8 @@ from pathlib import Path
 try:
     from absl import flags
 
+    from hrnet_tf.convert.integers.precisions import PRECISIONS, TYPES
     from hrnet_tf.convert.options import Options, check, default_output, types
-    from hrnet_tf.convert.precisions import PRECISIONS, TYPES
     from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
     from hrnet_tf.files import whole
     from hrnet_tf.quiet import import_keras, quiet
@@ -72,11 +72,11 @@ def to_tflite(
     report(f"Opening {model}")
     with quiet():
         import_keras()
-        from hrnet_tf.card import write_card
-        from hrnet_tf.convert.faster import repeat_pixels
+        from hrnet_tf.convert.formats.origin import origin, tensor_facts
+        from hrnet_tf.convert.graph.faster import repeat_pixels
         from hrnet_tf.convert.source import open_source, with_keypoints
-        from hrnet_tf.convert.tflite_card import origin, tensor_facts
         from hrnet_tf.convert.verify import reported
+        from hrnet_tf.tasks.card_files import write_card
 
     recipe = _recipe(model, options) if options.qat else None
     source = open_source(model, weights, options.size)
@@ -124,8 +124,8 @@ def _crops(source, options, precision, report):
 
 def _content(source, options, precision, found):
     """Of the file, with what it says of itself if anything is known."""
-    from hrnet_tf.convert.metadata import with_metadata
-    from hrnet_tf.convert.quantize import tflite
+    from hrnet_tf.convert.formats.emit import tflite
+    from hrnet_tf.convert.formats.metadata import with_metadata
 
     crops = found.crops if precision.calibrated else None
     content = tflite(source.graph, precision, crops, *types(options, precision), options.batch)
@@ -147,7 +147,7 @@ def _recipe(model, options):
 
 def _trained(source, recipe, options, crops, workdir, overwrite):
     """The source with a graph that was trained to be rounded; its model stays what it was."""
-    from hrnet_tf.convert.quantize_aware import fine_tune, qat_recipe
+    from hrnet_tf.convert.integers.aware import fine_tune, qat_recipe
     from hrnet_tf.convert.source import open_source
 
     recipe = qat_recipe(recipe, source, options.qat_epochs, options.qat_rate)

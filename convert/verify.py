@@ -19,13 +19,13 @@ try:
     import numpy as np
     from absl import flags
 
-    from hrnet_tf.convert.latency import Delegated, Latency, delegated, latency
-    from hrnet_tf.convert.lint import lint
-    from hrnet_tf.convert.op_list import counts, precision, read_operations
+    from hrnet_tf.convert.reports.latency import Delegated, Latency, delegated, latency
+    from hrnet_tf.convert.reports.lint import lint
+    from hrnet_tf.convert.reports.op_list import counts, precision, read_operations
     from hrnet_tf.convert.script import script
     from hrnet_tf.files import prepare_folder, write_json
     from hrnet_tf.quiet import quiet
-    from hrnet_tf.runtimes import ONNXNetwork, TFLiteNetwork, open_converted
+    from hrnet_tf.runtime.converted import ONNXNetwork, TFLiteNetwork, open_converted
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import hrnet_tf
-from hrnet_tf.complexity import complexity
+from hrnet_tf.networks.complexity import complexity
+from hrnet_tf.networks.specs import HRNetSpec
 from hrnet_tf.presets import PRESETS
-from hrnet_tf.specs import HRNetSpec
 
 SIZES_FILE = Path(__file__).parents[1] / "hrnet_tf" / "presets" / "sizes.py"
 TEXT = '''\

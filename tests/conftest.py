@@ -8,9 +8,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
-from golden import rule
 
-FIXTURES = Path(__file__).parent / "golden" / "fixtures"
+from golden import rule
+from places import FIXTURES
 
 
 @pytest.fixture(scope="session")

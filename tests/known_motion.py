@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 from PIL import Image
 
-from hrnet_tf.video import VideoWriter
+from hrnet_tf.media.video import VideoWriter
 
 RATE = 30
 

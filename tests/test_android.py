@@ -14,15 +14,18 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from hrnet_tf.card import PoseCard, card_path, read_card, save_model
 from hrnet_tf.convert.to_tflite import Options, to_tflite
-from hrnet_tf.models import pose
-from hrnet_tf.predict import Pose, PosePredictor, rescore
-from hrnet_tf.runtimes import open_converted
-from hrnet_tf.specs import HRNetSpec
+from hrnet_tf.networks.pose import pose
+from hrnet_tf.networks.specs import HRNetSpec
+from hrnet_tf.runtime.converted import open_converted
+from hrnet_tf.tasks.card_files import card_path, read_card, save_model
+from hrnet_tf.tasks.pose.card import PoseCard
+from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor, rescore
 from hrnet_tf.training.evaluate import evaluate
 
-DEMO = Path(__file__).parents[1] / "android_demo"
+from places import ROOT
+
+DEMO = ROOT / "android_demo"
 CLASSES = [DEMO / "ci" / each for each in ("hosttest/target/classes", "core/target/classes")]
 # Two workers must not build in one folder at a time.
 pytestmark = pytest.mark.xdist_group("android")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import keras
 
-from hrnet_tf.codecs import DARK
+from hrnet_tf.tasks.pose.codecs import DARK
 from hrnet_tf.training import train
-from hrnet_tf.training.callbacks import Save
-from hrnet_tf.training.data.synthetic import write_dataset
+from hrnet_tf.training.data.synthetic.scenes import write_dataset
+from hrnet_tf.training.loop.callbacks import Save
 from hrnet_tf.training.recipe import Recipe
 
 PLAIN = {

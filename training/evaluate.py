@@ -9,12 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from hrnet_tf.card import PoseCard
-from hrnet_tf.images import read_image
-from hrnet_tf.predict import PosePredictor, ahead
-from hrnet_tf.training.data.annotations import FORMATS
+from hrnet_tf.media.images import read_image
+from hrnet_tf.tasks.pose.card import PoseCard
+from hrnet_tf.tasks.pose.predictor import PosePredictor
+from hrnet_tf.tasks.streaming import ahead
 from hrnet_tf.training.data.sources import Report
-from hrnet_tf.training.scoring import (
+from hrnet_tf.training.pose.evaluator import (
     Source,
     Task,
     distance_task,
@@ -22,6 +22,7 @@ from hrnet_tf.training.scoring import (
     mpii_task,
     similarity_task,
 )
+from hrnet_tf.training.pose.readers import FORMATS
 
 PROTOCOLS = ("original", "annotated")
 # The number that stands for the others, of each kind of data, and whether higher is better.

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 
 from absl import flags
 
-from hrnet_tf.card import CODECS
-from hrnet_tf.codecs import Codec
-from hrnet_tf.keypoint_files import read_keypoint_set
-from hrnet_tf.keypoints import KEYPOINT_SETS
+from hrnet_tf.labels.keypoint_files import read_keypoint_set
+from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
+from hrnet_tf.tasks.pose.card import CODECS
+from hrnet_tf.tasks.pose.codecs import Codec
 from hrnet_tf.training.recipe import KINDS, PAGES, Recipe, check_fields, load_recipe
 
 

@@ -15,14 +15,15 @@ from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
-from hrnet_tf.card import CODECS, PoseCard
-from hrnet_tf.codecs import MSRA, Codec
-from hrnet_tf.keypoints import COCO, KEYPOINT_SETS, KeypointSet
-from hrnet_tf.models import MULTIPLE, Arch, spec_of
-from hrnet_tf.specs import HRNetSpec, LiteHRNetSpec
-from hrnet_tf.training import recipes
-from hrnet_tf.training.data.annotations import FORMATS
+from hrnet_tf.labels.keypoint_sets import COCO, KEYPOINT_SETS
+from hrnet_tf.labels.keypoints import KeypointSet
+from hrnet_tf.networks.checks import MULTIPLE, Arch, spec_of
+from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
+from hrnet_tf.tasks.pose.card import CODECS, PoseCard
+from hrnet_tf.tasks.pose.codecs import MSRA, Codec
 from hrnet_tf.training.evaluate import PROTOCOLS
+from hrnet_tf.training.pose.readers import FORMATS
+from hrnet_tf.training.recipes import pose as recipes
 
 PAGES = tuple(sorted(module.name for module in pkgutil.iter_modules(recipes.__path__)))
 SPECS = {kind.__name__: kind for kind in (HRNetSpec, LiteHRNetSpec)}

@@ -20,13 +20,14 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from hrnet_tf.card import save_model
 from hrnet_tf.files import whole
-from hrnet_tf.models import pose
-from hrnet_tf.predict import PosePredictor
-from hrnet_tf.training import distribute as devices
-from hrnet_tf.training import losses, normalization, resume
-from hrnet_tf.training.callbacks import (
+from hrnet_tf.networks.pose import pose
+from hrnet_tf.tasks.card_files import save_model
+from hrnet_tf.tasks.pose.predictor import PosePredictor
+from hrnet_tf.training.evaluate import Evaluation, evaluate
+from hrnet_tf.training.loop import distribute as devices
+from hrnet_tf.training.loop import normalization, resume
+from hrnet_tf.training.loop.callbacks import (
     Count,
     History,
     Judge,
@@ -37,27 +38,20 @@ from hrnet_tf.training.callbacks import (
     going_on,
     in_vain,
 )
-from hrnet_tf.training.curves import write_curves
-from hrnet_tf.training.data.coco import Record
-from hrnet_tf.training.data.people import People
-from hrnet_tf.training.data.pipeline import batches, order, steps_per_epoch
-from hrnet_tf.training.evaluate import Evaluation, evaluate
-from hrnet_tf.training.interrupt import asked_to_stop
-from hrnet_tf.training.optimizers import optimizer
+from hrnet_tf.training.loop.interrupt import asked_to_stop
+from hrnet_tf.training.loop.network import dtype_policy, load_weights, set_normalization
+from hrnet_tf.training.loop.optimizers import optimizer
+from hrnet_tf.training.loop.resume import Position
+from hrnet_tf.training.loop.workdir import empty_folder, open_workdir
 from hrnet_tf.training.overrides import define_flags, resolve
+from hrnet_tf.training.pose import losses
+from hrnet_tf.training.pose.batches import batches, order, steps_per_epoch
+from hrnet_tf.training.pose.people import People
+from hrnet_tf.training.pose.readers.coco import Record
+from hrnet_tf.training.pose.source import check_files, training_people, validation_people
 from hrnet_tf.training.recipe import Recipe
-from hrnet_tf.training.resume import Position
-from hrnet_tf.training.start import (
-    check_files,
-    dtype_policy,
-    empty_folder,
-    load_weights,
-    open_workdir,
-    set_normalization,
-    training_people,
-    validation_people,
-)
-from hrnet_tf.training.summaries import Summaries
+from hrnet_tf.training.report.curves import write_curves
+from hrnet_tf.training.report.summaries import Summaries
 
 __all__ = ["command_flags", "empty_folder", "main", "run", "train", "validate"]
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from hrnet_tf import geometry
-from hrnet_tf.card import PoseCard
-from hrnet_tf.codecs import DARK, MSRA, UDP, Face, UDPCombined
-from hrnet_tf.keypoints import COCO
-from hrnet_tf.predict import Pose
-from hrnet_tf.runtimes import quantize
-from hrnet_tf.track import Tracker, Tracking
+from hrnet_tf.labels.keypoint_sets import COCO
+from hrnet_tf.runtime.converted import quantize
+from hrnet_tf.tasks.pose import geometry
+from hrnet_tf.tasks.pose.card import PoseCard
+from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, Face, UDPCombined
+from hrnet_tf.tasks.pose.predictor import Pose
+from hrnet_tf.tasks.pose.track import Tracker, Tracking
 
 FOLDER = Path(__file__).parents[1] / "core/src/golden/resources/vectors"
 TURNS = (0, 90, 180, 270)

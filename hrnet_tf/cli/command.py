@@ -47,7 +47,7 @@ def model_flags(model=None):
 def task_of(values):
     """What the network is for, told without opening it; pose if nothing tells."""
     import_keras()
-    from hrnet_tf.network import known_card
+    from hrnet_tf.opening import known_card
 
     card = known_card(values.model)
     return card.task if card else "pose"
@@ -55,9 +55,9 @@ def task_of(values):
 
 def pose_predictor(values, inside=False):
     import_keras()
-    from hrnet_tf.card import PoseCard
-    from hrnet_tf.network import load_network
-    from hrnet_tf.predict import PosePredictor
+    from hrnet_tf.opening import load_network
+    from hrnet_tf.tasks.pose.card import PoseCard
+    from hrnet_tf.tasks.pose.predictor import PosePredictor
 
     model, card = load_network(values.model, values.weights)
     if values.codec or values.blur_kernel:
@@ -66,7 +66,7 @@ def pose_predictor(values, inside=False):
 
 
 def with_codec(card, name, blur_kernel):
-    from hrnet_tf.card import CODECS as KINDS
+    from hrnet_tf.tasks.pose.card import CODECS as KINDS
 
     codec = KINDS[name]() if name and name != card.codec.name else card.codec
     if blur_kernel:

@@ -52,7 +52,7 @@ def _compare(values, models):
         prepare_folder(output.parent, [output.name], models, values.overwrite)
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(values.threads))
     import_keras()
-    from hrnet_tf.convert.compare import compare, table
+    from hrnet_tf.convert.reports.compare import compare, table
     from hrnet_tf.training.evaluate import evaluate
 
     measure, problems = None, {}

@@ -5,14 +5,7 @@ from pathlib import Path
 
 from absl import flags
 
-from hrnet_tf.cli.command import (
-    Command,
-    UsageError,
-    model_flags,
-    pose_predictor,
-    required,
-    task_of,
-)
+from hrnet_tf.cli.command import Command, UsageError, model_flags, pose_predictor, required, task_of
 from hrnet_tf.files import prepare_folder, write_json
 
 USAGE = """\
@@ -70,7 +63,7 @@ def _evaluate(values, inputs):
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
     task = task_of(values)
-    from hrnet_tf.card import card_path, conversion_card, record_accuracy
+    from hrnet_tf.tasks.card_files import card_path, conversion_card, record_accuracy
 
     if task != "pose":
         raise UsageError(f"`evaluate` is for pose networks; {values.model} is for {task}.")

@@ -21,9 +21,9 @@ def _models(values, inputs):
     from rich.console import Console
     from rich.table import Table
 
+    from hrnet_tf.networks.specs import SPECS
     from hrnet_tf.presets import PRESETS, SIZES
     from hrnet_tf.presets.sizes import ARCHITECTURES
-    from hrnet_tf.specs import SPECS
 
     console = Console()
     console = console if console.is_terminal else Console(width=240)  # unbroken lines for grep

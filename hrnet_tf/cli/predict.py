@@ -6,14 +6,7 @@ from contextlib import contextmanager
 
 from absl import flags
 
-from hrnet_tf.cli.command import (
-    Command,
-    UsageError,
-    model_flags,
-    pose_predictor,
-    required,
-    task_of,
-)
+from hrnet_tf.cli.command import Command, UsageError, model_flags, pose_predictor, required, task_of
 
 USAGE = """\
   hrnet-tf predict INPUT...
@@ -38,7 +31,7 @@ class indices. Weights of presets are fetched once.
 
 POSE_MODEL = "hrnet_w32_udp_coco_256x192"  # the best of COCO's 17 joints at the cost of W32 256x192
 DETECTOR_FLAGS = ("detector", "person_class", "nms", "max_persons", "min_size")
-LOOKS = {"crop": "crops", "heatmaps": "heatmaps"}  # flag -> folder, of hrnet_tf.inside
+LOOKS = {"crop": "crops", "heatmaps": "heatmaps"}  # flag -> folder, of hrnet_tf.tasks.pose.inside
 TABLES = ("csv", "npz")
 VIDEO_FLAGS = ("detect_every", "smooth", "show")
 
@@ -83,7 +76,7 @@ def _positive(texts):
 
 
 def _segmentation_predictor(values):
-    from hrnet_tf.segment import SegmentationPredictor
+    from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor
 
     scales = [float(scale) for scale in values.scales or [1]]
     return SegmentationPredictor(
@@ -92,7 +85,7 @@ def _segmentation_predictor(values):
 
 
 def _classifier(values):
-    from hrnet_tf.classify import ImageClassifier
+    from hrnet_tf.tasks.classification.predictor import ImageClassifier
 
     return ImageClassifier(values.model, weights=values.weights)
 
@@ -118,7 +111,7 @@ def _predict(values, inputs):
     task = task_of(values)
     of_others = set().union(*(names for _, names in PREDICTORS.values())) - PREDICTORS[task][1]
     _refuse(values, of_others, f"has no meaning for {values.model}, a {task} network.")
-    from hrnet_tf.images import is_video
+    from hrnet_tf.media.find import is_video
 
     if any(map(is_video, inputs)):
         return _predict_video(values, inputs, task)
@@ -127,8 +120,9 @@ def _predict(values, inputs):
 
 
 def _predict_pictures(values, inputs, task):
-    from hrnet_tf.images import find_images, read_boxes
-    from hrnet_tf.predict_files import TASKS, PredictionFolder, detected, predict_files
+    from hrnet_tf.media.find import find_images
+    from hrnet_tf.prediction.pictures import TASKS, PredictionFolder, detected, predict_files
+    from hrnet_tf.tasks.detection.box_files import read_boxes
 
     paths = find_images(inputs)
     boxes = read_boxes(values.boxes, values.score_threshold) if values.boxes else None
@@ -160,10 +154,10 @@ def _predict_video(values, inputs, task):
         raise UsageError("a video or camera stands alone, and its network must be for pose.")
     _refuse(values, {"boxes", *LOOKS, *TABLES}, "is for pictures.")
     try:
-        from hrnet_tf.predict_video import predict_video
+        from hrnet_tf.tasks.pose.follow import predict_video
     except ImportError as error:
         raise OSError(f"{inputs[0]} needs PyAV: pip install av.") from error
-    from hrnet_tf.track import OneEuro, Tracking
+    from hrnet_tf.tasks.pose.track import OneEuro, Tracking
 
     smoothing = OneEuro() if values.smooth else None
     settings = Tracking(detect_every=values.detect_every, smoothing=smoothing)
@@ -196,7 +190,7 @@ def _refuse(values, names, reason):
 
 def _detector(values, card):
     """What finds the people; None where each picture is taken for one. Prints what nobody said."""
-    from hrnet_tf import detect
+    from hrnet_tf.tasks.detection import people as detect
 
     options = detect.Options(
         values.score_threshold, values.nms, values.max_persons, values.min_size

@@ -72,7 +72,7 @@ def _inspect_flags():
 
 def _inspect(values, words):
     from hrnet_tf.training.overrides import resolve
-    from hrnet_tf.training.samples import write_samples
+    from hrnet_tf.training.pose.samples import write_samples
 
     recipe = resolve(values, words)
     required(values, "output")
@@ -103,7 +103,7 @@ def _demo(values, inputs):
     if inputs:
         raise UsageError(f"`demo` takes flags only. Received: {inputs[0]!r}.")
     import_keras()
-    from hrnet_tf.training.demo import demo
+    from hrnet_tf.training.pose.demo import demo
 
     demo(values.output, overwrite=values.overwrite)
     print("For phones:", flush=True)

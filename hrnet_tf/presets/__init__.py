@@ -17,11 +17,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hrnet_tf.checkpoints import load_checkpoint
-from hrnet_tf.download import download, is_url
 from hrnet_tf.presets import classification, detection, landmarks, pose, segmentation
 from hrnet_tf.presets.preset import Preset
 from hrnet_tf.presets.sizes import SIZES
+from hrnet_tf.weights.download import download, is_url
+from hrnet_tf.weights.load import load_checkpoint
 
 __all__ = ["PRESETS", "SIZES", "Preset", "find_preset", "from_preset"]
 

@@ -5,7 +5,7 @@ Inputs are RGB with ImageNet's mean and std, longer side at most 1333, shorter 8
 multiple of 32, here 64.
 """
 
-from hrnet_tf.models import feature_pyramid
+from hrnet_tf.networks.features import feature_pyramid
 from hrnet_tf.presets.preset import OPENMMLAB, Preset, licence, size_of
 
 # architecture, schedule, date and hash, box AP.

@@ -4,11 +4,11 @@ The original landmark networks (`HR18-WFLW.pth` and its siblings) are the same a
 they were trained with the codec `face`, half a heat-map pixel further right and down.
 """
 
-from hrnet_tf.card import PoseCard
-from hrnet_tf.codecs import DARK, MSRA, UDP
-from hrnet_tf.keypoints import KEYPOINT_SETS
-from hrnet_tf.models import pose
+from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
+from hrnet_tf.networks.pose import pose
 from hrnet_tf.presets.preset import OPENMMLAB, Preset, licence, size_of
+from hrnet_tf.tasks.pose.card import PoseCard
+from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP
 
 # data set: (keypoints, training set, epochs)
 _DATA = {

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import keras
 
-from hrnet_tf.card import Card, PoseCard
-from hrnet_tf.classes import CLASS_SETS
+from hrnet_tf.labels.classes import CLASS_SETS
+from hrnet_tf.tasks.card import Card
+from hrnet_tf.tasks.pose.card import PoseCard
 
 OPENMMLAB = "https://download.openmmlab.com/"
 

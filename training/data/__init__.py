@@ -1,0 +1,1 @@
+"""Annotated images in the `tf.data` graph, whatever they are annotated with."""

@@ -13,7 +13,7 @@ class Tensor(val spec: TensorSpec) {
     val floats = FloatArray(if (spec.dtype == DType.FLOAT32) spec.count else 0)
     val bytes = ByteArray(if (spec.dtype == DType.FLOAT32) 0 else spec.count)
 
-    /** Writes what the numbers stand for, as `hrnet_tf.runtimes.dequantize`. */
+    /** Writes what the numbers stand for, as `hrnet_tf.runtime.converted.dequantize`. */
     fun dequantize(values: FloatArray) {
         val scale = spec.scale
         val zero = spec.zeroPoint.toFloat()

@@ -1,0 +1,1 @@
+"""Files: what is written into them and beside them."""

@@ -1,0 +1,135 @@
+"""What a `.tflite` file says of itself: TFLite's metadata, which Android Studio and Netron show.
+
+MediaPipe's ImageClassifier and ImageSegmenter take the mean and deviation of images from here, and
+the classes from `labels.txt`, which is zipped to the end of the file. Version 1.2 opens files that
+take and give floats, of one mean and one deviation for all channels: not those of ImageNet.
+
+The tables are those of `metadata_schema.fbs` 1.5.0 (TFLite Support, MediaPipe).
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+import flatbuffers
+import numpy as np
+
+from hrnet_tf.convert.formats.flatbuffer import packed
+from hrnet_tf.tasks.card import Card
+
+# The fields of each table in the order of the schema; a union has two, its type before it.
+MODEL = ("name", "description", "version", "graphs")
+GRAPH = ("name", "description", "inputs", "outputs", "files", "before", "after")
+GRAPH += ("input_groups", "output_groups", "custom")
+TENSOR = ("name", "description", "axes", "content", "steps", "statistics", "files")
+CONTENT = ("kind", "properties")
+IMAGE = ("color_space",)
+STEP = ("kind", "options")
+NORMALIZATION = ("mean", "std")
+FILE = ("name", "description", "kind")
+CUSTOM = ("name", "data")
+SEGMENTER = ("activation",)  # image_segmenter_metadata_schema.fbs of MediaPipe
+
+RGB, IMAGES, FEATURES, NORMALIZE, AXIS_LABELS, SOFTMAX = map(np.uint8, (1, 2, 1, 1, 2, 2))
+LABELS = "labels.txt"
+DECODED = "of each keypoint x and y in pixels of the image, and score"
+
+
+def with_metadata(content: bytes, card: Card, name: str) -> bytes:
+    """A `.tflite` file with its metadata; it computes what it did, and weights lie at 16 bytes.
+
+    Args:
+        content: of the file.
+        card: how to feed it and what its output means.
+        name: of the network.
+
+    Returns:
+        The content of the new file, always the same for the same arguments.
+    """
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content)
+    labels = card.classes if hasattr(card, "classes") else card.keypoints.names
+    data = np.frombuffer(_metadata(model, card, name, card.channels == len(labels)), np.uint8)
+    entry = schema.MetadataT("TFLITE_METADATA", len(model.buffers))
+    model.metadata = [*(model.metadata or ()), entry]
+    model.buffers.append(schema.BufferT(data))
+    file = io.BytesIO()
+    file.write(packed(model))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(LABELS), "\n".join(labels))  # without today's date
+    return file.getvalue()
+
+
+def _metadata(model, card, name, labelled):
+    (signature,) = model.signatureDefs
+    names = {each.tensorIndex: each.name.decode() for each in signature.outputs}
+    graph = model.subgraphs[0]
+    mean, std = (255 * np.float32(each) for each in (card.mean, card.std))
+    image = _table(
+        TENSOR,
+        name="image",
+        description="RGB: (grey level 0..255 - mean) / std, in integers by scale and zero point",
+        content=_table(CONTENT, kind=IMAGES, properties=_table(IMAGE, color_space=RGB)),
+        steps=[_table(STEP, kind=NORMALIZE, options=_table(NORMALIZATION, mean=mean, std=std))],
+        statistics=_table(("max", "min"), max=(255 - mean) / std, min=-mean / std),
+    )
+    labels = _table(
+        FILE, name=LABELS, description="names of classes or keypoints", kind=AXIS_LABELS
+    )
+    outputs = []
+    for index in graph.outputs:
+        decoded = names[index] == "keypoints"
+        output = _table(
+            TENSOR,
+            name=names[index],
+            description=DECODED if decoded else f"{card.output}: {card.meaning}",
+            content=_table(CONTENT, kind=FEATURES, properties=_table(())),
+            files=[labels] if decoded or labelled else None,
+        )
+        outputs.append(output)
+    softmax = _written(_table(SEGMENTER, activation=SOFTMAX), b"V001")
+    custom = _table(CUSTOM, name="SEGMENTER_METADATA", data=np.frombuffer(softmax, np.uint8))
+    graphs = _table(
+        GRAPH,
+        inputs=[image],
+        outputs=outputs,
+        custom=[custom] if card.task == "segmentation" else None,
+    )
+    description = f"{card.task}: {card.output} of {card.meaning}"
+    return _written(_table(MODEL, name=name, description=description, graphs=[graphs]), b"M001")
+
+
+def _table(fields, **values):
+    return {fields.index(name): value for name, value in values.items() if value is not None}
+
+
+def _written(table: Mapping, identifier: bytes) -> bytes:
+    builder = flatbuffers.Builder()
+    builder.Finish(_write(builder, table), identifier)
+    return bytes(builder.Output())
+
+
+def _write(builder, value):
+    """Where in the buffer a text, an array, a list of tables or a table begins."""
+    if isinstance(value, str):
+        return builder.CreateString(value)
+    if isinstance(value, np.ndarray):
+        builder.Prep(16, value.nbytes)  # as the schema demands of custom metadata
+        return builder.CreateNumpyVector(value)
+    if isinstance(value, list):
+        places = [_write(builder, each) for each in value]
+        builder.StartVector(4, len(places), 4)
+        for each in reversed(places):
+            builder.PrependUOffsetTRelative(each)
+        return builder.EndVector()
+    places = {
+        n: _write(builder, each) for n, each in value.items() if not isinstance(each, np.uint8)
+    }
+    builder.StartObject(max(value, default=-1) + 1)
+    for slot, each in value.items():
+        if slot in places:
+            builder.PrependUOffsetTRelativeSlot(slot, places[slot], 0)
+        else:
+            builder.PrependUint8Slot(slot, each, 0)
+    return builder.EndObject()

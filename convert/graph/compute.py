@@ -1,0 +1,238 @@
+"""A graph computed by plain TensorFlow operations: the bridge to TFLite, int8 training and ONNX.
+
+TensorFlow's own converters see Keras 3 models badly: of nearest upsampling they make a chain of
+TILE and RESHAPE, and quantization-aware training refuses them. The operations here are those that
+TFLite has.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from hrnet_tf.convert.graph.nodes import Graph, Node
+
+Weights = Mapping[Node, Mapping[str, np.ndarray]]
+
+
+def own_weights(graph: Graph) -> Weights:
+    """The weights that the nodes have."""
+    return {node: node.weights for node in graph.nodes if node.weights}
+
+
+def tensors(weights: Weights) -> dict[Node, dict[str, tf.Tensor]]:
+    """Weights to compute with, outside of the function that does: constants in it take longer."""
+    return {
+        node: {name: tf.constant(value) for name, value in values.items()}
+        for node, values in weights.items()
+    }
+
+
+def batches(graph: Graph) -> tf.TensorSpec:
+    """Any number of images."""
+    return tf.TensorSpec((None, *graph.nodes[0].shape), tf.float32)
+
+
+def unmarked(node: Node, x: tf.Tensor) -> tf.Tensor:
+    """The result of a node as it is."""
+    return x
+
+
+def compute(
+    graph: Graph,
+    image: tf.Tensor,
+    weights: Weights,
+    mark: Callable[[Node, tf.Tensor], tf.Tensor] = unmarked,
+):
+    """The outputs of a graph for images (B, H, W, 3); faster in a `tf.function` without autograph.
+
+    Args:
+        graph: of `read_graph`.
+        image: the images.
+        weights: arrays, tensors or variables of each node that has some.
+        mark: `(node, tensor) -> tensor`, called with each result: to note or to quantize it.
+    """
+    results, kept = {}, set(graph.results)
+    last = {source: node for node in graph.nodes for source in node.inputs}
+    for node in graph.nodes:
+        sources = [results[source] for source in node.inputs]
+        with tf.name_scope(node.name.replace("/", ".")):
+            x = apply(node, weights.get(node), sources) if sources else image
+            results[node] = mark(node, x)
+        for source in {*node.inputs} - kept:
+            if last[source] is node:
+                del results[source]  # memory, if this is not being traced
+    outputs = graph.outputs
+    if isinstance(outputs, dict):
+        return {name: results[node] for name, node in outputs.items()}
+    return results[outputs]
+
+
+def function(
+    graph: Graph,
+    weights: Weights,
+    batch: int | None,
+    mark: Callable[[Node, tf.Tensor], tf.Tensor] = unmarked,
+):
+    """A `tf.function` for converters: from "image" to the outputs by name, a lone one "output".
+
+    Args:
+        graph: of `read_graph`.
+        weights: as of `compute`.
+        batch: images per call; None for any number.
+        mark: as of `compute`.
+    """
+    spec = tf.TensorSpec((batch, *graph.nodes[0].shape), tf.float32, name="image")
+
+    @tf.function(autograph=False, input_signature=[spec])
+    def call(image):
+        outputs = compute(graph, image, weights, mark)
+        return outputs if isinstance(outputs, dict) else {"output": outputs}
+
+    return call
+
+
+def apply(node: Node, weights: Mapping | None, sources: list[tf.Tensor]) -> tf.Tensor:
+    """The result of one node."""
+    if weights:
+        return WEIGHTED[node.kind](node, weights, *sources)
+    return PLAIN[node.kind](node, *sources)
+
+
+def _conv(node, weights, x):
+    settings = node.settings
+    padding, dilation = settings["padding"].upper(), settings["dilation"]
+    x = tf.nn.conv2d(x, weights["kernel"], settings["strides"], padding, dilations=dilation)
+    return _shift(x, weights)
+
+
+def _depthwise(node, weights, x):
+    strides, padding = (1, *node.settings["strides"], 1), node.settings["padding"].upper()
+    return _shift(tf.nn.depthwise_conv2d(x, weights["kernel"], strides, padding), weights)
+
+
+def _shift(x, weights):
+    return tf.nn.bias_add(x, weights["bias"]) if "bias" in weights else x
+
+
+WEIGHTED = {
+    "conv": _conv,
+    "depthwise": _depthwise,
+    "dense": lambda node, weights, x: _shift(tf.matmul(x, weights["kernel"]), weights),
+    "norm": lambda node, weights, x: x * weights["scale"] + weights["offset"],
+}
+
+
+def _nearest(node, x):
+    if node.settings.get("repeat"):  # what XNNPACK takes, see `faster.repeat_pixels`
+        height, width, channels = node.inputs[0].shape
+        rows, columns = node.shape[0] // height, node.shape[1] // width
+        x = tf.reshape(_repeated(x, columns, 3), (-1, height, width * columns * channels))
+        return tf.reshape(_repeated(x, rows, 2), (-1, *node.shape))
+    # TensorFlow 2's resize has half-pixel centres, for whole factors the same; with them TFLite's
+    # RESIZE_NEAREST_NEIGHBOR is of version 3, which Edge TPU and older delegates refuse.
+    return tf.raw_ops.ResizeNearestNeighbor(images=x, size=node.shape[:2])
+
+
+def _repeated(x, times, axis):
+    while times > 4 and times % 4 == 0:  # XNNPACK concatenates up to five
+        x, times = tf.concat([x] * 4, axis), times // 4
+    return tf.concat([x] * times, axis)
+
+
+def _slice(node, x):
+    axis, start = node.settings["axis"], node.settings["start"]
+    if x.shape[0] is None:  # tf2onnx moves its transpositions past this one
+        return x[(slice(None),) * axis + (slice(start, start + node.shape[axis - 1]),)]
+    begin = [start if i == axis else 0 for i in range(len(node.shape) + 1)]
+    # XNNPACK takes a slice only if its size is known.
+    return tf.slice(x, begin, [x.shape[0] or -1, *node.shape])
+
+
+def _softmax(node, x):
+    axis = node.settings["axis"]
+    if isinstance(axis, int):
+        return tf.nn.softmax(x, axis)
+    # Over all pixels (OCR): as rows, for TFLite's SOFTMAX works on the last axis.
+    height, width, channels = node.shape
+    x = tf.transpose(tf.reshape(x, (-1, height * width, channels)), (0, 2, 1))
+    x = tf.transpose(tf.nn.softmax(x), (0, 2, 1))
+    return tf.reshape(x, (-1, height, width, channels))
+
+
+def _einsum(node, first, second):
+    """A matrix product per image, as TFLite's BATCH_MATMUL: tf.einsum may stay a Flex operation."""
+    inputs, result = node.settings["subscripts"].split("->")
+    sizes, operands = {}, []
+    for letters, x in zip(inputs.split(","), (first, second), strict=True):
+        sizes |= dict(zip(letters, x.shape, strict=True))
+        operands.append([c for c in letters[1:] if c in result or sizes[c] != 1])
+    shared = [c for c in operands[0] if c in operands[1] and c not in result]
+    matrices, outer = [], []
+    for letters, x in zip(operands, (first, second), strict=True):
+        free = [c for c in letters if c in result]
+        if letters == free + shared:
+            matrix = tf.reshape(x, (-1, _product(sizes, free), _product(sizes, shared)))
+        elif letters == shared + free:
+            matrix = tf.reshape(x, (-1, _product(sizes, shared), _product(sizes, free)))
+        else:
+            raise ValueError(f"{node.name}: the product {inputs} cannot be converted.")
+        matrices.append((matrix, letters != free + shared))
+        outer += free
+    (a, turn_a), (b, turn_b) = matrices
+    product = tf.matmul(a, b, transpose_a=turn_a, transpose_b=not turn_b)
+    if outer != [*result[1:]]:
+        raise ValueError(f"{node.name}: the product {inputs} cannot be converted.")
+    return tf.reshape(product, (-1, *node.shape))
+
+
+def _product(sizes, letters):
+    return int(np.prod([sizes[c] for c in letters]))
+
+
+def _binary(function):
+    def build(node, x, y=None):
+        return function(x, node.settings["constant"] if y is None else y)
+
+    return build
+
+
+def decode(node, x):
+    """Keypoints (B, K, 3) of heat maps: x and y in pixels of the image, and score."""
+    points, scores = node.settings["codec"].decode(x)
+    return tf.concat([points, scores[..., None]], -1)
+
+
+PLAIN = {
+    "activation": lambda node, x: ACTIVATIONS[node.settings["function"]](x),
+    "add": _binary(tf.add),
+    "subtract": _binary(tf.subtract),
+    "multiply": _binary(tf.multiply),
+    "concat": lambda node, *xs: tf.concat(xs, node.settings["axis"]),
+    "slice": _slice,
+    "pad": lambda node, x: tf.pad(x, ((0, 0), *node.settings["padding"], (0, 0))),
+    "nearest": _nearest,
+    "resize": lambda node, x: tf.image.resize(x, node.shape[:2], node.settings["method"]),
+    "corners": lambda node, x: tf.raw_ops.ResizeBilinear(
+        images=x, size=node.shape[:2], align_corners=True
+    ),
+    "average_pool": lambda node, x: tf.nn.avg_pool2d(
+        x, node.settings["size"], node.settings["strides"], node.settings["padding"].upper()
+    ),
+    "mean": lambda node, x: tf.reduce_mean(x, (1, 2), keepdims=node.settings["keepdims"]),
+    "reshape": lambda node, x: tf.reshape(x, (-1, *node.shape)),
+    "permute": lambda node, x: tf.transpose(x, (0, *node.settings["axes"])),
+    "take": lambda node, x: tf.gather(x, node.settings["indices"], axis=node.settings["axis"]),
+    "einsum": _einsum,
+    "expand": lambda node, x: tf.expand_dims(x, node.settings["axis"]),
+    "softmax": _softmax,
+    "decode": decode,
+}
+ACTIVATIONS = {
+    "relu": tf.nn.relu,
+    "relu6": tf.nn.relu6,
+    "sigmoid": tf.nn.sigmoid,
+    "softmax": tf.nn.softmax,
+    "hard_silu": lambda x: x * tf.nn.relu6(x + 3) / 6,
+    "linear": tf.identity,
+}

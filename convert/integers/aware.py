@@ -1,0 +1,178 @@
+"""Quantization-aware training: a network learns to compute with rounded numbers.
+
+It is trained as its recipe says, by `training.train` and all that this offers, but with fake
+quantization where an int8 file rounds. What comes out is a `.keras` file like the one that went
+in; only that its conversion to int8 loses less.
+
+The tools of tensorflow-model-optimization wrap one layer after the other, for older Keras only;
+here ranges are shared along concatenations and sums, as in the file.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from hrnet_tf.convert.graph.compute import Weights, compute
+from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.integers.plan import plan as make_plan
+from hrnet_tf.convert.integers.simulate import LEAST, Plan, rounded
+from hrnet_tf.convert.source import Source
+from hrnet_tf.tasks.card_files import save_model
+from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.train import Job, train
+
+
+class FakeQuantized(keras.layers.Layer):
+    """A plan as a layer: images (B, H, W, 3) to its output, rounded as in an int8 file.
+
+    Kernels and biases are trained; the ranges of results stay those of the plan. What is trained of
+    a channel is its share of the largest number that int8 can store there, for channels differ a
+    thousandfold and an optimizer takes steps of one size.
+    """
+
+    def __init__(self, plan: Plan):
+        super().__init__(name="fake_quantized", dtype="float32")
+        self._plan, self._units = plan, units(plan)
+        self._shares = {
+            node: {
+                name: self.add_weight(
+                    name=f"{node.name}.{name}",
+                    shape=value.shape,
+                    initializer=lambda *_, share=value / self._units[node][name], **__: share,
+                )
+                for name, value in weights.items()
+            }
+            for node, weights in plan.weights.items()
+        }
+
+    def call(self, images):
+        plan = self._plan
+        return compute(plan.graph, images, rounded(self.values()), plan.mark)
+
+    def values(self) -> Weights:
+        """Weights of each node as tensors."""
+        return {
+            node: {name: each.value * self._units[node][name] for name, each in shares.items()}
+            for node, shares in self._shares.items()
+        }
+
+
+def units(plan: Plan) -> Weights:
+    """The largest number that int8 stores: of a kernel per channel, of a bias by its result."""
+    readers, found = plan.graph.readers(), {}
+    for node, values in plan.weights.items():
+        axes = (0, 1) if node.kind == "depthwise" else tuple(range(values["kernel"].ndim - 1))
+        most = np.abs(values["kernel"]).max(axes, keepdims=True)
+        result = node if node in plan.ranges or not readers[node] else readers[node][0]
+        low, high = plan.ranges.get(result, (-1.0, 1.0))
+        found[node] = {"kernel": np.maximum(most, LEAST), "bias": np.float32((high - low) / 2)}
+    return found
+
+
+def fine_tune(
+    source: Source,
+    crops: np.ndarray,
+    recipe: Recipe,
+    workdir: Path,
+    precision: str = "int8",
+    overwrite: bool = False,
+    distribute: str = "auto",
+) -> Path:
+    """Trains a network for int8, goes on with an unfinished run or takes a finished one; the file.
+
+    Its targets are the heat maps of the network before, on the people of the recipe: what is to be
+    kept is what it knows, and labels may be few.
+
+    Args:
+        source: a pose network.
+        crops: (N, H, W, 3) float32, as the network takes them: ranges are measured on them.
+        recipe: data and values, such as `qat_recipe` makes of the recipe of the network.
+        workdir: folder of the run, as in `train`.
+        precision: an int8 one of `precisions.PRECISIONS`.
+        overwrite: replace a run of another recipe.
+        distribute: a name of `distribute.STRATEGIES`.
+
+    Raises:
+        OSError, ValueError, FloatingPointError, KeyboardInterrupt: as `train`.
+    """
+    workdir, earlier = Path(workdir), Path(workdir) / "recipe.json"
+    same = earlier.is_file() and json.loads(earlier.read_text("utf-8")) == json.loads(
+        recipe.to_json()
+    )
+    if same and all((workdir / name).is_file() for name in ("model.keras", "model.json")):
+        return workdir / "model.keras"
+    graph = merge_resizes(fold_norms(read_graph(source.model)))
+    fixed = [node.name for node in graph.nodes if node.weights and "bias" not in node.weights]
+    if fixed:
+        raise ValueError(
+            f"{fixed[0]}: has neither bias nor normalization, so what int8 wants to add there "
+            "cannot go back into the network. Convert it without training."
+        )
+    plan = make_plan(graph, precision, crops)
+
+    def build(_):
+        image = keras.Input(graph.nodes[0].shape, name="image")
+        return keras.Model(image, FakeQuantized(plan)(image), name=graph.name)
+
+    def publish(network, recipe, path):
+        (layer,) = (each for each in network.layers if isinstance(each, FakeQuantized))
+        weights = {
+            node: {name: np.asarray(value) for name, value in values.items()}
+            for node, values in layer.values().items()
+        }
+        save_model(with_weights(source.model, weights), source.card, path)
+
+    job = Job(build, publish, source.model)
+    return train(recipe, workdir, overwrite and not same, distribute, job=job)
+
+
+def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float) -> Recipe:
+    """The recipe of a network, changed to train it on for int8: briefly, at a small rate.
+
+    The last weights count: what tells the best ones apart is left for the converted file.
+    """
+    card = source.card
+    return dataclasses.replace(
+        recipe,
+        input_size=source.input_size,
+        keypoints=card.keypoints,
+        codec=card.codec,
+        padding=card.padding,
+        weights=source.name,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        milestones=(max(1, epochs * 2 // 3),),
+        evaluate_every=0,
+        val_annotations="",
+        warmup_steps=0,
+        hard_keypoints=0,
+        ema=0.0,
+        precision="float32",
+        frozen_norm=False,
+        sync_norm=False,
+    )
+
+
+def with_weights(model: keras.Model, weights: Weights) -> keras.Model:
+    """A copy of a network with the weights of its graph after `fold_norms`.
+
+    Normalization stays in the network, but only adds: its scale is in the kernels.
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for node, values in weights.items():
+        bias = values.get("bias")
+        if "norm" in node.settings:
+            norm = copy.get_layer(node.settings["norm"])
+            plain = {"gamma": 1.0, "beta": bias, "moving_mean": 0.0}
+            plain["moving_variance"] = 1.0 - norm.epsilon
+            for variable in norm.weights:
+                variable.assign(np.broadcast_to(plain[variable.name], variable.shape))
+            bias = 0.0
+        for variable in copy.get_layer(node.name).weights:
+            value = values["kernel"] if "kernel" in variable.name else bias
+            variable.assign(np.broadcast_to(value, variable.shape))
+    return copy

@@ -1,0 +1,120 @@
+"""A graph computed with fake quantization: what int8 will do to it, before any file exists.
+
+Fake quantization rounds a tensor to 256 steps of its range and stays float. The same nodes measure
+a loss, train a network for it, and tell TFLite's converter the scales to use.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from hrnet_tf.convert.graph.compute import Weights, batches, compute, tensors
+from hrnet_tf.convert.graph.nodes import Graph, Node
+
+Ranges = Mapping[Node, tuple[float, float]]
+
+# Their results have the scale of what they take. The first ones only move integers.
+UNCHANGED = {"concat", "slice", "reshape", "permute", "pad", "nearest", "take", "expand"}
+MOVES = UNCHANGED | {"resize", "corners", "average_pool"}
+# TFLite knows one scale for these, 1/256, and both end at 0 and just below 1.
+SHARES = (0.0, 255 / 256)
+LEAST = 1e-9  # largest number of an output channel: one of zeros has steps, too
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+    """A network and how its tensors become integers.
+
+    Attributes:
+        graph: of `read_graph`, without normalizations.
+        weights: of its nodes, instead of their own.
+        ranges: lowest and highest value of each result that is quantized; the others stay float,
+            or exist only inside a fused operation.
+    """
+
+    graph: Graph
+    weights: Weights
+    ranges: Ranges
+
+    def mark(self, node: Node, x: tf.Tensor) -> tf.Tensor:
+        """The result of a node, rounded if it has a range and is not of integers; for `compute`."""
+        if node in self.ranges and node.kind not in UNCHANGED:
+            return quantized(x, *self.ranges[node])
+        return x
+
+
+def fused(graph: Graph) -> set[Node]:
+    """Nodes whose result exists only inside an operation of TFLite: what goes into a ReLU alone."""
+    readers, found = graph.readers(), set()
+    for node in graph.nodes:
+        if node.kind == "activation" and node.settings["function"] in ("relu", "relu6"):
+            (source,) = node.inputs
+            if source.kind in ("conv", "depthwise", "dense", "add") and len(readers[source]) == 1:
+                found.add(source)
+    return found
+
+
+def scale_groups(graph: Graph) -> dict[Node, Node]:
+    """For each node one that stands for all whose results must have the same scale."""
+    parent = {node: node for node in graph.nodes}
+
+    def root(node):
+        while parent[node] is not node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for node in graph.nodes:
+        if node.kind in MOVES or node.settings.get("function") == "linear":
+            for source in node.inputs:
+                parent[root(source)] = root(node)
+    return {node: root(node) for node in graph.nodes}
+
+
+def whole_steps(low: float, high: float, bits: int = 8) -> tuple[float, float]:
+    """The range, widened to hold 0 and moved so that 0 is one of its integers."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    high = max(high, low + 1e-6)
+    steps = 2**bits - 1
+    scale = (high - low) / steps
+    zero = round(-low / scale)
+    return -zero * scale, (steps - zero) * scale
+
+
+def quantized(x, low, high, bits: int = 8):
+    """A tensor rounded to the steps of its range; gradients pass inside of it."""
+    return tf.quantization.fake_quant_with_min_max_vars(x, low, high, num_bits=bits)
+
+
+def quantized_kernel(node: Node, kernel):
+    """A kernel rounded to -127..127 steps per output channel, as TFLite's converter rounds it."""
+    shape = tf.shape(kernel)
+    if node.kind == "depthwise":
+        kernel = tf.reshape(kernel, (shape[0], shape[1], 1, -1))
+    most = tf.reduce_max(tf.abs(kernel), range(len(kernel.shape) - 1))
+    most = tf.stop_gradient(tf.maximum(most, LEAST))
+    rounded = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+        kernel, -most, most, num_bits=8, narrow_range=True
+    )
+    return tf.reshape(rounded, shape)
+
+
+def rounded(weights: Mapping) -> dict[Node, dict[str, tf.Tensor]]:
+    """The same with kernels of int8."""
+    return {
+        node: {**values, "kernel": quantized_kernel(node, values["kernel"])}
+        for node, values in weights.items()
+    }
+
+
+def simulated(plan: Plan) -> Callable[[np.ndarray], np.ndarray]:
+    """A plan as a function from images (B, H, W, 3) to its outputs, arrays."""
+    weights = rounded(tensors(plan.weights))
+
+    @tf.function(autograph=False, input_signature=[batches(plan.graph)])
+    def call(images):
+        return compute(plan.graph, images, weights, plan.mark)
+
+    return lambda images: tf.nest.map_structure(np.asarray, call(tf.constant(images)))

@@ -1,0 +1,1 @@
+"""What is inside a converted file, what runs it, how fast and how well."""

@@ -1,0 +1,127 @@
+"""One table of several networks or files of them: numbers, size, accuracy, time."""
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hrnet_tf.convert.reports.latency import latency
+from hrnet_tf.convert.reports.op_list import precision, read_operations
+from hrnet_tf.opening import known_card, load_network
+from hrnet_tf.quiet import quiet
+from hrnet_tf.runtime.converted import RUNTIMES, open_converted
+from hrnet_tf.runtime.keras_model import network_function
+from hrnet_tf.tasks.pose.predictor import PosePredictor
+from hrnet_tf.training.evaluate import Evaluation
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One network.
+
+    Attributes:
+        file: its name, or that of the preset.
+        precision: in what numbers it computes.
+        megabytes: of 10^6 bytes; of a preset those of its weights.
+        number: the accuracy, None if it was not measured.
+        change: against that of the first network.
+        milliseconds: for one image, half of all calls took less.
+    """
+
+    file: str
+    precision: str
+    megabytes: float
+    number: float | None
+    change: float | None
+    milliseconds: float
+
+
+def compare(
+    models: Sequence[str | os.PathLike],
+    weights: str | os.PathLike | None = "published",
+    threads: int = 2,
+    measure: Callable[[PosePredictor], Evaluation] | None = None,
+    flip: bool = True,
+) -> tuple[str, list[Row]]:
+    """Measures networks one after the other.
+
+    Args:
+        models: presets and `.keras`, `.tflite` and `.onnx` files; the first is the measure of all.
+        weights: for presets, as in `from_preset`.
+        threads: for converted files. Keras takes those of its backend, for TensorFlow
+            `TF_NUM_INTRAOP_THREADS`.
+        measure: evaluates a predictor; None: no accuracy.
+        flip: average with mirrored images in that.
+
+    Returns:
+        `(name, rows)`: what `Row.number` is, such as "AP", empty without `measure`; and a row each.
+
+    Raises:
+        OSError, ValueError, ModuleNotFoundError: one of them cannot be opened, run or evaluated.
+    """
+    opened = [_open(model, weights, threads) for model in models]
+    times = [latency(network_function(each), threads, each.input_shape) for each, _ in opened]
+    name, numbers = "", [None] * len(models)
+    if measure:
+        found = [measure(PosePredictor(each, card, flip=flip)) for each, card in opened]
+        name = found[0].main[0]
+        numbers = [each.numbers[name] for each in found]
+    rows = [
+        Row(
+            Path(model).name,
+            _precision(model, network),
+            round(_bytes(model, network) / 1e6, 3),
+            number,
+            None if number is None else number - numbers[0],
+            time.p50,
+        )
+        for model, (network, _), number, time in zip(models, opened, numbers, times, strict=True)
+    ]
+    return name, rows
+
+
+def _open(model, weights, threads):
+    """`(network, card)`; of presets alone the weights are to choose."""
+    if Path(model).suffix in RUNTIMES:
+        with quiet():
+            return open_converted(model, threads), known_card(model)
+    return load_network(model, "published" if Path(model).suffix else weights)
+
+
+def _precision(model, network):
+    if Path(model).suffix in RUNTIMES:
+        return precision(read_operations(model))
+    policies = Counter(each.dtype_policy.name for each in network.layers if each.weights)
+    return policies.most_common(1)[0][0] if policies else "float32"
+
+
+def _bytes(model, network):
+    if Path(model).suffix:
+        return Path(model).stat().st_size
+    return sum(np.asarray(each).nbytes for each in network.weights)
+
+
+def table(name: str, rows: Sequence[Row], threads: int) -> list[str]:
+    """Lines of text, of what `compare` returns."""
+    accuracy = [name, f"Δ{name}"] if name else []
+    plural = "s" if threads > 1 else ""
+    heads = ["file", "numbers", "MB", *accuracy, f"ms, {threads} thread{plural}"]
+    cells = [heads]
+    for number, row in enumerate(rows):
+        accuracy = []
+        if name:
+            change = "" if number == 0 else f"{row.change:+.4f}"
+            accuracy = [f"{row.number:.4f}", change]
+        sizes = f"{row.megabytes:.2f}", *accuracy, f"{row.milliseconds:.2f}"
+        cells.append([row.file, row.precision, *sizes])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:<{width}}" if column < 2 else f"{cell:>{width}}"
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in cells
+    ]

@@ -1,0 +1,91 @@
+"""How long a network takes for one image, and what runs it."""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from hrnet_tf.runtime.converted import TFLiteNetwork
+
+WARM, FEWEST, MOST, SECONDS = 2, 10, 100, 3.0  # calls of a timing, and how long it may take
+
+
+@dataclasses.dataclass(frozen=True)
+class Latency:
+    """Time of one image in milliseconds.
+
+    Attributes:
+        p50: half of all calls took less.
+        p90: nine of ten took less.
+        threads: that the network was allowed.
+        calls: that were timed.
+    """
+
+    p50: float
+    p90: float
+    threads: int
+    calls: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Delegated:
+    """What XNNPACK runs of a `.tflite` file.
+
+    Attributes:
+        parts: into which the graph falls for it; 1 is best.
+        operations: that it runs.
+        outside: how many of each kind TFLite runs itself.
+    """
+
+    parts: int
+    operations: int
+    outside: Mapping[str, int]
+
+
+def latency(network: Callable, threads: int, input_shape: tuple) -> Latency:
+    """Times one image after the other.
+
+    Args:
+        network: a function of images.
+        threads: that it was given; only noted.
+        input_shape: (batch, height, width, 3) of the images; what is open becomes 256.
+    """
+    image = np.zeros((1, *(n or 256 for n in input_shape[1:])), np.float32)
+    for _ in range(WARM):
+        network(image)
+    times = []
+    end = time.perf_counter() + SECONDS
+    while len(times) < FEWEST or (time.perf_counter() < end and len(times) < MOST):
+        start = time.perf_counter()
+        network(image)
+        times.append(1000 * (time.perf_counter() - start))
+    p50, p90 = np.percentile(times, (50, 90))
+    return Latency(round(float(p50), 3), round(float(p90), 3), threads, len(times))
+
+
+def delegated(network: TFLiteNetwork) -> Delegated:
+    """What XNNPACK, which the interpreter uses unless told otherwise, has taken of a network."""
+    # The interpreter lists its operations first and then a DELEGATE for each part of the graph that
+    # replaces some of them; which those are follows from the tensors between its ends.
+    every = network._interpreter._get_ops_details()
+    makers = {int(i): each for each in every if not _is_part(each) for i in each["outputs"]}
+    parts, inside = [each for each in every if _is_part(each)], set()
+    for part in parts:
+        ends, stack = set(map(int, part["inputs"])), list(map(int, part["outputs"]))
+        while stack:
+            tensor = stack.pop()
+            if tensor in makers and tensor not in ends:
+                maker = makers[tensor]
+                if maker["index"] not in inside:
+                    inside.add(maker["index"])
+                    stack += map(int, maker["inputs"])
+    outside = Counter(
+        each["op_name"] for each in every if not _is_part(each) and each["index"] not in inside
+    )
+    return Delegated(len(parts), len(inside), dict(outside.most_common()))
+
+
+def _is_part(operation):
+    return operation["op_name"] == "DELEGATE"

@@ -1,0 +1,47 @@
+"""From what a user typed to files."""
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+VIDEOS = (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
+
+VIDEOS += (".mts", ".ogv", ".ts", ".webm", ".wmv")
+
+
+def find_images(inputs: Iterable[str | os.PathLike]) -> list[Path]:
+    """Expands files, folders and patterns to files, in the order given and each one once.
+
+    A folder stands for the files directly in it, sorted, whatever their suffix: `read_image` tells
+    what is a picture, so nothing a user put there is passed over in silence. Only hidden files and
+    `.json` files, which describe pictures, are. `**` in a pattern enters subfolders. What cannot be
+    expanded is returned as it is, and reading it says why.
+
+    Raises:
+        ValueError: an input is an empty string.
+    """
+    found = {}
+    for entry in inputs:
+        if not os.fspath(entry):
+            raise ValueError("`inputs` must name files, folders or patterns. Received: ''.")
+        for path in _expand(Path(entry)):
+            found.setdefault(os.path.abspath(path), path)
+    return list(found.values())
+
+
+def _expand(entry):
+    if entry.is_dir():
+        paths = entry.iterdir() if os.access(entry, os.R_OK | os.X_OK) else ()
+    elif glob.has_magic(str(entry)) and not entry.exists():
+        paths = map(Path, glob.glob(str(entry), recursive=True))
+    else:
+        return [entry]
+    kept = (p for p in paths if not p.name.startswith(".") and p.suffix.lower() != ".json")
+    return sorted(p for p in kept if p.is_file()) or [entry]
+
+
+def is_video(entry: str) -> bool:
+    """Whether an input is a video: by its suffix, or as a camera's number."""
+    path = Path(entry)
+    return path.suffix.lower() in VIDEOS or (entry.isdecimal() and not path.exists())

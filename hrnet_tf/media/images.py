@@ -1,0 +1,115 @@
+"""Pictures of any kind as arrays."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+# What EXIF asks a viewer to do before it shows the picture.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
+    """Reads a picture file as (H, W, 3) uint8 RGB, its first frame if it has several.
+
+    Grey, palette and CMYK pictures become RGB, transparent ones lie on white, and of 16 bits per
+    channel the upper 8 stay. Colour profiles are not applied. JPEGs are decoded as libjpeg does by
+    default, so the pixels equal OpenCV's.
+
+    Args:
+        path: a file in any format that Pillow reads.
+        apply_exif: turn the picture the way up its EXIF orientation asks for. COCO's annotations
+            ignore it, so its evaluation needs False.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+        ValueError: the file is not a picture, is damaged, or has too many pixels.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"{path}: a folder with no pictures in it; name files, or a pattern like 'in/**/*.jpg'."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; check its name.")
+    if not path.stat().st_size:
+        raise ValueError(f"{path}: an empty file (0 bytes); copy it again from its source.")
+    try:
+        with Image.open(path) as image:
+            image.load()
+            # A TIFF is turned while it loads and has no orientation left.
+            turn = TURNS.get(_orientation(image)) if apply_exif else None
+            image = _to_rgb(image)
+            return pixels(image if turn is None else image.transpose(turn))
+    except PermissionError as error:
+        raise PermissionError(f"{path}: may not be read; change its permissions.") from error
+    except UnidentifiedImageError as error:
+        raise ValueError(
+            f"{path}: not a picture that can be read; convert it to JPEG or PNG, or leave it out."
+        ) from error
+    except Image.DecompressionBombError as error:
+        limit = 2 * Image.MAX_IMAGE_PIXELS // 10**6
+        raise ValueError(f"{path}: more than {limit} million pixels; make it smaller.") from error
+    except Exception as error:  # Pillow's readers raise anything on a damaged file
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise ValueError(f"{path}: damaged or unsupported ({reason}); convert it again.") from error
+
+
+def picture_bytes(path: str | os.PathLike) -> int:
+    """What a picture will hold once it is read, by its header; 0 if it cannot be told."""
+    try:
+        with Image.open(path) as image:
+            return 3 * image.width * image.height
+    except Exception:  # `read_image` says what is wrong
+        return 0
+
+
+def _orientation(image):
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # a damaged EXIF block says nothing about the pixels
+        return None
+
+
+def _to_rgb(image):
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no agreed white")
+    if image.mode.startswith("I"):
+        grey = np.asarray(image)
+        if grey.min() < 0 or grey.max() > 0xFFFF:
+            raise ValueError("pixels of more than 16 bits")
+        image = Image.fromarray((grey >> 8).astype(np.uint8))
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def pixels(image: Image.Image, rows: int = 512) -> np.ndarray:
+    """A picture of Pillow as an array; strip by strip, as `numpy.array` needs twice the memory."""
+    width, height = image.size
+    result = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        result[top : top + rows] = image.crop((0, top, width, min(top + rows, height)))
+    return result
+
+
+def check_image(image: np.ndarray) -> np.ndarray:
+    """The image as an array; raises ValueError unless it is (H, W, 3) uint8 and not empty."""
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(
+            "`image` must be (height, width, 3) uint8 RGB. "
+            f"Received: shape={image.shape}, dtype={image.dtype}. "
+            "hrnet_tf.read_image reads any file to that."
+        )
+    return image

@@ -1,0 +1,1 @@
+"""What stands on the trunk, one file for each kind of output."""

@@ -1,0 +1,1 @@
+"""Networks as functions of arrays: Keras models and converted files."""

@@ -1,0 +1,146 @@
+"""Cards as small JSON files beside model files: how to feed a network and read its output."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+
+from hrnet_tf.files import whole
+from hrnet_tf.tasks.card import VERSION, Card, frozen, pretty
+from hrnet_tf.tasks.classification.card import ClassificationCard
+from hrnet_tf.tasks.pose.card import PoseCard
+from hrnet_tf.tasks.segmentation.card import SegmentationCard
+
+CARDS = {card.task: card for card in (PoseCard, SegmentationCard, ClassificationCard)}
+
+
+def card_from_json(text: str) -> Card | None:
+    """The card that `Card.to_json` wrote; its task decides the class, without one there is no card.
+
+    Raises:
+        ValueError: text that is not a whole card, an unknown task or codec, lengths that
+            disagree.
+    """
+    try:
+        card = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"A card must be complete JSON, this text is not ({error}).") from None
+    card = card if isinstance(card, dict) else {}
+    task = card.pop("task", "pose")  # the first cards did not tell
+    if task is None:
+        return None
+    if task not in CARDS:
+        raise ValueError(
+            f"`task` of a card must be one of {', '.join(CARDS)}. Received: {task!r}. "
+            "A newer hrnet_tf may know it."
+        )
+    names = [field.name for field in dataclasses.fields(CARDS[task])]
+    missing = {"version", *names} - set(card)
+    if missing:
+        raise ValueError(
+            f"A {task} card must have {', '.join(sorted(missing))}; this text has not."
+        )
+    if card["version"] != VERSION:
+        raise ValueError(
+            f"A card must be of version {VERSION}. Received: version={card['version']!r}. "
+            "A newer hrnet_tf may read it."
+        )
+    try:
+        return CARDS[task].from_fields({name: frozen(card[name]) for name in names})
+    except TypeError as error:
+        raise ValueError(f"A {task} card must have the fields of `to_json`, but {error}.") from None
+
+
+def card_path(model_path: str | Path) -> Path:
+    """Where the card of a model file lies: `x.keras` -> `x.json`."""
+    return Path(model_path).with_suffix(".json")
+
+
+def read_card(model_path: str | Path) -> Card | None:
+    """The card beside a model file, None if there is none or it knows no task.
+
+    Raises:
+        ValueError: the file there is not a card.
+    """
+    path = card_path(model_path)
+    if not path.is_file():
+        return None
+    try:
+        return card_from_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def write_card(
+    model_path: str | Path, card: Card | None, facts: Mapping[str, object] | None = None
+) -> None:
+    """Write the card beside a model file: a whole file or none, whatever goes wrong.
+
+    Args:
+        model_path: of the model.
+        card: None for a network whose task is not known; then only the facts are kept.
+        facts: what else the file shall say, by field; `read_card` passes over it.
+    """
+    fields = json.loads(card.to_json()) if card else {"version": VERSION, "task": None}
+    _write(model_path, {**fields, **(facts or {})})
+
+
+def _write(model_path, fields):
+    with whole(card_path(model_path)) as part:
+        part.write_text(pretty(fields) + "\n", encoding="utf-8")
+
+
+def conversion_card(model_path: str | Path) -> dict:
+    """All fields of the card beside a converted file, once it is sure that they describe this file.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: no card of a conversion lies beside it, or that of other content.
+    """
+    path = card_path(model_path)
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        sha256 = fields["conversion"]["sha256"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"{path}: there must be the card that a .tflite or .onnx file was converted with; "
+            "convert it again."
+        ) from None
+    with open(model_path, "rb") as content:
+        if hashlib.file_digest(content, "sha256").hexdigest() != sha256:
+            raise ValueError(
+                f"{path}: describes another file than {Path(model_path).name}, their SHA-256 "
+                "differ; convert it again."
+            )
+    return fields
+
+
+def record_accuracy(model_path: str | Path, accuracy: Mapping[str, object]) -> None:
+    """Notes in the card of a converted file what was measured, as `conversion.accuracy`.
+
+    Args:
+        model_path: of the file.
+        accuracy: numbers and how they came about; takes the place of what was noted before.
+
+    Raises:
+        OSError, ValueError: of `conversion_card`, or the card cannot be written; it stays then.
+    """
+    fields = conversion_card(model_path)
+    fields["conversion"]["accuracy"] = dict(accuracy)
+    _write(model_path, fields)
+
+
+def save_model(model: keras.Model, card: Card | None, path: str | Path) -> None:
+    """Write a network, not compiled so that it opens without this package, and its card if any.
+
+    Raises:
+        OSError: a file cannot be written; each appears whole or not at all.
+    """
+    plain = keras.Model(model.input, model.output, name=model.name)
+    with whole(path) as part:
+        plain.save(part)
+    if card:
+        write_card(path, card)

@@ -1,0 +1,45 @@
+"""What a classification network expects, and what its logits mean."""
+
+import dataclasses
+from typing import ClassVar
+
+from hrnet_tf.labels.classes import IMAGENET
+from hrnet_tf.tasks.card import Card
+
+INTERPOLATIONS = ("bilinear", "bicubic")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationCard(Card):
+    """What a classification network expects and what its logits mean.
+
+    Attributes:
+        classes: names of the logits.
+        crop_fraction: the share of the resized image's shorter side that the network sees.
+        interpolation: "bilinear" or "bicubic", how the image is resized.
+
+    Raises:
+        ValueError: what `Card` raises, no classes, a fraction outside (0, 1], another
+            interpolation.
+    """
+
+    task: ClassVar[str] = "classification"
+    output: ClassVar[str] = "logits"
+    rank: ClassVar[int] = 2
+    default: ClassVar[str] = "ImageNet's 1000 classes"
+    classes: tuple[str, ...] = IMAGENET.names
+    crop_fraction: float = 0.875
+    interpolation: str = "bilinear"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.classes or not 0 < self.crop_fraction <= 1:
+            raise ValueError(
+                "`classes` must not be empty, `crop_fraction` must be above 0 and at most 1. "
+                f"Received: {len(self.classes)} classes, crop_fraction={self.crop_fraction}."
+            )
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(
+                f"`interpolation` must be one of {', '.join(INTERPOLATIONS)}. "
+                f"Received: interpolation={self.interpolation!r}."
+            )

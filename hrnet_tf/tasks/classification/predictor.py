@@ -1,0 +1,143 @@
+"""From images to the names of what they show, without files: `ImageClassifier`."""
+
+import os
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+from PIL import Image
+
+from hrnet_tf.labels.classes import IMAGENET
+from hrnet_tf.media.images import check_image
+from hrnet_tf.opening import crop_size, open_network
+from hrnet_tf.runtime.keras_model import network_function
+from hrnet_tf.tasks.classification.card import ClassificationCard
+from hrnet_tf.tasks.streaming import Timings
+
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+class Prediction(NamedTuple):
+    """One class that an image may show."""
+
+    index: int
+    name: str
+    probability: float
+
+
+class ImageClassifier:
+    """Tells what images show.
+
+    Args:
+        model: a preset, a `.keras` file, a Keras model, or anything that maps normalised crops
+            (1, H, W, 3) float32 to logits (1, C), both NumPy arrays.
+        card: what the logits mean; by default the preset's, or the one beside the file.
+        weights: checkpoint for a preset.
+        top: how many classes to tell.
+        input_size: (height, width) of the crops, for a network that does not fix it.
+
+    Attributes:
+        timings: `Timings` of the stages crop, network and decode so far.
+
+    Raises:
+        OSError, ValueError: the model cannot be opened, or does not fit its card.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike | keras.Model | Callable[[np.ndarray], np.ndarray],
+        card: ClassificationCard | None = None,
+        weights: str | os.PathLike | Mapping | None = "published",
+        top: int = 5,
+        input_size: tuple[int, int] | None = None,
+    ):
+        model, self.card = open_network(model, card, weights, ClassificationCard)
+        self.top = top
+        self.input_size = crop_size(model, input_size)
+        self.timings = Timings()
+        self._network = network_function(model)
+
+    def __call__(self, image: np.ndarray) -> list[Prediction]:
+        """The most probable classes of one image (H, W, 3) uint8 RGB, best first.
+
+        Raises:
+            ValueError: an image of another kind, logits that do not fit the card.
+        """
+        start = time.perf_counter()
+        crop = central_crop(check_image(image), self.input_size, self.card)
+        crop = ops.convert_to_numpy(self.card.normalize(crop))
+        cropped = time.perf_counter()
+        logits = np.asarray(self._network(crop[None]))
+        answered = time.perf_counter()
+        self.card.check_output(logits.shape)
+        found = decode_predictions(logits[0], self.top, self.card.classes)
+        self.timings.add("crop", cropped - start)
+        self.timings.add("network", answered - cropped)
+        self.timings.add("decode", time.perf_counter() - answered)
+        return found
+
+    def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, list]]:
+        """For each `(key, image)`, in their order, `(key, image, predictions)` as from a call."""
+        for key, image in items:
+            yield key, image, self(image)
+
+
+def central_crop(image: np.ndarray, size: tuple[int, int], card: ClassificationCard) -> np.ndarray:
+    """The middle of an image, as torchvision's Resize and CenterCrop cut it on Pillow images.
+
+    The image is scaled, with smoothing, until its shorter side is that of `size` divided by the
+    card's `crop_fraction`.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        size: (height, width) of the crop.
+        card: tells the fraction and the interpolation.
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    least = [int(side / card.crop_fraction + 1e-6) for side in size]
+    factor = max(want / have for want, have in zip(least, image.shape, strict=False))
+    sides = [int(side * factor + 1e-6) for side in image.shape[:2]]
+    height, width = (max(pair) for pair in zip(least, sides, strict=True))
+    scaled = Image.fromarray(image).resize((width, height), FILTERS[card.interpolation])
+    top, left = (round((have - want) / 2) for have, want in zip((height, width), size, strict=True))
+    return np.asarray(scaled)[top : top + size[0], left : left + size[1]]
+
+
+def decode_predictions(
+    logits: np.ndarray, top: int = 5, classes: Sequence[str] = IMAGENET.names
+) -> list:
+    """The most probable classes.
+
+    Args:
+        logits: (C,) or (B, C), before the softmax.
+        top: how many to tell.
+        classes: C names.
+
+    Returns:
+        `Prediction`s (index, name, probability), best first; for (B, C) a list of such lists.
+
+    Raises:
+        ValueError: another number of logits than names, or logits that are not finite.
+    """
+    logits = np.asarray(logits, np.float64)
+    if logits.ndim not in (1, 2) or logits.shape[-1] != len(classes):
+        raise ValueError(
+            f"`logits` must be ({len(classes)},) or (B, {len(classes)}), one per name of `classes`."
+            f" Received: logits.shape={logits.shape}."
+        )
+    if not np.isfinite(logits).all():
+        raise ValueError(
+            "`logits` must be finite. The network's weights are damaged, or its numbers overflow: "
+            "load it again, or use float32."
+        )
+    if logits.ndim == 2:
+        return [decode_predictions(row, top, classes) for row in logits]
+    probabilities = np.exp(logits - logits.max())
+    probabilities /= probabilities.sum()
+    best = np.argsort(-probabilities, kind="stable")[:top]
+    return [Prediction(int(i), classes[i], float(probabilities[i])) for i in best]

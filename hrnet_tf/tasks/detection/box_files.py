@@ -1,0 +1,111 @@
+"""Boxes of people in COCO's files, by picture."""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+def coco_id(path: str | os.PathLike) -> int | None:
+    """The image id in a name like `000000000139.jpg`, None in another name."""
+    number = re.search(r"\d{12}$", Path(path).stem)
+    return int(number[0]) if number else None
+
+
+@dataclass(frozen=True)
+class BoxFile:
+    """Boxes of a COCO json, by picture: `box_file(path, image)` gives ((N, 4), (N,)).
+
+    A picture is found by the end of its path, by its name, or by the 12 digits of COCO's names.
+    """
+
+    path: Path
+    ids: dict[str, int]  # file name -> image id
+    boxes: dict[int, list[list[float]]]  # image id -> [x, y, w, h, score] each
+    lists_all: bool  # the file lists the pictures without a person too
+
+    def image_id(self, path: str | os.PathLike) -> int | None:
+        """The id of a picture, or None if the file does not have it."""
+        parts = Path(path).parts
+        for start in range(len(parts)):
+            if (name := "/".join(parts[start:])) in self.ids:
+                return self.ids[name]
+        number = coco_id(path)
+        return number if not self.lists_all or number in self.ids.values() else None
+
+    def __call__(self, path, image) -> tuple[np.ndarray, np.ndarray]:
+        image_id = self.image_id(path)
+        if image_id is None and (self.lists_all or not self.ids):
+            raise ValueError(
+                f"{path}: {self.path} does not list it; add it there, or predict it without boxes."
+            )
+        rows = np.array(self.boxes.get(image_id, []), np.float64).reshape(-1, 5)
+        return rows[:, :4], rows[:, 4]
+
+
+def read_boxes(path: str | os.PathLike, score_threshold: float = 0.3) -> BoxFile:
+    """Reads the boxes of COCO annotations or of a detector's COCO results.
+
+    Crowds, boxes without area and categories other than person are left out (without a list of
+    categories, 1 is the person). Annotations count as detections of score 1.
+
+    Args:
+        path: a json file: an object with "images" and "annotations", or a list of detections.
+        score_threshold: detections with a lower score are left out.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not such a json; the message names the first bad entry.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not a json file ({error}).") from error
+    lists_all = isinstance(content, dict)
+    try:
+        entries = content["annotations"] if lists_all else list(content)
+        images = content["images"] if lists_all else [e for e in entries if "file_name" in e]
+        ids = _ids_by_name(images)
+        people = _people(content.get("categories", []) if lists_all else [])
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f"{path}: neither COCO annotations (an object with 'images' and 'annotations') "
+            "nor COCO results (a list of detections)."
+        ) from None
+    boxes = {}
+    for index, entry in enumerate(entries):
+        try:
+            image_id, box, score = _box(entry)
+            wanted = entry.get("category_id", 1) in people and not entry.get("iscrowd", 0)
+            if wanted and score >= score_threshold and not (box[2] <= 0 or box[3] <= 0):
+                boxes.setdefault(image_id, []).append([*box, score])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ValueError(
+                f"{path}: entry {index} needs an 'image_id', a 'bbox' of four numbers "
+                f"[x, y, width, height] and, if any, a 'score' that is a number."
+            ) from None
+    return BoxFile(path, ids, boxes, lists_all)
+
+
+def _ids_by_name(images):
+    """Image ids by file name, and by its last part where no other image shares that."""
+    names = {image["file_name"]: image.get("image_id", image.get("id")) for image in images}
+    short = {}
+    for name, image_id in names.items():
+        short.setdefault(name.rsplit("/", 1)[-1], set()).add(image_id)
+    return {name: ids.pop() for name, ids in short.items() if len(ids) == 1} | names
+
+
+def _people(categories):
+    named = {c["id"]: c.get("name") for c in categories} or {1: "person"}
+    # AP-10K and the like have no person: then every category is what its network was trained on.
+    return {i for i, name in named.items() if name == "person"} or set(named)
+
+
+def _box(entry):
+    x, y, w, h = map(float, entry["bbox"])
+    return entry["image_id"], (x, y, w, h), float(entry.get("score", 1.0))

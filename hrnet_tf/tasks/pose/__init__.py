@@ -1,0 +1,1 @@
+"""Keypoints of people, animals, faces and hands, one box at a time."""

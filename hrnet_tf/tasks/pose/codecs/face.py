@@ -1,0 +1,51 @@
+"""The codec of the original face tools: targets cut down to pixels, half a pixel added back."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from keras import ops
+
+from hrnet_tf.tasks.pose.codecs.base import STRIDE, Codec
+from hrnet_tf.tasks.pose.codecs.gaussian import patch_maps
+from hrnet_tf.tasks.pose.codecs.peaks import find_peaks, place, quarter_step
+
+
+@dataclass(frozen=True)
+class Face(Codec):
+    """`generate_target` and `decode_preds` of HRNet-Facial-Landmark-Detection (Sun et al. 2019).
+
+    A pixel of the heatmap stands for all positions from its own to the next one's, so decoding adds
+    half a pixel, and a mirrored map needs no shift. The tools train on landmarks outside the crop
+    too, with an empty map; here they have weight 0. Their crops are cut at whole pixels and resized
+    by areas, which moves everything half a crop pixel to the right and down on average: fed with
+    crops of `geometry.crop`, their weights find landmarks that much too far to the left and up.
+
+    Attributes:
+        sigma: Of the Gaussian, in heatmap pixels: 1.5, or 1 for 300W.
+    """
+
+    sigma: float = 1.5
+
+    name: ClassVar[str] = "face"
+    shift_flipped: ClassVar[bool] = False
+
+    def encode(self, keypoints, visible, input_size):
+        cells = ops.trunc(ops.cast(keypoints, "float32") / STRIDE)
+        size = (input_size[0] // STRIDE, input_size[1] // STRIDE)
+        return patch_maps(cells, visible, size, self.sigma)
+
+    def decode(self, heatmaps):
+        heatmaps = ops.cast(heatmaps, "float32")
+        points, scores, pixels = find_peaks(heatmaps)
+        step = quarter_step(heatmaps, points, pixels, first=1)
+        return place(ops.cast(points, "float32") + step + 0.5, scores, STRIDE), scores
+
+
+def whole_pixels(keypoints: np.ndarray) -> np.ndarray:
+    """Image positions as the tools report and score them: cut to whole pixels, and one added.
+
+    `transform_pixel` of their `lib/utils/transforms.py` counts pixels from 1, the annotations that
+    its results are compared with count from 0: on average, half a pixel is added.
+    """
+    return np.trunc(keypoints) + 1

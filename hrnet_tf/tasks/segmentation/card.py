@@ -1,0 +1,63 @@
+"""What a segmentation network expects, and what its channels mean."""
+
+import dataclasses
+from typing import ClassVar
+
+from hrnet_tf.labels.classes import CITYSCAPES, Color
+from hrnet_tf.tasks.card import Card, exchanged
+
+RESIZES = ("none", "long", "short", "both")
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentationCard(Card):
+    """What a segmentation network expects and what its channels mean.
+
+    Attributes:
+        classes: names of the channels.
+        palette: RGB 0..255, one per class.
+        align_corners: how the logits are upsampled to the image: as in the network.
+        flip_pairs: classes that change places in a mirrored image, such as left and right arm.
+        resize: the side of the image that is scaled to `base_size` first: "long" or "short", "both"
+            (which changes its proportions), or "none": it keeps its size.
+        base_size: pixels; None with "none".
+
+    Raises:
+        ValueError: what `Card` raises, a palette of another length, pairs of other ids, another
+            `resize` or one without size.
+    """
+
+    task: ClassVar[str] = "segmentation"
+    output: ClassVar[str] = "logits"
+    rank: ClassVar[int] = 4
+    default: ClassVar[str] = "Cityscapes' 19 classes"
+    classes: tuple[str, ...] = CITYSCAPES.names
+    palette: tuple[Color, ...] = CITYSCAPES.palette
+    align_corners: bool = False
+    flip_pairs: tuple[tuple[int, int], ...] = ()
+    resize: str = "none"
+    base_size: int | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        count, paired = len(self.classes), [i for pair in self.flip_pairs for i in pair]
+        if not count or len(self.palette) != count:
+            raise ValueError(
+                "`palette` must have one colour for each of `classes`. "
+                f"Received: {len(self.palette)} colours for {count} classes."
+            )
+        if not set(paired) <= set(range(count)) or len(set(paired)) < len(paired):
+            raise ValueError(
+                f"`flip_pairs` must pair ids from 0 to {count - 1}, each at most once. "
+                f"Received: flip_pairs={self.flip_pairs}."
+            )
+        if self.resize not in RESIZES or (self.base_size or 0) < (self.resize != "none"):
+            raise ValueError(
+                f"`resize` must be one of {', '.join(RESIZES)}, and `base_size` its pixels. "
+                f"Received: resize={self.resize!r}, base_size={self.base_size}."
+            )
+
+    @property
+    def flip_index(self) -> tuple[int, ...]:
+        """For each class the one it becomes in a mirrored image."""
+        return exchanged(len(self.classes), self.flip_pairs)

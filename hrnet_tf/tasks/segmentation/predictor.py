@@ -1,0 +1,212 @@
+"""From images to maps of classes, without files: `SegmentationPredictor`."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
+
+import keras
+import numpy as np
+from keras import ops
+
+from hrnet_tf.media.images import check_image
+from hrnet_tf.media.resize import resize
+from hrnet_tf.opening import open_network
+from hrnet_tf.runtime.keras_model import fixed_size, network_function
+from hrnet_tf.tasks.segmentation.card import SegmentationCard
+from hrnet_tf.tasks.streaming import Timings
+
+MULTIPLE = 32  # sizes that every network of no fixed size takes
+
+STRIP = 64  # rows of the image whose scores are held at a time
+
+
+class SegmentationPredictor:
+    """Finds the class of each pixel, by the rules of the original `lib/datasets`.
+
+    A network of a fixed size sees windows of that size, the last ones padded with black, and scores
+    are averaged where windows overlap (`base_dataset.py`). Any other network sees the whole image,
+    padded to multiples of 32 with the mean colour; given a `window`, at scales above 1 it sees
+    windows, the last ones shifted back inside (`cityscapes.py`).
+
+    Scores are exp(logits), added over the scales; in the flip test the logits of both images are
+    averaged. Memory grows with the scaled image times the classes: the card's `resize` bounds it.
+
+    Args:
+        model: a preset, a `.keras` file, a Keras model, or anything that maps normalised images
+            (1, H, W, 3) float32 to logits (1, h, w, C), both NumPy arrays.
+        card: what the logits mean; by default the preset's, or the one beside the file.
+        weights: checkpoint for a preset.
+        scales: of the image, on top of the card's `resize`.
+        flip: average with the mirrored image: more accurate, and twice the work.
+        window: (height, width) of the windows of a network that fixes no size.
+        stride: step from window to window as a fraction of its size; `cityscapes.py` has 1.
+
+    Attributes:
+        timings: `Timings` of the stages resize, network and decode so far.
+
+    Raises:
+        OSError, ValueError: the model cannot be opened or does not fit its card, or an argument is
+            out of range.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike | keras.Model | Callable[[np.ndarray], np.ndarray],
+        card: SegmentationCard | None = None,
+        weights: str | os.PathLike | Mapping | None = "published",
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
+        window: tuple[int, int] | None = None,
+        stride: float = 2 / 3,
+    ):
+        if not len(scales) or min(scales) <= 0 or not 0 < stride <= 1:
+            raise ValueError(
+                "`scales` must be positive numbers, `stride` above 0 and at most 1. "
+                f"Received: scales={tuple(scales)}, stride={stride}."
+            )
+        model, self.card = open_network(model, card, weights, SegmentationCard)
+        self._network = network_function(model)
+        self._fixed = fixed_size(model)
+        self.scales = tuple(scales)
+        self.flip = flip
+        self.window = window
+        self.stride = stride
+        self.timings = Timings()
+        self._in_network = 0.0  # seconds, for the image under way
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Classes of one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Returns:
+            (H, W) indices of `card.classes`: uint8, or uint16 for more than 256 classes.
+
+        Raises:
+            ValueError: an image of another kind, logits that do not fit the card or overflow.
+        """
+        dtype = np.uint8 if self.card.channels <= 256 else np.uint16
+        strips = (scores.argmax(axis=-1).astype(dtype) for scores in self._strips(image))
+        return np.concatenate(list(strips))
+
+    def scores(self, image: np.ndarray) -> np.ndarray:
+        """Scores of one image, (H, W, C) float32: exp(logits), added over the scales.
+
+        Divided by their sum over C they are probabilities. Raises what a call does.
+        """
+        return np.concatenate(list(self._strips(image)))
+
+    def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, np.ndarray]]:
+        """For each `(key, image)`, in their order, `(key, image, classes)` as from a call."""
+        for key, image in items:
+            yield key, image, self(image)
+
+    def _strips(self, image):
+        """The scores of a few rows of the image at a time, from top to bottom."""
+        start, self._in_network = time.perf_counter(), 0.0
+        image = check_image(image)
+        maps = [self._scaled(image, scale) for scale in self.scales]
+        scored = time.perf_counter()
+        for first in range(0, len(image), STRIP):
+            rows = range(first, min(first + STRIP, len(image)))
+            size, align_corners = image.shape[:2], self.card.align_corners
+            yield sum(resize(each, size, align_corners, rows) for each in maps)
+        self.timings.add("resize", scored - start - self._in_network)
+        self.timings.add("network", self._in_network)
+        self.timings.add("decode", time.perf_counter() - scored)
+
+    def _scaled(self, image, scale):
+        """Scores (h, w, C) of the image at one scale."""
+        image = resize(image, scaled_size(image.shape[:2], self.card, scale))
+        image = ops.convert_to_numpy(self.card.normalize(image))
+        if self._fixed:
+            return self._slide(image, self._fixed, padded=True)
+        if self.window and scale > 1:
+            return self._slide(image, self.window, padded=False)
+        return self._score(image)
+
+    def _slide(self, image, window, padded):
+        """Scores of an image, averaged over windows."""
+        height, width, _ = image.shape
+        scores = np.zeros((height, width, self.card.channels), np.float32)
+        count = np.zeros((height, width, 1), np.float32)
+        black = self.card.normalize(np.zeros(3))
+        starts = (
+            window_starts(length, side, self.stride, padded)
+            for length, side in zip((height, width), window, strict=True)
+        )
+        for y, x in product(*starts):
+            part = np.s_[y : y + window[0], x : x + window[1]]
+            tile = image[part]
+            tall, wide, _ = tile.shape
+            tile = _pad(tile, window, black) if padded else tile
+            scores[part] += self._score(tile)[:tall, :wide]
+            count[part] += 1
+        scores /= count
+        return scores
+
+    def _score(self, image):
+        """exp(logits) of a normalised image, (h, w, 3) -> (h, w, C)."""
+        height, width, _ = image.shape
+        if not self._fixed:
+            sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
+            image = _pad(image, sides, np.zeros(3))
+        logits = self._logits(image)
+        if self.flip:
+            mirrored = self._logits(np.ascontiguousarray(image[:, ::-1]))
+            logits += mirrored[:, ::-1, self.card.flip_index]
+            logits *= 0.5
+        with np.errstate(over="ignore"):
+            scores = np.exp(logits, out=logits)[:height, :width]
+        if not np.isfinite(scores).all():
+            raise ValueError(
+                "The network returned logits that are not finite or above 88. Its weights are "
+                "damaged, or its numbers overflow: load it again, or use float32."
+            )
+        return scores
+
+    def _logits(self, image):
+        """Logits of a normalised image at its size, a new array."""
+        start = time.perf_counter()
+        logits = np.asarray(self._network(image[None]), np.float32)
+        self._in_network += time.perf_counter() - start
+        self.card.check_output(logits.shape)
+        return resize(logits[0], image.shape[:2], self.card.align_corners)
+
+
+def scaled_size(size: tuple[int, int], card: SegmentationCard, scale: float) -> tuple[int, int]:
+    """(height, width) of an image of `size` as the network sees it at one scale.
+
+    The side that the card's `resize` names gets `base_size * scale` pixels, the other one follows
+    (`multi_scale_aug` of the original `base_dataset.py`).
+    """
+    if card.resize == "both":
+        return (_rounded(card.base_size * scale),) * 2
+    known = {"none": max, "long": max, "short": min}[card.resize](size)
+    length = _rounded((card.base_size or known) * scale)
+    return tuple(length if side == known else _rounded(side * length / known) for side in size)
+
+
+def window_starts(length: int, window: int, stride: float, padded: bool) -> list[int]:
+    """Where windows begin that cover `length` pixels; the last one ends outside or is shifted."""
+    step = max(int(window * stride + 1e-6), 1)
+    count = max(math.ceil((length - window) / step), 0) + 1
+    last = length if padded else max(length - window, 0)
+    return [min(index * step, last) for index in range(count)]
+
+
+def _rounded(length):
+    return max(int(length + 0.5), 1)
+
+
+def _pad(image, size, color):
+    """The image with `color` on its right and below, up to `size`."""
+    if image.shape[:2] == tuple(size):
+        return image
+    padded = np.empty((*size, 3), np.float32)
+    padded[:] = color
+    padded[: image.shape[0], : image.shape[1]] = image
+    return padded

@@ -1,0 +1,1 @@
+"""From published files to the variables of a network: download, read, rename, check, assign."""

@@ -1,0 +1,107 @@
+"""Files of weights as dictionaries of arrays: PyTorch, NumPy and safetensors."""
+
+import json
+import mmap
+import os
+import zipfile
+
+import numpy as np
+
+from hrnet_tf.weights.torch_files import (
+    AGAIN,
+    EXPANSION,
+    Storage,
+    Tensor,
+    UnreadableError,
+    read_legacy,
+    read_tensors,
+    read_torch_zip,
+)
+
+# The library's own reader for NumPy knows no bfloat16.
+SAFETENSORS = {
+    "F64": "f8",
+    "F32": "f4",
+    "F16": "f2",
+    "BF16": "bfloat16",
+    "I64": "i8",
+    "I32": "i4",
+    "I16": "i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
+
+
+def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read the weights in a `.pth`, `.npz` or `.safetensors` file; its content decides which.
+
+    PyTorch files since 0.1.10 are read without PyTorch and without running anything in them. Of a
+    training checkpoint these are the averaged or best weights if it has such
+    (`torch_files.NESTS`), never the optimizer's.
+
+    Returns:
+        Arrays in PyTorch's layout under the names in the file; bfloat16 becomes float32.
+
+    Raises:
+        ValueError: the file is damaged, or holds no weights.
+        OSError: the file cannot be opened.
+    """
+    reason, cause = f"is empty. {AGAIN}", None
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            try:
+                return _read(file, data)
+            except UnreadableError as error:
+                reason = str(error)
+            except Exception as error:  # damage shows in many ways
+                reason = f"is damaged or cut ({type(error).__name__}: {error}). {AGAIN}"
+                cause = error
+    raise ValueError(
+        f"`path` must be a file of weights. Received: path={os.fspath(path)!r}, which {reason}"
+    ) from cause
+
+
+def _read(file, data):
+    length = int.from_bytes(data[:8], "little")
+    if data[:2] == b"PK":
+        return _read_zip(file, data)
+    if data[:1] == b"\x80":
+        return read_legacy(data)
+    if data[8:9] == b"{" and length <= len(data) - 8:
+        return _read_safetensors(json.loads(data[8 : 8 + length]), memoryview(data)[8 + length :])
+    if data[257:262] == b"ustar":
+        raise UnreadableError(
+            "is a TAR of torch 0.1.9 or older. Load and save it again with torch 0.4."
+        )
+    raise UnreadableError(f"starts with {data[:16]}: a web page or another kind of file. {AGAIN}")
+
+
+def _read_zip(file, data):
+    with zipfile.ZipFile(file) as archive:
+        records = {info.filename: info for info in archive.infolist()}
+    if any(name.endswith("/data.pkl") for name in records):
+        return read_torch_zip(data, records)
+    if not records or not all(name.endswith(".npy") for name in records):
+        raise UnreadableError(
+            "is a zip without weights. Unpack it, or open a `.keras` file with "
+            "`keras.models.load_model`."
+        )
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _read_safetensors(header, body):
+    header.pop("__metadata__", None)
+    tensors = {
+        name: Tensor(Storage(SAFETENSORS.get(entry["dtype"]), name), 0, entry["shape"], None)
+        for name, entry in header.items()
+    }
+
+    def storage(source):
+        begin, end = header[source.key]["data_offsets"]
+        return body[begin:end]
+
+    return read_tensors(tensors, storage, limit=EXPANSION * len(body))

@@ -1,0 +1,176 @@
+"""Weights into models: check that everything fits, then assign.
+
+A layer's name is the parameter path of the original PyTorch file (`stage2.0.branches.1.3.conv2`),
+so only OpenMMLab's heads need a table of names (`renames.py`), and every tensor is either used once
+or named in the report.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from hrnet_tf.weights.files import read_checkpoint
+from hrnet_tf.weights.fit import CheckpointReport, check_fit, compare
+from hrnet_tf.weights.folded import CONVOLUTIONS, is_folded, unfold
+from hrnet_tf.weights.renames import original_names
+
+__all__ = ["CheckpointReport", "load_checkpoint", "read_checkpoint", "weights_of"]
+
+# What tools put before the names: DataParallel, segmentation, OpenMMLab, maskrcnn-benchmark.
+PREFIX = re.compile(r"((module|model|backbone|body|neck)\.)*")
+LEAVES = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+class _Place(NamedTuple):
+    layer: keras.layers.Layer
+    variable: keras.Variable
+    axes: tuple[int, ...]  # from PyTorch's layout to Keras'
+
+
+def load_checkpoint(
+    model: keras.Model,
+    source: str | os.PathLike | Mapping[str, np.ndarray],
+    allow_head_mismatch: bool = False,
+) -> CheckpointReport:
+    """Load weights of the original repositories, timm, OpenMMLab or a folded model into `model`.
+
+    Every tensor must fit: a missing, unused or misshapen one is an error, and after an error the
+    model is as it was. Two things are no errors, but in the report. A network without a head of its
+    own (`backbone`, `feature_pyramid`) leaves heads in the file unused. And where none of a file's
+    convolutions has a bias in front of its normalization, as in OpenMMLab's segmentation networks,
+    those of the model are zero, which is the same function.
+
+    Args:
+        model: its layers are named after the original parameters, as those of `hrnet_tf.pose`.
+        source: a file for `read_checkpoint`, or arrays in PyTorch's layout by their names there, or
+            a list of folded convolutions (`hrnet_tf.weights.folded`).
+        allow_head_mismatch: for other keypoints or classes, or to start from a network for another
+            task. The trunk must still be complete, but for the exchange rows that HRNetV2 has and
+            HRNetV1 has not. These and each part of the head (`final_layer`, ...) are loaded whole
+            or, where a tensor does not fit, initialised anew. What has no place stays unused.
+
+    Raises:
+        ValueError: the file is unreadable, does not fit, or holds NaN or infinity.
+    """
+    places = _places(model)
+    arrays = source if isinstance(source, Mapping) else read_checkpoint(source)
+    if is_folded(arrays):
+        (tensors, ignored), dropped = unfold(model, arrays), {}
+    else:
+        tensors, dropped = _strip(arrays)
+        ignored = [name for name in tensors if _is_no_weight(name, places)]
+    known = dict(ignored=tuple(ignored), dropped=dropped, zeroed=_biases_to_zero(model, tensors))
+    report = compare(places, tensors, known, allow_head_mismatch)
+    check_fit(report, places, source, allow_head_mismatch)
+    values = {name: _value(name, tensors[name], places[name].axes) for name in report.loaded}
+    for name, value in values.items():
+        places[name].variable.assign(value)
+    for name in report.zeroed:
+        places[name].variable.assign(np.zeros(places[name].variable.shape, "float32"))
+    for name in report.reinitialized:
+        _reinitialize(model.get_layer(name))
+    return report
+
+
+def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
+    """The weights of a model under their original names, in PyTorch's layout.
+
+    A source for `load_checkpoint`.
+    """
+    return {
+        name: np.transpose(place.variable.numpy(), np.argsort(place.axes))
+        for name, place in _places(model).items()
+    }
+
+
+def _places(model):
+    """PyTorch's name of each parameter -> where it goes."""
+    places = {}
+    known = (*CONVOLUTIONS, keras.layers.Dense, keras.layers.BatchNormalization)
+    for layer in model.layers:
+        if layer.weights and not isinstance(layer, known):
+            raise ValueError(
+                "`model` must consist of convolutions, BatchNormalization and Dense layers under "
+                f"their original names. Received: a layer {layer.name!r} of type "
+                f"{type(layer).__name__}. Load into the model before it was wrapped."
+            )
+        for variable in layer.weights:
+            axes = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}[len(variable.shape)]
+            if len(axes) == 4 and isinstance(layer, keras.layers.DepthwiseConv2D):
+                axes = (2, 3, 0, 1)
+            places[f"{layer.name}.{LEAVES[variable.name]}"] = _Place(layer, variable, axes)
+    return places
+
+
+def _strip(arrays):
+    """Tensors under their original names, and how often each prefix was there."""
+    prefixes = {key: PREFIX.match(key).group() for key in arrays}
+    bare = {key: key.removeprefix(prefix) for key, prefix in prefixes.items()}
+    names = original_names(bare.values())
+    tensors, dropped = {}, Counter()
+    for key, array in arrays.items():
+        name = names[bare[key]]
+        if name in tensors:
+            raise ValueError(
+                f"`source` must name every tensor once. Received: {name!r} also as {key!r}. "
+                "Pass a dictionary with one of them."
+            )
+        tensors[name] = np.asarray(array)
+        dropped[prefixes[key]] += bool(prefixes[key])
+    return tensors, dict(+dropped)
+
+
+def _is_no_weight(name, places):
+    """Counters of BatchNorm, the epsilon of a frozen one, class weights of a loss."""
+    layer, _, leaf = name.rpartition(".")
+    if leaf in ("num_batches_tracked", "eps"):
+        return f"{layer}.running_mean" in places
+    return name == "loss.criterion.weight"
+
+
+def _biases_to_zero(model, tensors):
+    """Biases in front of a normalization, if no convolution of the file has one there."""
+    normalized = {
+        id(layer.input)
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    layers = [
+        layer.name
+        for layer in model.layers
+        if isinstance(layer, CONVOLUTIONS) and layer.use_bias and id(layer.output) in normalized
+    ]
+    if any(f"{name}.bias" in tensors for name in layers):
+        return ()
+    return tuple(f"{name}.bias" for name in layers if f"{name}.weight" in tensors)
+
+
+def _value(name, array, axes):
+    with np.errstate(over="ignore"):
+        value = np.asarray(array, "float32")
+    if not np.isfinite(value).all():
+        raise ValueError(
+            f"`source` must hold finite numbers. Received: NaN or infinity in tensor {name!r}. "
+            "Take another epoch's file."
+        )
+    return value.transpose(axes)
+
+
+def _reinitialize(layer):
+    for variable in layer.weights:
+        depthwise = variable.name == "kernel" and isinstance(layer, keras.layers.DepthwiseConv2D)
+        initializer = "depthwise" if depthwise else variable.name
+        start = getattr(layer, f"{initializer}_initializer")
+        variable.assign(start(variable.shape, dtype=variable.dtype))

@@ -1,0 +1,83 @@
+"""What leaves Keras 3 computes the same: its graph, and the TFLite file of that."""
+
+import keras
+import numpy as np
+import pytest
+
+from hrnet_tf.convert.formats.emit import tflite
+from hrnet_tf.convert.graph.compute import ACTIVATIONS, compute, own_weights
+from hrnet_tf.convert.graph.nodes import ACTIVATIONS as READ
+from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
+from hrnet_tf.networks.pose import pose
+from hrnet_tf.runtime.converted import open_converted
+
+from tiny_networks import HRNET, NETWORKS, SHAPE, difference, lively
+
+
+def computed(graph, image):
+    return compute(graph, image, own_weights(graph))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_graph_computes_what_its_original_computes(name):
+    model = lively(NETWORKS[name]())
+    image = np.random.default_rng(1).normal(size=(1, *SHAPE)).astype("float32")
+    graph = merge_resizes(fold_norms(read_graph(model)))
+    assert not {"norm", "take"} & {node.kind for node in graph.nodes}
+    assert difference(computed(graph, image), model(image)) < 1e-5
+
+
+def test_a_tflite_file_runs_like_the_original(tmp_path):
+    """Also: no chains of TILE and RESHAPE, which Keras 3's own export makes of upsampling."""
+    model = lively(pose(HRNET, SHAPE))
+    graph = merge_resizes(fold_norms(read_graph(model)))
+    path = tmp_path / "pose.tflite"
+    path.write_bytes(tflite(graph, "float32"))
+    network = open_converted(path, threads=1)
+    images = np.random.default_rng(1).normal(size=(2, *SHAPE)).astype("float32")
+    assert network.input_shape == (None, *SHAPE) and network.output_shape == (None, 16, 16, 17)
+    assert difference(network(images), model(images)) < 1e-5
+    names = {each["op_name"] for each in network._interpreter._get_ops_details()}
+    assert names <= {"PAD", "CONV_2D", "ADD", "RESIZE_NEAREST_NEIGHBOR", "DELEGATE"}
+
+
+def test_half_precision_is_rebuilt_in_float32():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        half = lively(pose(HRNET, SHAPE))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    whole = pose(HRNET, SHAPE)
+    whole.set_weights(half.get_weights())
+    image = np.random.default_rng(1).normal(size=(1, *SHAPE)).astype("float32")
+    assert difference(computed(fold_norms(read_graph(half)), image), whole(image)) < 1e-5
+
+
+def _unknown():
+    image = keras.Input(SHAPE)
+    return keras.Model(image, keras.layers.LayerNormalization(name="odd")(image))
+
+
+def _not_finite():
+    model = pose(HRNET, SHAPE)
+    model.get_layer("conv1").set_weights([np.full((3, 3, 3, 64), np.nan, "float32")])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: pose(HRNET, (None, None, 3)), "`model` must fix the size"),
+        (_unknown, "odd: a LayerNormalization cannot be converted"),
+        (_not_finite, "The weights of conv1 are not finite"),
+        (lambda: "model.keras", "must be a functional Keras model"),
+    ],
+)
+def test_what_cannot_be_converted_is_said_in_a_sentence(model, message):
+    with pytest.raises(ValueError, match=message) as error:
+        read_graph(model())
+    assert "\n" not in str(error.value)
+
+
+def test_activations_that_are_read_can_be_computed():
+    assert set(READ) == set(ACTIVATIONS)

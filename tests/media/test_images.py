@@ -1,0 +1,241 @@
+"""Reading pictures and boxes: what arrives, and what is said about what cannot."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hrnet_tf.media.find import find_images
+from hrnet_tf.media.images import TURNS, pixels, read_image
+from hrnet_tf.tasks.detection.box_files import read_boxes
+
+RAMP = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
+
+
+def _pictures():
+    """(name, picture, RGB of its left pixel, RGB of its right pixel)."""
+    red, clear = (255, 0, 0, 255), (9, 9, 9, 0)
+    rgba = Image.new("RGBA", (2, 1))
+    rgba.putdata([red, clear])
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([255, 0, 0, 0, 0, 255])
+    palette.putdata([0, 1])
+    grey_alpha = Image.new("LA", (2, 1))
+    grey_alpha.putdata([(100, 255), (100, 51)])
+    sixteen = Image.fromarray(np.array([[0x80FF, 0xFFFF]], np.uint16))
+    return [
+        ("grey.png", Image.fromarray(np.array([[7, 200]], np.uint8)), (7,) * 3, (200,) * 3),
+        ("one_bit.png", Image.fromarray(np.array([[True, False]])), (255,) * 3, (0,) * 3),
+        ("transparent.png", rgba, (255, 0, 0), (255, 255, 255)),
+        ("grey_alpha.png", grey_alpha, (100,) * 3, (224,) * 3),
+        ("palette.gif", palette, (255, 0, 0), (0, 0, 255)),
+        ("sixteen_bits.png", sixteen, (128,) * 3, (255,) * 3),
+        ("sixteen_bits.tif", sixteen, (128,) * 3, (255,) * 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "picture", "left", "right"), _pictures(), ids=[row[0] for row in _pictures()]
+)
+def test_every_kind_of_pixel_becomes_rgb(tmp_path, name, picture, left, right):
+    """Transparent lies on white; 16 bits are scaled, not clipped."""
+    picture.save(tmp_path / name)
+    image = read_image(tmp_path / name)
+    assert image.dtype == np.uint8
+    assert image.shape == (1, 2, 3)
+    assert tuple(image[0, 0]) == left
+    assert tuple(image[0, 1]) == right
+
+
+def test_transparent_palette_colour_lies_on_white(tmp_path):
+    picture = Image.new("P", (1, 1))
+    picture.putpalette([255, 0, 0])
+    picture.save(tmp_path / "x.png", transparency=0)
+    assert read_image(tmp_path / "x.png").tolist() == [[[255, 255, 255]]]
+
+
+def test_cmyk_jpeg_is_not_a_negative(tmp_path):
+    """JPEGs store CMYK inverted, as Adobe does."""
+    Image.new("CMYK", (32, 32), (0, 255, 255, 0)).save(tmp_path / "red.jpg")
+    assert np.abs(read_image(tmp_path / "red.jpg")[16, 16].astype(int) - [255, 0, 0]).max() < 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied_or_ignored(tmp_path, orientation):
+    """`predict` shows the picture upright, COCO's annotations refer to the stored pixels."""
+    turn = TURNS.get(orientation)
+    undo = {Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270}
+    undo |= {back: there for there, back in undo.items()}
+    stored = Image.fromarray(RAMP)
+    stored = stored if turn is None else stored.transpose(undo.get(turn, turn))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "x.png", exif=exif)
+    assert (read_image(tmp_path / "x.png") == RAMP).all()
+    assert (read_image(tmp_path / "x.png", apply_exif=False) == np.asarray(stored)).all()
+
+
+def test_damaged_exif_does_not_spoil_the_picture(tmp_path):
+    Image.fromarray(RAMP).save(tmp_path / "x.png", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    assert (read_image(tmp_path / "x.png") == RAMP).all()
+
+
+def test_jpeg_pixels_equal_those_of_training(tmp_path):
+    """The accurate DCT of libjpeg, as `tf.image.decode_jpeg(dct_method="INTEGER_ACCURATE")`."""
+    import tensorflow as tf
+
+    noise = np.random.default_rng(0).integers(0, 255, (61, 83, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((166, 122)).save(tmp_path / "x.jpg", quality=80)
+    content = (tmp_path / "x.jpg").read_bytes()
+    expected = tf.image.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE").numpy()
+    assert (read_image(tmp_path / "x.jpg") == expected).all()
+
+
+def _truncated_jpeg(path):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:1500])
+
+
+BAD_FILES = [
+    ("empty.jpg", b"", "empty file"),
+    ("notes.txt", b"remember the milk", "not a picture"),
+    ("broken.jpg", b"\xff\xd8\xff\xe0junk", "damaged or unsupported"),
+    ("bomb.ppm", b"P6 60000 60000 255\n", "million pixels"),
+    ("cut.jpg", _truncated_jpeg, "truncated"),
+    ("missing.jpg", None, "no such file"),
+    ("folder", Path.mkdir, "a folder with no pictures"),
+    ("float.tif", Image.new("F", (2, 2)).save, "floating-point"),
+    ("deep.tif", Image.new("I", (2, 2), 70000).save, "more than 16 bits"),
+]
+
+
+@pytest.mark.parametrize("height", [1, 511, 512, 513, 1024])
+def test_pixels_read_in_strips_are_those_of_the_whole(height):
+    image = np.random.default_rng(0).integers(0, 255, (height, 3, 3), np.uint8)
+    found = pixels(Image.fromarray(image))
+    np.testing.assert_array_equal(found, image)
+    found[0] = 0  # may be written to
+
+
+@pytest.mark.parametrize(("name", "content", "said"), BAD_FILES, ids=[row[0] for row in BAD_FILES])
+def test_what_cannot_be_read_gets_one_sentence(tmp_path, name, content, said):
+    path = tmp_path / name
+    if callable(content):
+        content(path)
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises((OSError, ValueError)) as caught:
+        read_image(path)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{path}: ")
+    assert said in sentence
+    assert "\n" not in sentence
+
+
+def test_folders_and_patterns_expand_in_order_and_once(tmp_path):
+    """Odd files of a folder are kept, for their error; hidden files and sidecars are not."""
+    for name in ("b.jpg", "a.png", "notes.txt", ".hidden", "boxes.json", "sub/c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    def names(*inputs):
+        return [p.relative_to(tmp_path).as_posix() for p in find_images(inputs)]
+
+    assert names(tmp_path) == ["a.png", "b.jpg", "notes.txt"]
+    assert names(f"{tmp_path}/b*", tmp_path) == ["b.jpg", "a.png", "notes.txt"]
+    assert names(f"{tmp_path}/**/*.jpg") == ["b.jpg", "sub/c.jpg"]
+    assert names(f"{tmp_path}/sub/../b.jpg", tmp_path / "b.jpg") == ["sub/../b.jpg"]
+    assert names(tmp_path / "boxes.json") == ["boxes.json"]  # named, so meant
+
+
+def test_inputs_that_lead_nowhere_are_reported_when_read(tmp_path):
+    (tmp_path / "empty").mkdir()
+    inputs = [tmp_path / "empty", tmp_path / "none.jpg", tmp_path / "*.png"]
+    assert find_images(inputs) == inputs
+    with pytest.raises(ValueError, match="Received: ''"):
+        find_images([""])
+
+
+def _save(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+ANNOTATIONS = {
+    "images": [
+        {"id": 5, "file_name": "val/five.jpg"},
+        {"id": 139, "file_name": "000000000139.jpg"},
+    ],
+    "categories": [{"id": 1, "name": "person"}, {"id": 2, "name": "dog"}],
+    "annotations": [
+        {"image_id": 5, "category_id": 1, "bbox": [1, 2, 3, 4]},
+        {"image_id": 5, "category_id": 2, "bbox": [9, 9, 9, 9]},
+        {"image_id": 5, "category_id": 1, "bbox": [9, 9, 9, 9], "iscrowd": 1},
+        {"image_id": 5, "category_id": 1, "bbox": [9, 9, 0, 9]},
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ["photos/val/five.jpg", "five.jpg", "elsewhere/five.jpg"])
+def test_annotations_give_the_persons_of_a_picture(tmp_path, name):
+    boxes, scores = read_boxes(_save(tmp_path / "a.json", ANNOTATIONS))(name, None)
+    assert boxes.tolist() == [[1, 2, 3, 4]]
+    assert scores.tolist() == [1]
+
+
+def test_a_listed_picture_may_be_empty_an_unlisted_one_is_an_error(tmp_path):
+    boxes = read_boxes(_save(tmp_path / "a.json", ANNOTATIONS))
+    assert boxes("COCO_val2014_000000000139.jpg", None)[0].shape == (0, 4)
+    for name in ("other.jpg", "000000000140.jpg"):
+        with pytest.raises(ValueError, match=r"a\.json does not list it"):
+            boxes(name, None)
+
+
+def test_equal_names_in_two_folders_need_the_folder(tmp_path):
+    images = [{"id": 1, "file_name": "a/x.jpg"}, {"id": 2, "file_name": "b/x.jpg"}]
+    boxes = read_boxes(_save(tmp_path / "a.json", ANNOTATIONS | {"images": images}))
+    assert [boxes.image_id(f"in/{name}/x.jpg") for name in "abc"] == [1, 2, None]
+
+
+def test_detections_are_found_by_number_or_name_and_thresholded(tmp_path):
+    detection = {"image_id": 139, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9}
+    weak, dog = detection | {"score": 0.1}, detection | {"category_id": 18}
+    boxes = read_boxes(_save(tmp_path / "d.json", [detection, weak, dog]))
+    assert boxes("000000000139.jpg", None)[1].tolist() == [0.9]
+    assert len(boxes("000000000785.jpg", None)[0]) == 0
+    with pytest.raises(ValueError, match="does not list it"):
+        boxes("holiday.jpg", None)  # neither number nor name: nothing could ever match
+
+    named = read_boxes(_save(tmp_path / "d.json", [detection | {"file_name": "holiday.jpg"}]))
+    assert len(named("holiday.jpg", None)[0]) == 1
+    assert len(named("nobody.jpg", None)[0]) == 0
+    everything = read_boxes(_save(tmp_path / "d.json", [detection, weak]), score_threshold=0)
+    assert len(everything("000000000139.jpg", None)[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"images": []}, "neither COCO annotations"),
+        (7, "neither COCO annotations"),
+        ([{"image_id": 1, "bbox": [1, 2, 3]}], "entry 0 needs"),
+        ([{"image_id": 1, "bbox": None}], "entry 0 needs"),
+        ([{"bbox": [1, 2, 3, 4]}], "entry 0 needs"),
+        ([{"image_id": [], "bbox": [1, 2, 3, 4]}], "entry 0 needs"),
+        ([{"image_id": 1, "bbox": [1, 2, 3, 4], "score": "high"}], "entry 0 needs"),
+    ],
+)
+def test_another_json_gets_one_sentence(tmp_path, content, said):
+    path = _save(tmp_path / "x.json", content)
+    with pytest.raises(ValueError, match=said) as caught:
+        read_boxes(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_text_that_is_not_json_is_named(tmp_path):
+    (tmp_path / "x.json").write_bytes(b"\xff\xfe{")
+    with pytest.raises(ValueError, match="not a json file"):
+        read_boxes(tmp_path / "x.json")

@@ -1,0 +1,222 @@
+"""Training on several devices: strategies, their shares of the data, a `fit` that works on all.
+
+Several machines find each other by the variable `TF_CONFIG`, equal on all but for the index:
+
+    {"cluster": {"worker": ["10.0.0.1:2345", "10.0.0.2:2345"]},
+     "task": {"type": "worker", "index": 0}}
+
+On Kubernetes, a TFJob of Kubeflow's training operator sets it. A Slurm step needs none: start one
+task per machine with `srun` and choose the strategy "slurm".
+
+A worker that dies or hangs ends the others within half a minute (TensorFlow's heartbeats; 4 to 14 s
+were measured). Start all of them again and the run resumes from its last checkpoint.
+"""
+
+import json
+import os
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from hrnet_tf.training.loop.optimizers import Adam
+
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker", "slurm", "tpu")
+
+
+def strategy(name: str = "auto") -> tf.distribute.Strategy:
+    """The strategy of that name; to be called before TensorFlow computes anything.
+
+    Args:
+        name: "none": one device; "mirrored": all GPUs of this machine; "multi_worker": the machines
+            in `TF_CONFIG`; "slurm": those of a Slurm step; "tpu": the TPU of this machine;
+            "auto": "multi_worker" if `TF_CONFIG` names several, else "mirrored" if there are
+            several GPUs, else "none".
+
+    Raises:
+        ValueError: no such strategy, or the environment does not describe it.
+        RuntimeError: too late for several workers, TensorFlow has already been used.
+    """
+    if name not in STRATEGIES:
+        known = ", ".join(STRATEGIES)
+        raise ValueError(f"`distribute` must be one of {known}. Received: distribute={name!r}.")
+    if name == "slurm":
+        os.environ["TF_CONFIG"] = slurm_config()
+    if name == "auto":
+        several = len(tf.config.list_physical_devices("GPU")) > 1
+        name = "multi_worker" if _workers() > 1 else "mirrored" if several else "none"
+    match name:
+        case "none":
+            return tf.distribute.get_strategy()
+        case "mirrored":
+            return tf.distribute.MirroredStrategy()
+        case "tpu":
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect("local")
+            return tf.distribute.TPUStrategy(resolver)
+    if not _workers():
+        raise ValueError(f"`distribute={name}` needs the machines in TF_CONFIG; it names none.")
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        if "program startup" not in str(error):
+            raise
+        raise RuntimeError(
+            "Several workers must be joined before TensorFlow computes anything in this process: "
+            "call `distribute.strategy` first."
+        ) from error
+
+
+def _workers() -> int:
+    """How many workers TF_CONFIG names."""
+    text = os.environ.get("TF_CONFIG") or "{}"
+    try:
+        cluster = json.loads(text).get("cluster", {})
+        return sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
+    except (ValueError, AttributeError, TypeError):
+        raise ValueError(f"TF_CONFIG must be JSON with a cluster. Received: {text!r}.") from None
+
+
+def slurm_config() -> str:
+    """TF_CONFIG for this task of a Slurm step."""
+    try:  # only for addresses: Slurm itself says which GPUs are whose
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            gpus_per_node=1024, gpus_per_task=1, auto_set_gpu=False
+        )
+    except RuntimeError as error:
+        raise ValueError(f"`distribute=slurm` works in a task of `srun`: {error}") from error
+    cluster = resolver.cluster_spec().as_dict()
+    task = {"type": resolver.task_type, "index": resolver.task_id}
+    return json.dumps({"cluster": cluster, "task": task})
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes files and shows progress."""
+    resolver = strategy.cluster_resolver
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) or not resolver:
+        return True
+    first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return resolver.task_type in (None, first) and not resolver.task_id
+
+
+def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
+    """Whether `flag` holds in any process; all of them have to ask."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return flag
+    flags = strategy.experimental_distribute_values_from_function(lambda _: tf.constant(int(flag)))
+    return bool(strategy.reduce("SUM", flags, axis=None) > 0)
+
+
+def feed(
+    strategy: tf.distribute.Strategy, make: Callable[[int, int, int], tf.data.Dataset]
+) -> tf.data.Dataset:
+    """What `fit` reads on this strategy.
+
+    Args:
+        strategy: one of TensorFlow's.
+        make: `make(parts, first_part, local_parts)` cuts every global batch into `parts` and yields
+            those from `first_part` on, `local_parts` of them, as elements of their own.
+    """
+    parts = strategy.num_replicas_in_sync
+    if parts == 1:
+        return make(1, 0, 1)
+
+    def share(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        local_parts = parts // context.num_input_pipelines
+        return make(parts, context.input_pipeline_id * local_parts, local_parts)
+
+    return strategy.distribute_datasets_from_function(share)
+
+
+def fit(model: keras.Model, data: tf.data.Dataset, **kwargs) -> keras.callbacks.History:
+    """`model.fit` for a model built and compiled under any strategy.
+
+    Several devices compute what one would with the same global batch, if batch normalization is
+    synchronized. If it is not, each goes by the statistics of its own share, and the moving
+    statistics that are evaluated and saved are those of the first, as in the original.
+
+    Raises:
+        ConnectionError: another worker is gone.
+        ValueError: the model was compiled for XLA, which cannot compile steps of several devices.
+    """
+    strategy = model.distribute_strategy
+    if strategy.num_replicas_in_sync > 1:
+        if model.jit_compile and not isinstance(strategy, tf.distribute.TPUStrategy):
+            raise ValueError(
+                "XLA compiles steps of one device only: train without `xla` on several."
+            )
+        _sum_gradients_first(model.optimizer)
+        _build_from_specs(model, data.element_spec)
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        _return_vectors(model)
+    try:
+        return model.fit(data, shuffle=False, **kwargs)
+    except tf.errors.OpError as error:
+        _, aborted, reason = error.message.partition("Collective ops is aborted by: ")
+        if not aborted:
+            raise
+        reason = reason.splitlines()[0].rstrip(".")
+        raise ConnectionError(
+            f"Another worker has ended or cannot be reached ({reason}). Its own output says why; "
+            "start all workers again to resume."
+        ) from error
+
+
+def _sum_gradients_first(optimizer: keras.optimizers.Optimizer) -> None:
+    """Lets the optimizer see the sum of all replicas' gradients, as on one device.
+
+    Keras 3.15 adds gradients up last: it clips, accumulates and looks for infinities in the share
+    of each replica, and cannot accumulate on several at all. With the sum first, all replicas are
+    equal and each updates its own copy of the variables.
+    """
+    if "apply" in vars(optimizer):
+        return
+    apply = optimizer.apply
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
+
+    def apply_sum(grads, trainable_variables=None):
+        replica = tf.distribute.get_replica_context()
+        summed = iter(replica.all_reduce("SUM", [grad for grad in grads if grad is not None]))
+        grads = [grad if grad is None else next(summed) for grad in grads]
+        return apply(grads, trainable_variables)
+
+    def update(grads, trainable_variables, learning_rate):
+        for grad, variable in zip(grads, trainable_variables, strict=True):
+            inner.update_step(grad, variable, learning_rate)
+
+    def accumulate(grads, sums):
+        for grad, variable in zip(grads, sums, strict=True):
+            variable.assign_add(grad)
+
+    optimizer.apply = apply_sum
+    if not isinstance(inner, Adam):  # which does not add them up
+        inner._backend_update_step = update
+    inner._backend_increment_gradient_accumulators = accumulate
+
+
+def _build_from_specs(model: keras.Model, specs: tuple[tf.TypeSpec, ...]) -> None:
+    """Creates the variables of metrics without a look at the data.
+
+    Keras 3.15 takes the mean of the first batches of all workers to see their shapes, in a call
+    that several workers cannot make (keras#20585).
+    """
+
+    def build(**_):
+        batch = tf.nest.map_structure(lambda spec: getattr(spec, "_value_specs", [spec])[0], specs)
+        with model.distribute_strategy.scope():
+            model._symbolic_build(data_batch=batch)
+
+    model._maybe_symbolic_build = build
+
+
+def _return_vectors(model: keras.Model) -> None:
+    """Has steps return vectors of length 1 for scalars.
+
+    On several workers Keras 3.15 averages the results of steps over their first axis.
+    """
+    for name in ("train_step", "test_step"):
+        if name not in vars(model):
+            setattr(model, name, _vectors(getattr(model, name)))
+
+
+def _vectors(step: Callable) -> Callable:
+    return lambda data: {name: tf.reshape(value, (1,)) for name, value in step(data).items()}

@@ -1,0 +1,67 @@
+"""The folder of a run: new, unfinished, finished, or somebody else's."""
+
+import json
+import shutil
+from pathlib import Path
+
+from hrnet_tf.files import whole
+from hrnet_tf.training.loop.resume import differences
+from hrnet_tf.training.recipe import Recipe
+
+RESULTS = ("model.keras", "model.json", "recipe.json", "history.csv", "curves.svg", "bad_batch.npz")
+
+FOLDERS = ("checkpoints", "tensorboard")
+
+
+def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
+    """The folder of a run, new or with an unfinished run of the same recipe, and `recipe.json`.
+
+    Raises:
+        FileExistsError: it is no folder, or holds anything else, and `overwrite` is False.
+        OSError: it cannot be written.
+    """
+    workdir = Path(workdir)
+    earlier = workdir / "recipe.json"
+    if overwrite or not earlier.is_file():
+        empty_folder(workdir, overwrite)
+    else:
+        there, here = (json.loads(text) for text in (earlier.read_text("utf-8"), recipe.to_json()))
+        if differing := differences(there, here):
+            raise FileExistsError(
+                f"{workdir} holds a run of another recipe ({differing}): choose another folder, or "
+                "replace its results with --overwrite."
+            )
+        if all((workdir / name).is_file() for name in ("model.keras", "model.json")):
+            raise FileExistsError(
+                f"{workdir} holds a finished run of this recipe: choose another folder, or replace "
+                "its results with --overwrite."
+            )
+    if overwrite:
+        for name in RESULTS:
+            (workdir / name).unlink(missing_ok=True)
+        for name in FOLDERS:
+            shutil.rmtree(workdir / name, ignore_errors=True)
+    with whole(earlier) as part:
+        part.write_text(recipe.to_json(), encoding="utf-8")
+    return workdir
+
+
+def empty_folder(folder: str | Path, overwrite: bool) -> Path:
+    """The folder, made if it is new.
+
+    Raises:
+        FileExistsError: it is no folder, or not empty and `overwrite` is False.
+        OSError: it cannot be made.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file; name a folder.")
+    if folder.exists() and any(folder.iterdir()) and not overwrite:
+        raise FileExistsError(
+            f"{folder} is not empty: choose another folder, or replace results with --overwrite."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{folder}: cannot be made a folder ({error.strerror}).") from error
+    return folder

@@ -1,0 +1,1 @@
+"""How pose networks are trained and judged."""

@@ -1,0 +1,264 @@
+"""Keypoint metrics: OKS, OKS non-maximum suppression, instance scores, COCO's ten numbers.
+
+OKS and its suppression follow `lib/nms/nms.py`, instance scores `lib/dataset/coco.py` of the
+original repository (leoxiaobin/deep-high-resolution-net.pytorch); average precision is pycocotools'
+own. All arithmetic is float64, as theirs.
+"""
+
+import contextlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pycocotools.coco
+from pycocotools.cocoeval import COCOeval
+
+from hrnet_tf.labels.keypoint_sets import COCO, COCO_WHOLEBODY
+from hrnet_tf.tasks.pose.oks import similarity
+from hrnet_tf.training.pose.readers.coco import AREA_OF_BOX, all_keypoints
+
+# Of COCO-WholeBody's 133 keypoints (Jin et al. ECCV 2020).
+WHOLE_BODY_PARTS = {
+    "body": (0, 17),
+    "foot": (17, 23),
+    "face": (23, 91),
+    "left hand": (91, 112),
+    "right hand": (112, 133),
+}
+COCO_NUMBERS = ("AP", "AP50", "AP75", "AP_M", "AP_L", "AR", "AR50", "AR75", "AR_M", "AR_L")
+
+
+def oks(
+    keypoints: np.ndarray,
+    area: float,
+    others: np.ndarray,
+    other_areas: np.ndarray,
+    sigmas: Sequence[float] = COCO.sigmas,
+    min_score: float | None = None,
+) -> np.ndarray:
+    """Object keypoint similarity of one pose with N others.
+
+    Args:
+        keypoints: (K, 3): x, y in image pixels and score.
+        area: of the pose, in square image pixels; the original takes that of the padded box.
+        others: (N, K, 3).
+        other_areas: (N,).
+        sigmas: K spreads.
+        min_score: average only keypoints whose score in the *other* pose is above this, the effect
+            of the original's `in_vis_thre`. Its evaluation leaves it out, so all keypoints count.
+
+    Returns:
+        (N,) similarities in 0..1; 0 where no keypoint counts.
+    """
+    keypoints, others = np.asarray(keypoints, "float64"), np.asarray(others, "float64")
+    areas = (area + np.asarray(other_areas, "float64")) / 2
+    similarities = similarity(keypoints[:, :2], others[..., :2], areas, sigmas)
+    if min_score is None:
+        return similarities.mean(-1)
+    return _mean_where(others[..., 2] > min_score, similarities)
+
+
+def oks_nms(
+    keypoints: np.ndarray,
+    areas: np.ndarray,
+    scores: np.ndarray,
+    threshold: float = 0.9,
+    sigmas: Sequence[float] = COCO.sigmas,
+    min_score: float | None = None,
+) -> np.ndarray:
+    """Greedy suppression: a pose goes if its OKS with a better one is above `threshold`.
+
+    Args:
+        keypoints: (N, K, 3): x, y in image pixels and score.
+        areas: (N,) square image pixels.
+        scores: (N,) instance scores.
+        threshold: OKS; 0.9 in the original evaluation.
+        sigmas: K spreads.
+        min_score: see `oks`.
+
+    Returns:
+        Indices of the poses that stay, best first.
+    """
+    keypoints, areas = np.asarray(keypoints), np.asarray(areas)
+    order = np.argsort(scores, kind="stable")[::-1]
+    keep = []
+    while order.size:
+        best, order = order[0], order[1:]
+        keep.append(best)
+        overlap = oks(
+            keypoints[best], areas[best], keypoints[order], areas[order], sigmas, min_score
+        )
+        order = order[overlap <= threshold]
+    return np.array(keep, "int64")
+
+
+def soft_oks_nms(
+    keypoints: np.ndarray,
+    areas: np.ndarray,
+    scores: np.ndarray,
+    threshold: float = 0.9,
+    sigmas: Sequence[float] = COCO.sigmas,
+    max_poses: int = 20,
+) -> np.ndarray:
+    """Soft suppression: each pick lowers the other scores by a factor exp(-OKS² / `threshold`).
+
+    Arguments as in `oks_nms`; at most `max_poses` stay. The lowered scores only decide the order:
+    the original goes on with the unlowered ones.
+
+    Returns:
+        Indices of the poses that stay, in the order of picking.
+    """
+    keypoints, areas = np.asarray(keypoints), np.asarray(areas)
+    order = np.argsort(scores, kind="stable")[::-1]
+    scores = np.asarray(scores, "float64")[order]
+    keep = []
+    while order.size and len(keep) < max_poses:
+        best, order = order[0], order[1:]
+        keep.append(best)
+        overlap = oks(keypoints[best], areas[best], keypoints[order], areas[order], sigmas)
+        scores = scores[1:] * np.exp(-(overlap**2) / threshold)
+        rank = np.argsort(scores, kind="stable")[::-1]
+        order, scores = order[rank], scores[rank]
+    return np.array(keep, "int64")
+
+
+def coco_ap(
+    annotations: str | Path | Mapping,
+    results: Sequence[Mapping],
+    sigmas: Sequence[float] | None = COCO.sigmas,
+    image_ids: Iterable[int] | None = None,
+) -> dict[str, float]:
+    """COCO's ten keypoint numbers, by pycocotools.
+
+    The size of a result is that of its keypoints, as COCO has it, whatever `bbox` it carries.
+    Ground truth without `area` gets 0.53 of its box, the rule of CrowdPose's evaluation. All
+    categories with keypoints count as one.
+
+    Args:
+        annotations: COCO keypoint annotation file, or its contents, which are not changed.
+        results: dicts of `image_id`, `keypoints` (3 K numbers: x, y in image pixels, score) and
+            `score`. No results at all give zeros: nothing was found.
+        sigmas: K spreads, usually of a `KeypointSet`.
+        image_ids: count these images only.
+
+    Returns:
+        AP AP50 AP75 AP_M AP_L AR AR50 AR75 AR_M AR_L as fractions; -1, as in pycocotools, where the
+        ground truth has no object of that size.
+
+    Raises:
+        ValueError: a file without COCO keypoints, keypoints that do not fit `sigmas`, results for
+            unknown images, no sigmas.
+    """
+    truth = ground_truth(annotations, sigmas)
+    found = {**truth, "annotations": _detections(results, truth, len(sigmas))}
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
+        evaluation = COCOeval(_index(truth), _index(found), "keypoints")
+        evaluation.params.kpt_oks_sigmas = np.asarray(sigmas, "float64")
+        if image_ids is not None:
+            evaluation.params.imgIds = sorted(image_ids)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return dict(zip(COCO_NUMBERS, evaluation.stats.tolist(), strict=True))
+
+
+def whole_body_ap(truth: Mapping, results: Sequence[Mapping]) -> dict[str, float]:
+    """AP and AR of body, feet, face and hands, as COCO-WholeBody scores them.
+
+    Each part is a set of keypoints of its own; a person without labelled keypoints there does not
+    count. The sizes of persons stay those of their annotations.
+
+    Args:
+        truth: of `ground_truth`, with 133 keypoints.
+        results: as in `coco_ap`.
+    """
+    numbers = {}
+    for part, (first, end) in WHOLE_BODY_PARTS.items():
+        persons = [
+            {key: value for key, value in each.items() if key != "num_keypoints"}
+            | {"keypoints": each["keypoints"][3 * first : 3 * end]}
+            for each in truth["annotations"]
+        ]
+        found = [each | {"keypoints": each["keypoints"][3 * first : 3 * end]} for each in results]
+        sigmas = COCO_WHOLEBODY.sigmas[first:end]
+        ten = coco_ap(truth | {"annotations": persons}, found, sigmas)
+        numbers |= {f"{name} {part}": ten[name] for name in ("AP", "AR")}
+    return numbers
+
+
+def _mean_where(mask, values):
+    return np.where(mask, values, 0).sum(-1) / np.maximum(mask.sum(-1), 1)
+
+
+def _index(dataset):
+    index = pycocotools.coco.COCO()
+    index.dataset = dataset
+    index.createIndex()
+    return index
+
+
+def ground_truth(
+    annotations: str | Path | Mapping, sigmas: Sequence[float] | None = COCO.sigmas
+) -> dict:
+    """COCO annotations, copied, with all that `coco_ap` needs; raises what it would."""
+    if sigmas is None:
+        raise ValueError(
+            "`sigmas` must be one number per keypoint. Received: sigmas=None. A keypoint set that "
+            "defines no OKS has no AP; use its own metric (MPII: PCKh)."
+        )
+    count, name = len(sigmas), "`annotations`"
+    if not isinstance(annotations, Mapping):
+        name = str(annotations)
+        try:
+            annotations = json.loads(Path(annotations).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{name} is not a complete JSON file ({error}).") from None
+    parts = ("images", "annotations")
+    if not isinstance(annotations, Mapping) or any(part not in annotations for part in parts):
+        raise ValueError(
+            f"{name} must be COCO annotations with images and annotations, "
+            "like person_keypoints_val2017.json."
+        )
+    truth = {part: [dict(each) for each in annotations[part]] for part in parts}
+    categories = annotations.get("categories", [])
+    if any(each.get("keypoints") for each in categories):
+        others = [each["id"] for each in categories if not each.get("keypoints")]
+        truth["annotations"] = [e for e in truth["annotations"] if e["category_id"] not in others]
+    truth["categories"] = [{"id": 1, "name": "person"}]
+    for each in truth["annotations"]:
+        if len(each.get("keypoints", ())) != 3 * count and "face_kpts" in each:
+            each["keypoints"] = all_keypoints(each)
+            each.pop("num_keypoints", None)  # of the body alone
+        given = len(each.get("keypoints", ())) // 3
+        if given != count or not {"id", "image_id", "bbox"} <= set(each):
+            raise ValueError(
+                f"{name} must give each object id, image_id, bbox and {count} keypoints. Received: "
+                f"{given} keypoints in annotation {each.get('id')}. Use the keypoint file of the "
+                "data set (person_keypoints_….json) and the sigmas of its keypoint set."
+            )
+        each["category_id"] = 1  # one network for all
+        each.setdefault("iscrowd", 0)
+        each.setdefault("num_keypoints", sum(v > 0 for v in each["keypoints"][2::3]))
+        each.setdefault("area", AREA_OF_BOX * each["bbox"][2] * each["bbox"][3])
+    return truth
+
+
+def _detections(results, truth, count):
+    """What COCO's `loadRes`, which fails on an empty list, makes of keypoint results."""
+    images = {image["id"] for image in truth["images"]}
+    detections = []
+    for i, result in enumerate(results):
+        points = np.asarray(result["keypoints"], "float64").reshape(-1, 3)[:, :2]
+        if len(points) != count or result["image_id"] not in images:
+            raise ValueError(
+                f"`results` must have {count} keypoints each and belong to images of the ground "
+                f"truth. Received: {len(points)} keypoints for image {result['image_id']} in "
+                f"result {i}. Evaluate with the annotation file of the same images."
+            )
+        (x, y), (width, height) = points.min(0), np.ptp(points, 0)
+        added = {"id": i + 1, "bbox": [x, y, width, height], "area": width * height}
+        added |= {key: result[key] for key in ("image_id", "keypoints", "score")}
+        detections.append({"category_id": 1} | added)
+    return detections

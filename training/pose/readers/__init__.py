@@ -1,0 +1,59 @@
+"""The annotation files that can be trained and evaluated on, by the name of their format.
+
+A reader takes the file, the folder of its images, and a function that is told what is left out, one
+line each.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.pose.readers.coco import Record, clean_boxes, read_coco, trainable
+from hrnet_tf.training.pose.readers.landmarks import read_landmarks
+from hrnet_tf.training.pose.readers.mpii import read_mpii
+
+Reader = Callable[..., list[Record]]  # (annotations, images_dir, report)
+
+# Everyone in a file, as annotated.
+READERS: dict[str, Reader] = {"coco": read_coco, "mpii": read_mpii, "landmarks": read_landmarks}
+
+
+def to_train_on(
+    everyone: list[Record], data_format: str, report: Report = to_stderr
+) -> list[Record]:
+    """People with boxes for `geometry.center_scale`: no crowds, at least one labelled keypoint.
+
+    COCO's boxes are clipped as the original does it; boxes without area or outside their image are
+    named to `report` and left out.
+    """
+    records = trainable(everyone)
+    if data_format != "coco":
+        return records
+    boxes, keep = clean_boxes(
+        np.array([record.box for record in records]).reshape(-1, 4),
+        np.array([record.area for record in records]),
+        np.array([record.image.size for record in records]).reshape(-1, 2),
+    )
+    for record, kept in zip(records, keep, strict=True):
+        if not kept:
+            reason = "its box lies outside the image" if record.area > 0 else "its area is 0"
+            report(f"{record.image.path}: annotation {record.id} is left out: {reason}.")
+    rows = zip(records, boxes, keep, strict=True)
+    return [dataclasses.replace(record, box=box) for record, box, kept in rows if kept]
+
+
+def _read(
+    data_format: str,
+    annotations: str | Path,
+    images_dir: str | Path,
+    report: Report = to_stderr,
+) -> list[Record]:
+    return to_train_on(READERS[data_format](annotations, images_dir, report), data_format, report)
+
+
+# People to train on.
+FORMATS: dict[str, Reader] = {name: partial(_read, name) for name in READERS}

@@ -1,0 +1,1 @@
+"""Pages, curves and pictures of a run."""
