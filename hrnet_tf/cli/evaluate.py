@@ -5,8 +5,17 @@ from pathlib import Path
 
 from absl import flags
 
-from hrnet_tf.cli.command import Command, UsageError, model_flags, pose_predictor, required, task_of
+from hrnet_tf.cli.command import (
+    Command,
+    UsageError,
+    model_flags,
+    open_predictor,
+    option_flags,
+    required,
+    task_name,
+)
 from hrnet_tf.files import prepare_folder, write_json
+from hrnet_tf.tasks import task_named
 
 USAGE = """\
   hrnet-tf evaluate --model=PRESET_OR_FILE --annotations=FILE --images=DIR
@@ -51,6 +60,7 @@ def _flags():
     choice("protocol", "original", protocols, "how to score", flag_values=values)
     average = "average with the mirrored picture (default: but for landmarks)"
     switch("flip", None, average, flag_values=values)
+    option_flags(values)
     switch("per_keypoint", False, "print a table of the keypoints, too", flag_values=values)
     switch("record", False, "note the numbers in a converted file's card", flag_values=values)
     text("output", None, "folder for results.json and evaluation.json", flag_values=values)
@@ -62,7 +72,7 @@ def _evaluate(values, inputs):
     required(values, "model", "annotations", "images")
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
-    task = task_of(values)
+    task = task_name(values.model)
     from hrnet_tf.tasks.card_files import card_path, conversion_card, record_accuracy
 
     if task != "pose":
@@ -72,7 +82,7 @@ def _evaluate(values, inputs):
         folder = prepare_folder(values.output, names, overwrite=values.overwrite)
     if values.flip is None:  # the original face tools have no flip test
         values.flip = values.data_format != "landmarks"
-    predictor = pose_predictor(values)
+    predictor = open_predictor(values, task_named(task))
     if values.record:
         conversion_card(values.model)  # says what is wrong before anything is measured
     from hrnet_tf.training.evaluate import evaluate

@@ -46,9 +46,6 @@ def heatmap_picture(pose: Pose, card: PoseCard) -> Image.Image:
     return picture
 
 
-LOOKS = {"crops": crop_picture, "heatmaps": heatmap_picture}
-
-
 def _heated(crop, heat, aligned):
     """(H, W, 3) uint8: heat (h, w) over the crop, each pixel where the codec has it."""
     size, small = crop.shape[1::-1], heat.shape[::-1]
