@@ -62,7 +62,30 @@ def load_network(
     if not Path(model).is_file():
         raise FileNotFoundError(f"{model}: no such file; check its name.")
     card = read_card(model)
-    return open_converted(model) if suffix in RUNTIMES else _load_keras(model), card
+    return FirstOutput(open_converted(model)) if suffix in RUNTIMES else _load_keras(model), card
+
+
+class FirstOutput:
+    """A converted file as a function from images to its first output, as predictors call it.
+
+    Attributes:
+        network: all of the file, a `Network`.
+        input_shape: (None, height, width, 3).
+        output_shape: of the first output by name.
+    """
+
+    def __init__(self, network):
+        if [len(shape) for shape in network.inputs.values()] != [3]:
+            raise ValueError(
+                f"`model` must take one image (height, width, 3). Received: {network.inputs}."
+            )
+        self.network = network
+        self.input_shape = (None, *network.inputs["image"])
+        self.output_shape = (None, *next(iter(network.outputs.values())))
+
+    def __call__(self, images):
+        """The first output (B, ...) of images (B, H, W, 3)."""
+        return next(iter(self.network({"image": images}).values()))
 
 
 def _load_keras(path):
