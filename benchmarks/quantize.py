@@ -54,8 +54,9 @@ def main(_):
             path = Path(folder) / "network.tflite"
             path.write_bytes(content)
             network = open_converted(path)
-            noise = ((network(images) - wanted) ** 2).mean()
-            predictor = PosePredictor(network, source.card, flip=FLIP.value)
+            (found_maps,) = network({"image": images}).values()
+            noise = ((found_maps - wanted) ** 2).mean()
+            predictor = PosePredictor(path, source.card, flip=FLIP.value)
             numbers = evaluate(predictor, *truth, protocol="annotated").numbers
         signal = 10 * np.log10((wanted**2).mean() / noise)
         print(

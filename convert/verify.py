@@ -131,7 +131,7 @@ def verify(
         round(path.stat().st_size / 1e6, 3),
         counts(operations),
         tuple(lint(operations)),
-        latency(network, threads, network.input_shape),
+        latency(network, threads),
         delegated(network) if isinstance(network, TFLiteNetwork) else None,
         difference,
     )
@@ -176,7 +176,7 @@ def differences(
         ValueError: `crops` do not fit the network, it has not the source's outputs, or they are not
             finite.
     """
-    wanted_shape = network.input_shape[1:]
+    wanted_shape = network.inputs["image"]
     if (
         crops.ndim != 4
         or not len(crops)
@@ -191,7 +191,7 @@ def differences(
     from hrnet_tf.convert.source import as_in_file, compiled_model
 
     call = compiled_model(source) if isinstance(source, keras.Model) else source
-    pairs = [(network.outputs(batch), as_in_file(call(batch))) for batch in batches]
+    pairs = [([*network({"image": batch}).values()], as_in_file(call(batch))) for batch in batches]
     ours, theirs = (
         [np.concatenate(each) for each in zip(*side, strict=True)]
         for side in zip(*pairs, strict=True)
@@ -259,7 +259,7 @@ def _source(values, path):
         from hrnet_tf.convert.calibration import calibration
         from hrnet_tf.convert.source import open_source
 
-        size = open_converted(path).input_shape[1:3]
+        size = open_converted(path).inputs["image"][:2]
     source = open_source(values.model, values.weights, None if None in size else size)
     found = calibration(
         values.calibration,

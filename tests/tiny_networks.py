@@ -12,6 +12,7 @@ from hrnet_tf.networks.features import feature_pyramid
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.segmentation import segmentation
 from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
+from hrnet_tf.runtime.converted import open_converted
 
 HRNET = HRNetSpec(8, 1, 8, (1, 1, 1), 1)
 LITE = LiteHRNetSpec(8, (1, 1, 1), 2, stem=16, reduction=4)
@@ -47,10 +48,16 @@ def lively(model):
 
 
 def difference(ours, wanted):
-    """The largest difference in standard deviations of what is wanted."""
+    """The largest difference in standard deviations of what is wanted, of all outputs by name."""
     wanted = wanted.get("logits", wanted) if isinstance(wanted, dict) else wanted
     pairs = zip(keras.tree.flatten(ours), keras.tree.flatten(wanted), strict=True)
     return max(np.abs(np.asarray(a) - np.asarray(b)).max() / np.asarray(b).std() for a, b in pairs)
+
+
+def answers(path, images):
+    """All outputs of a converted file by name, for images or for arrays by name."""
+    arrays = images if isinstance(images, dict) else {"image": images}
+    return open_converted(path, threads=1)(arrays)
 
 
 def graph_of(model, shuffles=False):

@@ -10,10 +10,11 @@ import numpy as np
 
 from hrnet_tf.convert.reports.latency import latency
 from hrnet_tf.convert.reports.op_list import precision, read_operations
-from hrnet_tf.opening import known_card, load_network
+from hrnet_tf.opening import FirstOutput, known_card, load_network
 from hrnet_tf.quiet import quiet
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
 from hrnet_tf.runtime.keras_model import network_function
+from hrnet_tf.runtime.network import ArrayFunction
 from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.training.evaluate import Evaluation
 
@@ -63,7 +64,7 @@ def compare(
         OSError, ValueError, ModuleNotFoundError: one of them cannot be opened, run or evaluated.
     """
     opened = [_open(model, weights, threads) for model in models]
-    times = [latency(network_function(each), threads, each.input_shape) for each, _ in opened]
+    times = [latency(_network(each), threads) for each, _ in opened]
     name, numbers = "", [None] * len(models)
     if measure:
         found = [measure(PosePredictor(each, card, flip=flip)) for each, card in opened]
@@ -87,8 +88,15 @@ def _open(model, weights, threads):
     """`(network, card)`; of presets alone the weights are to choose."""
     if Path(model).suffix in RUNTIMES:
         with quiet():
-            return open_converted(model, threads), known_card(model)
+            return FirstOutput(open_converted(model, threads)), known_card(model)
     return load_network(model, "published" if Path(model).suffix else weights)
+
+
+def _network(model):
+    """What is timed: a function from named arrays to named arrays."""
+    if isinstance(model, FirstOutput):
+        return model.network
+    return ArrayFunction(network_function(model), {"image": model.input_shape[1:]})
 
 
 def _precision(model, network):

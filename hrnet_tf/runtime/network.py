@@ -55,11 +55,11 @@ class _Renamed:
     def __init__(self, network, name):
         self._network, self._name = network, name
         self.inputs = network.inputs
-        self.outputs = {name: shape for shape in network.outputs.values()}
+        self.outputs = dict(zip([name], network.outputs.values(), strict=False))
 
     def __call__(self, arrays):
         found = self._network(arrays)
-        return {self._name: value for value in found.values()} if len(found) == 1 else found
+        return dict(zip([self._name], found.values(), strict=True)) if len(found) == 1 else found
 
 
 def renamed(network: Network, names: Iterable[str]) -> Network:

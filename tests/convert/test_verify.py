@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -21,6 +20,7 @@ from hrnet_tf.convert.reports.op_list import Operation, Tensor, precision, read_
 from hrnet_tf.convert.verify import differences, verify
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.runtime.converted import open_converted
+from hrnet_tf.runtime.network import ArrayFunction
 from hrnet_tf.tasks.card_files import save_model
 from hrnet_tf.tasks.pose.codecs import MSRA
 
@@ -86,7 +86,8 @@ def test_differences_count_in_standard_deviations_of_the_source():
     source = np.random.default_rng(2).normal(0, 3, (5, 4, 4, 2)).astype("float32")
     shifted = source.copy()
     shifted[4, 0, 0, 0] += 6
-    network = SimpleNamespace(input_shape=(None, *SHAPE), outputs=lambda x: [x[:, 0], shifted])
+    inputs = {"image": SHAPE}
+    network = ArrayFunction(lambda x: {"a": x[:, 0], "b": shifted}, inputs)
     found = differences(network, lambda x: {"b": source, "a": x[:, 0]}, CROPS)
     assert found.maximum == pytest.approx(6 / source.std(), rel=1e-5)
     assert found.mean == pytest.approx(6 / source.std() / source.size, rel=1e-5)

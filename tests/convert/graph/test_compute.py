@@ -35,8 +35,8 @@ def test_a_tflite_file_runs_like_the_original(tmp_path):
     path.write_bytes(tflite(graph, "float32"))
     network = open_converted(path, threads=1)
     images = np.random.default_rng(1).normal(size=(2, *SHAPE)).astype("float32")
-    assert network.input_shape == (None, *SHAPE) and network.output_shape == (None, 16, 16, 17)
-    assert difference(network(images), model(images)) < 1e-5
+    assert network.inputs == {"image": SHAPE} and network.outputs == {"output": (16, 16, 17)}
+    assert difference(network({"image": images}), model(images)) < 1e-5
     names = {each["op_name"] for each in network._interpreter._get_ops_details()}
     assert names <= {"PAD", "CONV_2D", "ADD", "RESIZE_NEAREST_NEIGHBOR", "DELEGATE"}
 

@@ -130,7 +130,7 @@ def test_a_file_without_shuffles_is_one_graph_for_xnnpack(tmp_path):
     path = tmp_path / "lite.tflite"
     path.write_bytes(tflite(repeat_pixels(faster(folded(model))), "float32"))
     network = open_converted(path, threads=1)
-    assert difference(network(IMAGE), model(IMAGE)) < 1e-5
+    assert difference(network({"image": IMAGE}), model(IMAGE)) < 1e-5
     names = [each["op_name"] for each in network._interpreter._get_ops_details()]
     assert not {"TRANSPOSE", "RESIZE_NEAREST_NEIGHBOR", "RELU"} & {*names}
     assert names.count("DELEGATE") == 1

@@ -31,6 +31,7 @@ from hrnet_tf.runtime.converted import open_converted
 from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.training.evaluate import evaluate
 
+import tiny_networks
 from tiny_networks import HRNET, NETWORKS, SHAPE, graph_of, lively, run
 
 
@@ -81,7 +82,7 @@ def decibels(wanted, found):
 def answers(content, images, folder):
     path = folder / "network.tflite"
     path.write_bytes(content)
-    return np.ravel(open_converted(path, threads=1)(images)), path
+    return np.ravel(*tiny_networks.answers(path, images).values()), path
 
 
 @pytest.mark.parametrize("name", ["landmarks", "lite", "align corners", "ocr", "classification"])
@@ -309,7 +310,7 @@ def test_large_networks_become_integers_in_little_memory(name, tmp_path):
     sentences = lint(read_operations(path), pure=True)
     assert not [each for each in sentences if not each.startswith("RESIZE_BILINEAR")]
     assert verify(path, threads=1).delegated.outside == OUTSIDE.get(name, {})
-    assert decibels(wanted, np.ravel(open_converted(path)(crops))) > 20
+    assert decibels(wanted, np.ravel(*open_converted(path)({"image": crops}).values())) > 20
 
 
 @pytest.mark.data
@@ -328,7 +329,7 @@ def test_files_find_people_as_the_network_does(size, data_dir, tmp_path):
     for precision in ("float32", "float16", "int8", "int8_min_max"):
         path = tmp_path / f"{precision}.tflite"
         path.write_bytes(tflite(source.graph, precision, photos))
-        predictor = PosePredictor(open_converted(path), source.card)
+        predictor = PosePredictor(path, source.card)
         truth = coco / "annotations" / "person_keypoints_val2017.json", coco / "val2017"
         found[precision] = evaluate(predictor, *truth, protocol="annotated").numbers["AP"]
     assert found["float32"] == pytest.approx({"128x96": 0.5336, "256x192": 0.6388}[size], abs=2e-4)
