@@ -13,7 +13,7 @@ from hrnet_tf.files import sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
 from hrnet_tf.runtime.keras_model import KerasNetwork
-from hrnet_tf.runtime.network import ArrayFunction, Network, fixed_size, renamed
+from hrnet_tf.runtime.network import IMAGES, ArrayFunction, Network, fixed_size, renamed
 from hrnet_tf.tasks import task_named
 from hrnet_tf.tasks.card import Card
 from hrnet_tf.tasks.card_files import read_card
@@ -147,13 +147,18 @@ def predictor(
 
 
 def as_network(model: object, card: Card | None = None) -> Network:
-    """A Keras model, or any function of images, as a `Network`; a network as it is."""
-    names = card.outputs() if card else ()
+    """A Keras model, or any function of images, as a `Network`; a network as it is.
+
+    A function may tell the shapes of what it takes and returns, batch first, by attributes
+    `input_shape` and `output_shape` as Keras models have them.
+    """
     if isinstance(model, keras.Model):
-        return renamed(KerasNetwork(model), names)
-    if hasattr(model, "inputs") and hasattr(model, "outputs"):
-        return renamed(model, names)
-    return renamed(ArrayFunction(model), names)
+        model = KerasNetwork(model)
+    elif not hasattr(model, "inputs"):
+        given, found = (getattr(model, each, None) for each in ("input_shape", "output_shape"))
+        outputs = {"output": tuple(found[1:])} if found else None
+        model = ArrayFunction(model, {"image": tuple(given[1:])} if given else IMAGES, outputs)
+    return renamed(model, card.outputs() if card else ())
 
 
 def settled(
@@ -183,6 +188,11 @@ def settled(
             f"{card.task}. `hrnet-tf predict` takes either."
         )
     network = as_network(model, card)
+    taken = {name: len(shape) for name, shape in network.inputs.items()}
+    if taken != {name: len(shape) for name, shape in card.inputs().items()}:
+        raise ValueError(
+            f"`model` must take one image (height, width, 3). Received: {dict(network.inputs)}."
+        )
     if network.outputs:
         card.check(network.outputs)
     return network, card

@@ -61,7 +61,9 @@ SHOWN = 4  # people in the pictures for TensorBoard
 def network_of(recipe: Recipe) -> keras.Model:
     """The network of a recipe, untrained."""
     shape = (*recipe.input_size, 3)
-    return pose(recipe.arch, shape, recipe.card.channels, head=recipe.head)
+    return pose(
+        recipe.arch, shape, recipe.codec.channels(len(recipe.keypoints.names)), head=recipe.head
+    )
 
 
 def publish(network: keras.Model, recipe: Recipe, path: Path) -> None:

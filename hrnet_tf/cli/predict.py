@@ -78,6 +78,8 @@ def _predict(values, inputs):
     required(values, "model", "output")
     if not inputs:
         raise UsageError("`INPUT` is missing: name pictures, folders, patterns or a video.")
+    for name in NAMES:  # before Keras is imported
+        fields.read(values, options_of(name).OPTIONS)
     if values.boxes:
         detecting = {each for kind in BOXES for each in fields.names(kind)}
         detecting -= {"boxes", "score_threshold"}

@@ -103,7 +103,8 @@ class Card:
             if not fits or any(n not in (None, m) for n, m in zip(wanted, found, strict=True)):
                 free = iter("hwd")
                 axes = ", ".join(str(next(free) if n is None else n) for n in wanted)
-                received = f"shape={tuple(found)}" if found else f"outputs={', '.join(outputs)}"
+                shape = ", ".join(map(str, found or ()))
+                received = f"shape=(B, {shape})" if found else f"outputs={', '.join(outputs)}"
                 raise ValueError(
                     f"The network must return {self.returns} (B, {axes}) for {self.meaning}. "
                     f"Received: {received}. Use the card it was trained with."
