@@ -54,7 +54,7 @@ def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> 
         if choices := field.metadata.get("choices"):
             flags.DEFINE_enum(field.name, default, choices, meaning, flag_values=values)
         elif typing.get_origin(inner) is tuple:
-            text = None if default is None else [str(each) for each in default]
+            text = None if default is None else [f"{each:g}" for each in default]
             flags.DEFINE_list(field.name, text, meaning, flag_values=values)
         else:
             make, bounds = MAKERS.get(inner, flags.DEFINE_string), {}

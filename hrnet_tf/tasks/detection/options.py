@@ -9,7 +9,7 @@ class Choice:
 
     Attributes:
         score_threshold: lowest score of a box.
-        nms: IoU above which two boxes are one person; 1 keeps all.
+        nms: IoU above which two boxes are one person.
         max_persons: the best so many of a picture (default: all).
         min_size: pixels that the longer side of a box must have.
 
