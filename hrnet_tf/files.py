@@ -1,10 +1,32 @@
-"""Files that appear whole or not at all."""
+"""Files that must exist, their hashes, and files that appear whole or not at all."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+
+def existing(path: str | os.PathLike) -> Path:
+    """The path of a file that exists.
+
+    Raises:
+        FileNotFoundError: there is no such file; a folder is none.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{os.fspath(path)}: no such file; check its name.")
+    return Path(path)
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file's content, 64 hex digits.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
