@@ -15,10 +15,11 @@ from keras import ops
 from hrnet_tf.media.images import check_image
 from hrnet_tf.opening import crop_size, open_network
 from hrnet_tf.runtime.keras_model import compiled, network_function
+from hrnet_tf.tasks import streaming
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.codecs import merge_flipped
-from hrnet_tf.tasks.streaming import HELD_BYTES, Timings, ahead
+from hrnet_tf.tasks.streaming import Timings, ahead
 
 LOG = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ class PosePredictor:
                 if len(jobs) == self.batch_size:
                     yield jobs
                     jobs, held = [], 0
-            if held > HELD_BYTES:  # large pictures, or many without a box
+            if held > streaming.HELD_BYTES:  # large pictures, or many without a box
                 yield jobs
                 jobs, held = [], 0
         yield jobs

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-import hrnet_tf.predict as predict
 from hrnet_tf.labels.keypoint_sets import AP10K, COCO
 from hrnet_tf.opening import load_network
+from hrnet_tf.tasks import streaming
 from hrnet_tf.tasks.card_files import write_card
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, UDPCombined
@@ -104,7 +104,7 @@ def test_each_person_of_each_image_gets_its_own_pose():
 
 def test_of_large_images_the_next_waits_until_one_is_done(monkeypatch):
     """A huge picture takes hundreds of megabytes."""
-    monkeypatch.setattr(predict, "HELD_BYTES", 1000)
+    monkeypatch.setattr(streaming, "HELD_BYTES", 1000)
     images = []
 
     def items():
@@ -251,7 +251,7 @@ def test_no_boxes_mean_no_poses():
 
 def test_memory_is_bounded_when_few_images_have_persons(monkeypatch):
     """One waiting crop must not hold all the empty images after it."""
-    monkeypatch.setattr(predict, "HELD_BYTES", 5 * spots().size)
+    monkeypatch.setattr(streaming, "HELD_BYTES", 5 * spots().size)
     pulled = []
 
     def items():
@@ -382,7 +382,7 @@ def test_ahead_passes_errors_on_at_their_place():
 
 def test_ahead_holds_little_when_results_are_large(monkeypatch):
     """What weighs more than may be held is not computed ahead, what weighs nothing is."""
-    monkeypatch.setattr(predict, "HELD_BYTES", 10)
+    monkeypatch.setattr(streaming, "HELD_BYTES", 10)
     started = []
 
     def work(number):
