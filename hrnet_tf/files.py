@@ -19,16 +19,6 @@ def existing(path: str | os.PathLike) -> Path:
     return Path(path)
 
 
-def sha256(path: str | os.PathLike) -> str:
-    """The SHA-256 of a file's content, 64 hex digits.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @contextlib.contextmanager
 def whole(path: str | os.PathLike) -> Iterator[Path]:
     """A path to write to, which takes the place of `path` when the block ends well.
@@ -90,3 +80,9 @@ def prepare_folder(
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder}: may not be written; choose another --output.")
     return folder
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
