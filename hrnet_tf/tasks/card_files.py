@@ -1,13 +1,14 @@
 """Cards as small JSON files beside model files: how to feed a network and read its output."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 
-from hrnet_tf.files import sha256, whole
+from hrnet_tf.files import whole
 from hrnet_tf.tasks.card import VERSION, Card, frozen, pretty
 from hrnet_tf.tasks.classification.card import ClassificationCard
 from hrnet_tf.tasks.pose.card import PoseCard
@@ -102,17 +103,18 @@ def conversion_card(model_path: str | Path) -> dict:
     path = card_path(model_path)
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        noted = fields["conversion"]["sha256"]
+        sha256 = fields["conversion"]["sha256"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         raise ValueError(
             f"{path}: there must be the card that a .tflite or .onnx file was converted with; "
             "convert it again."
         ) from None
-    if sha256(model_path) != noted:
-        raise ValueError(
-            f"{path}: describes another file than {Path(model_path).name}, their SHA-256 "
-            "differ; convert it again."
-        )
+    with open(model_path, "rb") as content:
+        if hashlib.file_digest(content, "sha256").hexdigest() != sha256:
+            raise ValueError(
+                f"{path}: describes another file than {Path(model_path).name}, their SHA-256 "
+                "differ; convert it again."
+            )
     return fields
 
 
