@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that must exist, their hashes, and files that appear whole or not at all."""
 
 import contextlib
 import hashlib
@@ -6,6 +6,17 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+
+def existing(path: str | os.PathLike) -> Path:
+    """The path of a file that exists.
+
+    Raises:
+        FileNotFoundError: there is no such file; a folder is none.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{os.fspath(path)}: no such file; check its name.")
+    return Path(path)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ from places import ROOT
 
 # From the ground up. A module may import those of lower floors, and its own floor's.
 FLOORS = {
-    **dict.fromkeys(("labels", "networks", "weights", "runtime", "media", "files", "quiet"), 0),
+    **dict.fromkeys(("labels", "networks", "weights", "runtime", "media"), 0),
+    **dict.fromkeys(("files", "names", "quiet"), 0),
     "presets": 2,
     "opening": 3,
     "tasks": 4,
@@ -18,7 +19,7 @@ FLOORS = {
     "cli": 10,
 }
 MODEL_CODE = {"networks"}
-SIDE_WING = {"labels", "weights", "runtime", "media", "files", "quiet"}
+SIDE_WING = {"labels", "weights", "runtime", "media", "files", "names", "quiet"}
 
 
 def _modules():

@@ -12,16 +12,16 @@ keypoints instead of giving AP.
 """
 
 import dataclasses
-import difflib
 import json
 import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hrnet_tf.files import whole
+from hrnet_tf.files import existing, whole
 from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
 from hrnet_tf.labels.keypoints import KeypointSet, keypoint_set
+from hrnet_tf.names import did_you_mean
 
 FIELDS = tuple(field.name for field in dataclasses.fields(KeypointSet))
 
@@ -36,11 +36,9 @@ def read_keypoint_set(path: str | os.PathLike) -> KeypointSet:
         OSError: the file cannot be read.
         ValueError: a field is missing, unknown or not what it must be; the message names it.
     """
-    path = Path(path)
+    path = existing(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file; check its name.") from None
     except ValueError as error:
         raise ValueError(f"{path}: not complete JSON ({error}).") from None
     if not isinstance(content, dict):
@@ -77,8 +75,7 @@ def write_keypoint_set(
 def _of_fields(content, path):
     for key in content:
         if key not in FIELDS:
-            close = difflib.get_close_matches(key, FIELDS, n=1) or FIELDS
-            raise ValueError(f"no field is called {key!r}. Did you mean {', '.join(close)}?")
+            raise ValueError(f"no field is called {key!r}.{did_you_mean(key, FIELDS, n=1)}")
     names = _names(content)
     pairs = content.get("flip_pairs")
     keypoints = keypoint_set(
@@ -173,10 +170,9 @@ def _id(keypoint, field, names):
     if isinstance(keypoint, int) and not isinstance(keypoint, bool):
         return keypoint  # the set itself refuses those that do not exist
     if keypoint not in names:
-        close = difflib.get_close_matches(str(keypoint), names, n=1) or names
         raise ValueError(
-            f"`{field}` must hold `names` or their places from 0. Received: {keypoint!r}. "
-            f"Did you mean {', '.join(close)}?"
+            f"`{field}` must hold `names` or their places from 0. Received: {keypoint!r}."
+            f"{did_you_mean(keypoint, names, n=1)}"
         )
     return names.index(keypoint)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from hrnet_tf.files import existing
+
 # What EXIF asks a viewer to do before it shows the picture.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -39,9 +41,7 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
         raise IsADirectoryError(
             f"{path}: a folder with no pictures in it; name files, or a pattern like 'in/**/*.jpg'."
         )
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; check its name.")
-    if not path.stat().st_size:
+    if not existing(path).stat().st_size:
         raise ValueError(f"{path}: an empty file (0 bytes); copy it again from its source.")
     try:
         with Image.open(path) as image:

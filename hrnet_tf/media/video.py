@@ -15,6 +15,8 @@ from typing import NamedTuple
 import av
 import numpy as np
 
+from hrnet_tf.files import existing
+
 LOG = logging.getLogger(__name__)
 
 # FFmpeg's input device and the name of a camera, by platform.
@@ -213,11 +215,9 @@ class VideoWriter:
 
 
 def _open_file(name):
-    path = Path(name)
-    if path.is_dir():
+    if Path(name).is_dir():
         raise IsADirectoryError(f"{name}: a folder; name one video file.")
-    if not path.is_file():
-        raise FileNotFoundError(f"{name}: no such file; check its name.")
+    existing(name)
     try:
         return av.open(name)
     except av.error.PermissionError as error:

@@ -1,7 +1,6 @@
 """What the arguments of builders must be; each error names the way out."""
 
-import difflib
-
+from hrnet_tf.names import did_you_mean
 from hrnet_tf.networks.specs import SPECS, HRNetSpec, LiteHRNetSpec
 
 Arch = str | HRNetSpec | LiteHRNetSpec
@@ -19,10 +18,9 @@ def spec_of(arch: Arch) -> HRNetSpec | LiteHRNetSpec:
         return arch
     if arch in SPECS:
         return SPECS[arch]
-    close = difflib.get_close_matches(str(arch), SPECS, n=3) or SPECS
     raise ValueError(
-        f"`arch` must name an architecture or be a spec. Received: arch={arch!r}. "
-        f"Did you mean {', '.join(close)}?"
+        f"`arch` must name an architecture or be a spec. Received: arch={arch!r}."
+        f"{did_you_mean(arch, SPECS)}"
     )
 
 

@@ -9,7 +9,6 @@ The published file is what the cache keeps: building a network and reading W32 f
 the time that `keras.models.load_model` takes for the converted file.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from hrnet_tf.names import did_you_mean
 from hrnet_tf.presets import classification, detection, landmarks, pose, segmentation
 from hrnet_tf.presets.preset import Preset
 from hrnet_tf.presets.sizes import SIZES
@@ -40,11 +40,10 @@ def find_preset(name: str) -> Preset:
     """
     if name in PRESETS:
         return PRESETS[name]
-    close = difflib.get_close_matches(str(name), PRESETS, n=3, cutoff=0.4)
+    # Names are long: `w32_coco` has a similarity of 0.53 to `hrnet_w32_coco_256x192`.
     raise ValueError(
-        f"`name` must be a preset. Received: name={name!r}. "
-        + (f"Did you mean {', '.join(close)}? " if close else "")
-        + "`hrnet-tf models` lists all."
+        f"`name` must be a preset. Received: name={name!r}."
+        f"{did_you_mean(name, PRESETS, cutoff=0.4)} `hrnet-tf models` lists all."
     )
 
 

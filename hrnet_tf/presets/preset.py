@@ -1,12 +1,12 @@
 """What a preset is, and what is common to all of them."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
+from hrnet_tf.files import sha256
 from hrnet_tf.tasks.card import Card
 
 OPENMMLAB = "https://download.openmmlab.com/"
@@ -74,8 +74,7 @@ class Preset:
         """Raises a ValueError if a file under the published name is not the published file."""
         if not self.sha256 or path.name != self.url.rsplit("/", 1)[1] or not path.is_file():
             return
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256(path)
         if not digest.startswith(self.sha256):
             raise ValueError(
                 f"{path} is truncated or altered: its SHA-256 begins with {digest[:8]}, that of "

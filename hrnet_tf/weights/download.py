@@ -1,7 +1,6 @@
 """Published files, fetched once: resumed, verified, kept in the Keras cache."""
 
 import contextlib
-import hashlib
 import http.client
 import os
 import re
@@ -14,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
+
+from hrnet_tf import files
 
 ATTEMPTS = 4
 TIMEOUT = 30  # seconds without a byte
@@ -113,8 +114,7 @@ def _transfer(url: str, part: Path) -> str:
                         f"{url} could not be fetched: {error}. Try again, which goes on where "
                         "this stopped, or get the file elsewhere and give its path as weights."
                     ) from error
-    with open(part, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return files.sha256(part)
 
 
 class _BrokenError(Exception):

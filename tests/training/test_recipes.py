@@ -273,10 +273,10 @@ def test_a_typo_finds_the_page():
         load_recipe("nowhere/recipe.json")
 
 
-def test_the_readme_has_the_papers_numbers():
-    """Each number of its tables stands for the page that its row and column name."""
-    text = ROOT.joinpath("README.md").read_text(encoding="utf-8")
-    text = text.partition("\n## Train\n")[2].partition("\n## ")[0]
+def test_the_docs_have_the_papers_numbers():
+    """Each number of the tables in docs/train.md belongs to the recipe of its row and column."""
+    text = ROOT.joinpath("docs", "train.md").read_text(encoding="utf-8")
+    text = text.partition("\n## Recipes\n")[2].partition("\n## ")[0]
     lines = [line.strip("|") for line in text.splitlines() if line.startswith("|")]
     rows = [[cell.strip() for cell in line.split("|")] for line in lines]
     found, sizes = {}, []

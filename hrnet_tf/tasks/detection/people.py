@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from hrnet_tf.files import existing
 from hrnet_tf.runtime.keras_model import compiled
 from hrnet_tf.tasks.detection.boxes import choose, fit
 from hrnet_tf.tasks.detection.options import Choice
@@ -255,8 +256,7 @@ def tflite_detector(
 
 
 def _interpreter(path):
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file; check its name.")
+    existing(path)
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
