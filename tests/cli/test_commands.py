@@ -21,6 +21,7 @@ from hrnet_tf.presets import PRESETS
 from hrnet_tf.tasks.card_files import write_card
 from hrnet_tf.tasks.classification.card import ClassificationCard
 from hrnet_tf.tasks.detection import people as detect
+from hrnet_tf.tasks.detection.options import Choice
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.codecs import DARK, MSRA
 from hrnet_tf.tasks.segmentation.card import SegmentationCard
