@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 from hrnet_tf.convert.formats.emit import tflite
-from hrnet_tf.convert.graph.nodes import read_graph
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.runtime.converted import dequantize, open_converted, quantize
 
 IMAGES = np.random.default_rng(0).normal(size=(3, 8, 12, 3)).astype("float32")

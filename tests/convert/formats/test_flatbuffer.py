@@ -7,7 +7,7 @@ from keras import layers
 
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.formats.flatbuffer import half_kernels
-from hrnet_tf.convert.graph.nodes import read_graph
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.reports.op_list import precision, read_operations
 from hrnet_tf.runtime.converted import open_converted
 

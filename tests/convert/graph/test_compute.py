@@ -5,17 +5,14 @@ import numpy as np
 import pytest
 
 from hrnet_tf.convert.formats.emit import tflite
-from hrnet_tf.convert.graph.compute import ACTIVATIONS, compute, own_weights
-from hrnet_tf.convert.graph.nodes import ACTIVATIONS as READ
-from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.graph.compute import ACTIVATIONS
+from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.read import ACTIVATIONS as READ
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.runtime.converted import open_converted
 
-from tiny_networks import HRNET, NETWORKS, SHAPE, difference, lively
-
-
-def computed(graph, image):
-    return compute(graph, image, own_weights(graph))
+from tiny_networks import HRNET, NETWORKS, SHAPE, computed, difference, lively
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -24,7 +21,7 @@ def test_a_graph_computes_what_its_original_computes(name):
     image = np.random.default_rng(1).normal(size=(1, *SHAPE)).astype("float32")
     graph = merge_resizes(fold_norms(read_graph(model)))
     assert not {"norm", "take"} & {node.kind for node in graph.nodes}
-    assert difference(computed(graph, image), model(image)) < 1e-5
+    assert difference(computed(graph, {"image": image}), model(image)) < 1e-5
 
 
 def test_a_tflite_file_runs_like_the_original(tmp_path):
@@ -50,7 +47,8 @@ def test_half_precision_is_rebuilt_in_float32():
     whole = pose(HRNET, SHAPE)
     whole.set_weights(half.get_weights())
     image = np.random.default_rng(1).normal(size=(1, *SHAPE)).astype("float32")
-    assert difference(computed(fold_norms(read_graph(half)), image), whole(image)) < 1e-5
+    found = computed(fold_norms(read_graph(half)), {"image": image})
+    assert difference(found, whole(image)) < 1e-5
 
 
 def _unknown():
