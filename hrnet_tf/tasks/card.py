@@ -4,6 +4,7 @@ import dataclasses
 import json
 from typing import ClassVar
 
+import numpy as np
 from keras import ops
 
 VERSION = 1
@@ -50,6 +51,19 @@ class Card:
         """
         mean, std = (ops.convert_to_tensor(each, "float32") for each in (self.mean, self.std))
         return (ops.cast(crops, "float32") / 255.0 - mean) / std
+
+    def denormalize(self, crops):
+        """Grey levels of network input: the inverse of `normalize`, for pictures.
+
+        Args:
+            crops: (..., H, W, 3), a NumPy array.
+
+        Returns:
+            (..., H, W, 3) uint8.
+        """
+        mean, std = np.float32(self.mean), np.float32(self.std)
+        levels = np.round(255 * (np.asarray(crops, np.float32) * std + mean))
+        return levels.clip(0, 255).astype(np.uint8)
 
     @property
     def channels(self) -> int:
