@@ -1,14 +1,14 @@
 """Quantization-aware training: a network learns to compute with rounded numbers.
 
-`training.train` trains it by its recipe, with fake quantization where an int8 file rounds. The
-result is a plain `.keras` file, whose conversion to int8 loses less.
+`training.train` trains it by its recipe, with fake quantization where an int8 file rounds, as a
+variant of the `Training` of its task. The result is a plain `.keras` file, whose conversion to int8
+loses less.
 
 The tools of tensorflow-model-optimization wrap one layer after the other, for older Keras only;
 here ranges are shared along concatenations and sums, as in the file.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 import keras
@@ -20,8 +20,11 @@ from hrnet_tf.convert.integers.simulate import LEAST, Plan, rounded
 from hrnet_tf.convert.source import Source, plain_graph
 from hrnet_tf.runtime.network import Arrays
 from hrnet_tf.tasks.card_files import save_model
+from hrnet_tf.training.loop.imitation import Imitation, to_imitate
+from hrnet_tf.training.loop.workdir import differing_values, is_finished
 from hrnet_tf.training.recipe import Recipe
-from hrnet_tf.training.train import Job, train
+from hrnet_tf.training.task import Training, training_named
+from hrnet_tf.training.train import train
 
 
 class FakeQuantized(keras.layers.Layer):
@@ -97,11 +100,9 @@ def fine_tune(
     Raises:
         OSError, ValueError, FloatingPointError, KeyboardInterrupt: as `train`.
     """
-    workdir, earlier = Path(workdir), Path(workdir) / "recipe.json"
-    same = earlier.is_file() and json.loads(earlier.read_text("utf-8")) == json.loads(
-        recipe.to_json()
-    )
-    if same and all((workdir / name).is_file() for name in ("model.keras", "model.json")):
+    workdir = Path(workdir)
+    same = (workdir / "recipe.json").is_file() and not differing_values(workdir, recipe)
+    if same and is_finished(workdir):
         return workdir / "model.keras"
     graph = plain_graph(source.model, source.card)
     fixed = [node.name for node in graph.nodes if node.weights and "bias" not in node.weights]
@@ -111,21 +112,37 @@ def fine_tune(
             "cannot go back into the network. Convert it without training."
         )
     plan = make_plan(graph, precision, examples)
+    training = aware_training(training_named(recipe.task), source, plan)
+    return train(recipe, workdir, overwrite and not same, distribute, training=training)
 
-    def build(_):
-        image = keras.Input(graph.inputs["image"].shape, name="image")
-        return keras.Model(image, FakeQuantized(plan)(image), name=graph.name)
 
-    def publish(network, recipe, path):
-        (layer,) = (each for each in network.layers if isinstance(each, FakeQuantized))
+def aware_training(training: Training, source: Source, plan: Plan) -> Training:
+    """A task's training, changed to train the plan of a network to answer as the network does."""
+
+    def trainee(network, recipe):
+        image = keras.Input(plan.graph.inputs["image"].shape, name="image")
+        return keras.Model(image, FakeQuantized(plan)(image), name=plan.graph.name)
+
+    def batches(*args, **kwargs):
+        return to_imitate(training.batches(*args, **kwargs))
+
+    def publish(network, trainee, recipe, path):
+        (layer,) = (each for each in trainee.layers if isinstance(each, FakeQuantized))
         weights = {
             node: {name: np.asarray(value) for name, value in values.items()}
             for node, values in layer.values().items()
         }
-        save_model(with_weights(source.model, weights), source.card, path)
+        save_model(with_weights(network, weights), source.card, path)
 
-    job = Job(build, publish, source.model)
-    return train(recipe, workdir, overwrite and not same, distribute, job=job)
+    return dataclasses.replace(
+        training,
+        network=lambda recipe: source.model,
+        start=lambda network, recipe: "",  # the source has its weights
+        trainee=trainee,
+        batches=batches,
+        loss=lambda recipe: Imitation(source.model, training.loss(recipe)),
+        publish=publish,
+    )
 
 
 def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float) -> Recipe:

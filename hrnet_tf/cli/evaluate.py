@@ -1,7 +1,6 @@
 """`hrnet-tf evaluate`: flags and files around `training.evaluate`."""
 
 import sys
-from pathlib import Path
 
 from absl import flags
 
@@ -102,28 +101,23 @@ def _evaluate(values, inputs):
     _print_evaluation(values, predictor, found)
     if values.output:
         summary = {name: values[name].value for name in values}
-        summary |= {"numbers": dict(found.numbers), "per_keypoint": dict(found.per_keypoint)}
+        summary |= {"numbers": dict(found.numbers), **found.tables}
         write_json(folder / "results.json", found.results)
         write_json(folder / "evaluation.json", summary, indent=1)
     if values.record:
-        record_accuracy(values.model, _accuracy(values, predictor, found))
+        record_accuracy(values.model, _accuracy(values, found))
         print(f"Noted in {card_path(values.model)}.")
     return 1 if found.problems else 0
 
 
-def _accuracy(values, predictor, found):
+def _accuracy(values, found):
     """The numbers and all that they depend on."""
-    detections = values.detections and Path(values.detections).name
     return {
         "numbers": dict(found.numbers),
-        "annotations": Path(values.annotations).name,
-        "boxes": detections or "annotated",
-        "score_threshold": values.score_threshold if detections else None,
-        "protocol": values.protocol,
-        "codec": str(predictor.card.codec),
+        **found.conditions,
         "flip": values.flip,
         "pictures": found.images,
-        "persons": found.persons,
+        **found.counted,
         "left_out": len(found.problems),
     }
 
@@ -133,9 +127,10 @@ def _print_evaluation(values, predictor, found):
     for name, number in found.numbers.items():
         print(f"{name:<{width}} {number:8.4f}")
     if values.per_keypoint:
-        _print_table(found.per_keypoint)
+        _print_table(found.tables["per_keypoint"])
+    persons = found.counted["persons"]
     print(
-        f"{found.images} pictures, {found.persons} persons, {len(found.problems)} left out; "
+        f"{found.images} pictures, {persons} persons, {len(found.problems)} left out; "
         f"protocol {values.protocol}, codec {predictor.card.codec}, "
         f"{'with' if values.flip else 'without'} flip test."
     )

@@ -81,6 +81,19 @@ class Card:
         """Names behind the channels of the outputs; empty if these have none."""
         return ()
 
+    def denormalize(self, crops):
+        """Grey levels of network input: the inverse of `normalize`, for pictures.
+
+        Args:
+            crops: (..., H, W, 3), a NumPy array.
+
+        Returns:
+            (..., H, W, 3) uint8.
+        """
+        mean, std = np.float32(self.mean), np.float32(self.std)
+        levels = np.round(255 * (np.asarray(crops, np.float32) * std + mean))
+        return levels.clip(0, 255).astype(np.uint8)
+
     @property
     def label_set(self) -> str:
         """The set that the labels are of, in words; empty if the outputs have no labels."""

@@ -438,7 +438,15 @@ def test_evaluate_prints_and_writes_numbers_and_keypoints(tmp_path, model, monke
     def fake(predictor, annotations, images_dir, **options):
         seen.update(flip=predictor.flip, files=(annotations, images_dir), **options)
         numbers = {"AP": 0.5, "AR": 0.625}
-        return evaluation.Evaluation(numbers, [{"image_id": 1}], 3, 4, problems, joints)
+        return evaluation.Evaluation(
+            numbers,
+            main=("AP", True),
+            results=[{"image_id": 1}],
+            counted={"persons": 4},
+            tables={"per_keypoint": joints},
+            images=3,
+            problems=problems,
+        )
 
     monkeypatch.setattr(evaluation, "evaluate", fake)
     words = ["evaluate", f"--model={model}", "--annotations=a.json", "--images=b", "--noflip"]
@@ -483,7 +491,7 @@ def test_evaluate_knows_other_data(model, monkeypatch, words, flip):
 
     def fake(predictor, annotations, images_dir, **options):
         seen.update(options, flip=predictor.flip, codec=predictor.card.codec.name)
-        return evaluation.Evaluation({"NME": 0.05}, [], 1, 1, ())
+        return evaluation.Evaluation({"NME": 0.05}, ("NME", False), counted={"persons": 1})
 
     monkeypatch.setattr(evaluation, "evaluate", fake)
     assert run("evaluate", f"--model={model}", "--annotations=a", "--images=b", *words) == 0

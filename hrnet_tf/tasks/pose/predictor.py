@@ -223,14 +223,12 @@ class PosePredictor:
 
     def _insides(self, crops, maps, keypoints):
         """What is kept of a batch, person by person."""
-        mean, std = np.float32(self.card.mean), np.float32(self.card.std)
-        crops = np.round(255 * (crops * std + mean)).astype(np.uint8)
+        crops = self.card.denormalize(crops)
         codec = self.card.codec
         if self.flip:
             pairs = self.card.keypoints.flip_pairs
             maps = [ops.convert_to_numpy(merge_flipped(*maps, pairs, codec))]
-        heatmaps = maps[0][..., :: len(codec.mirror_signs)]  # others of a keypoint are offsets
-        return map(Inside, crops, heatmaps, keypoints)
+        return map(Inside, crops, codec.joint_maps(maps[0]), keypoints)
 
     def _decode(self, maps):
         """Keypoints in crop pixels, and their scores."""
