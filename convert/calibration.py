@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hrnet_tf.convert.adapters import DEFAULT, card_inputs, card_outputs, predictor, wants_boxes
 from hrnet_tf.convert.examples import count as number_of
 from hrnet_tf.convert.examples import part
 from hrnet_tf.media.find import find_images
 from hrnet_tf.media.images import read_image
 from hrnet_tf.runtime.network import Shapes
+from hrnet_tf.tasks import WHOLE_PICTURES, task_named
 from hrnet_tf.tasks.card import Card
 from hrnet_tf.tasks.detection.box_files import read_boxes
 from hrnet_tf.training.data.sources import Report, to_stderr
@@ -75,8 +75,9 @@ def calibration(
     """
     if count < 1:
         raise ValueError(f"`count` must be positive. Received: count={count}.")
-    card = card or DEFAULT()
-    wanted = card_inputs(card)
+    task = task_named(card.task if card else WHOLE_PICTURES)
+    card = card or task.card()
+    wanted = card.inputs()
     axes, own = ({name: len(x) for name, x in each.items()} for each in (wanted, inputs))
     if own != axes:
         raise ValueError(
@@ -84,7 +85,7 @@ def calibration(
             f"{inputs}. Convert it in a float precision without verifying it (--noverify), or give "
             "arrays of your own for all inputs to hrnet_tf.convert.formats.emit.tflite."
         )
-    rng, by_box = np.random.default_rng(seed), wants_boxes(card)
+    rng, by_box = np.random.default_rng(seed), task.wants_boxes
     if source is None:
         items, name = _drawn(by_box, count, seed), "drawings"
     elif Path(source).is_dir():
@@ -94,7 +95,8 @@ def calibration(
     order = rng.permutation(len(items))
     height, width, _ = inputs["image"]
     most = min(count, max(1, MOST_PIXELS // (height * width)))
-    found, ids = _recorded((items[i] for i in order), card, inputs, most, report)
+    recorder = _Recorder(card, inputs)
+    found, ids = _recorded((items[i] for i in order), task, card, recorder, most, report)
     if not ids:
         raise ValueError(
             f"{name}: nothing to calibrate on. Give a folder of pictures, or a COCO file with boxes"
@@ -110,7 +112,7 @@ class _Recorder:
     def __init__(self, card, inputs):
         self.inputs = inputs
         self.outputs = {
-            name: tuple(n or OPEN for n in shape) for name, shape in card_outputs(card).items()
+            name: tuple(n or OPEN for n in shape) for name, shape in card.outputs().items()
         }
         self.seen = []
 
@@ -122,12 +124,13 @@ class _Recorder:
         return {name: np.zeros((count, *x), np.float32) for name, x in self.outputs.items()}
 
 
-def _recorded(items, card, inputs, most, report):
+def _recorded(items, task, card, recorder, most, report):
     """Examples and their ids, until there are enough."""
-    recorder = _Recorder(card, inputs)
-    options = {"batch_size": 1} if wants_boxes(card) else {}  # `seen` belongs to one key
+    # What was seen belongs to one key: tasks that gather boxes across images take one at a time.
+    options = task.options(**({"batch_size": 1} if task.wants_boxes else {}))
+    predictor = task.predictor(recorder, card, options)
     examples, ids = [], []
-    for key, _, found in predictor(recorder, card, **options).stream(_readable(items, report)):
+    for key, _, found in predictor.stream(_readable(items, report)):
         if not len(found):
             continue  # without a usable box; what was seen belongs to the next
         for number, example in enumerate(recorder.seen):

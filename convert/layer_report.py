@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 try:
     from absl import flags
 
-    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
+    from hrnet_tf import fields
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
     from hrnet_tf.files import whole, write_json
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
@@ -123,7 +124,7 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     known = [name for name, each in PRECISIONS.items() if each.activations == 8]
     if values.precision not in known:
         raise flags.Error(f"`--precision` must be one of {', '.join(known)}.")
-    source = open_source(values.model, values.weights, parse_size(values.size))
+    source = open_source(values.model, values.weights, fields.parse_size(values.size))
     place = (values.calibration, values.images, source.card, source.inputs)
     measured = calibration(*place, values.count, values.seed)
     found = losses(source.graph, values.precision, measured.examples)

@@ -1,13 +1,13 @@
 """How a network becomes a `.tflite` file: the options, and which of them go together."""
 
-import dataclasses
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hrnet_tf.convert.integers.precisions import PRECISIONS, Precision
+from hrnet_tf.convert.integers.precisions import PRECISIONS, TYPES, Precision
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Options:
     """How a network becomes a `.tflite` file.
 
@@ -34,19 +34,19 @@ class Options:
     precision: str = "float32"
     calibration: str | os.PathLike | None = None
     images: str | os.PathLike | None = None
-    count: int = 200
+    count: int = field(default=200, metadata={"least": 1})
     seed: int = 0
-    input_type: str | None = None
-    output_type: str | None = None
+    input_type: str | None = field(default=None, metadata={"choices": TYPES})
+    output_type: str | None = field(default=None, metadata={"choices": TYPES})
     size: tuple[int, int] | None = None
-    batch: int = 1
+    batch: int = field(default=1, metadata={"least": 1})
     decode: bool = False
     verify: bool = True
     cpu: bool = True
     qat: bool = False
     recipe: str | os.PathLike | None = None
-    qat_epochs: int = 5
-    qat_rate: float = 3e-5
+    qat_epochs: int = field(default=5, metadata={"least": 1})
+    qat_rate: float = field(default=3e-5, metadata={"least": 0})
 
 
 def default_output(model: str | os.PathLike, options: Options) -> Path:

@@ -2,23 +2,20 @@
 
 import dataclasses
 import functools
-import hashlib
 import os
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from hrnet_tf.convert.adapters import KerasNetwork, card_outputs, decoder
 from hrnet_tf.convert.graph.faster import faster
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
-from hrnet_tf.convert.graph.read import input_shapes, read_graph
-from hrnet_tf.opening import known_card, load_network
-from hrnet_tf.presets import find_preset, from_preset
+from hrnet_tf.convert.graph.read import read_graph
+from hrnet_tf.opening import open_network
+from hrnet_tf.runtime.keras_model import KerasNetwork, input_shapes
 from hrnet_tf.runtime.network import Arrays, Shapes
 from hrnet_tf.tasks.card import Card
-from hrnet_tf.weights.download import download, is_url
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,12 +87,13 @@ def open_source(
             f"`model` must be a preset or a .keras file. Received: model={str(model)!r}. "
             "A checkpoint goes into `weights`, beside the preset of its architecture."
         )
-    network, card, file = _opened(model, weights, size)
+    opened = _opened(model, weights, size)
+    network = _resized(opened.model, size, model)
     try:
-        graph = plain_graph(network, card)
+        graph = plain_graph(network, opened.card)
     except ValueError as error:
         raise ValueError(f"{model}: {error}") from error
-    return Source(network, faster(graph), card, str(model), _sha256(file))
+    return Source(network, faster(graph), opened.card, opened.name, opened.sha256)
 
 
 def plain_graph(model: keras.Model, card: Card | None) -> Graph:
@@ -104,7 +102,7 @@ def plain_graph(model: keras.Model, card: Card | None) -> Graph:
     Raises:
         ValueError: it cannot be converted, or has not these outputs.
     """
-    outputs = [*card_outputs(card)] if card else None
+    outputs = [*card.outputs()] if card else None
     return merge_resizes(fold_norms(read_graph(model, outputs)))
 
 
@@ -114,13 +112,13 @@ def with_decoded(source: Source) -> Source:
     Raises:
         ValueError: its card says of nothing that it can be decoded.
     """
-    found = decoder(source.card)
+    found = source.card and source.card.decoder()
     if found is None:
         raise ValueError(
-            f"`decode` needs a pose network with its card. Received: {source.name}. Leave it out, "
-            "or write the card with hrnet_tf.write_card."
+            "`decode` needs a network whose card says how, as those of pose networks do. "
+            f"Received: {source.name}. Leave it out, or write the card with hrnet_tf.write_card."
         )
-    (maps,) = source.graph.results
+    maps = source.graph.outputs[found.source]
     node = Node("decode", found.name, [maps], found.shape, {"function": found.function})
     graph = dataclasses.replace(
         source.graph,
@@ -131,42 +129,16 @@ def with_decoded(source: Source) -> Source:
 
 
 def _opened(model, weights, size):
-    """`(keras model of fixed size, card, file with its weights)`."""
-    if Path(model).suffix:
-        network, card = load_network(model, weights)
-        return _resized(network, size, model), card, Path(model)
-    preset = find_preset(str(model))
-    network = _from_preset(preset, weights, size)
-    return network, known_card(model), _weight_file(preset, weights)
-
-
-def _from_preset(preset, weights, size):
     shape = None if size is None else (*size, 3)
     try:
-        return from_preset(preset.name, weights, shape)
+        return open_network(model, weights, input_shape=shape)
     except OSError as error:
-        if weights != "published":
+        if weights != "published" or Path(model).suffix:
             raise
         raise OSError(
-            f"{preset.name}: its published weights could not be had. Give the file by "
+            f"{model}: its published weights could not be had. Give the file by "
             f"--weights=FILE, or a network of your own by --model=FILE.keras. ({error})"
         ) from error
-
-
-def _weight_file(preset, weights) -> Path | None:
-    """Where the weights of a preset lie, those fetched already included."""
-    if weights == "published":
-        return download(preset.url, preset.sha256)
-    if weights is None or is_url(weights):
-        return weights and download(weights)
-    return Path(weights)
-
-
-def _sha256(file: Path | None) -> str:
-    if file is None:
-        return ""
-    with open(file, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _resized(network: keras.Model, size, name) -> keras.Model:

@@ -23,7 +23,8 @@ from pathlib import Path
 try:
     from absl import flags
 
-    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
+    from hrnet_tf import fields
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
     from hrnet_tf.files import whole
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
@@ -137,28 +138,20 @@ def _verified(part, name, source, options, report):
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """The flags of the command."""
-    text, number, switch = flags.DEFINE_string, flags.DEFINE_integer, flags.DEFINE_bool
+    """The flags of the command: those of `Options`, and what says which files."""
+    text = flags.DEFINE_string
     text("model", DEFAULT_MODEL, "a preset or a .keras file", flag_values=values)
     text("weights", "published", "checkpoint for the preset", flag_values=values)
     text("output", None, "the .onnx file (default: named after the model)", flag_values=values)
-    number("opset", 17, "version of ONNX's operations", OPSETS[0], OPSETS[-1], flag_values=values)
-    number("batch", None, "images per call (default: any number)", 1, flag_values=values)
-    switch("nchw", False, "channels come first, in and out", flag_values=values)
-    text("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
-    place = "COCO file or folder of pictures to compare on (default: drawn people)"
-    text("calibration", None, place, flag_values=values)
-    text("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
-    switch("verify", True, "compare the file with the network", flag_values=values)
-    switch("overwrite", False, "replace existing files", flag_values=values)
+    fields.define(values, Options)
+    flags.DEFINE_bool("overwrite", False, "replace existing files", flag_values=values)
 
 
 def run(values: flags.FlagValues, words: list[str]) -> int:
     """The command behind its flags."""
     if words:
         raise flags.Error(f"everything is given by flags. Received: {words[0]!r}.")
-    fields = {field.name: values[field.name].value for field in dataclasses.fields(Options)}
-    options = Options(**fields | {"size": parse_size(values.size)})
+    options = fields.read(values, Options)
     to_onnx(values.model, values.output, values.weights, options, values.overwrite)
     return 0
 

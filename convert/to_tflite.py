@@ -29,9 +29,10 @@ from pathlib import Path
 try:
     from absl import flags
 
-    from hrnet_tf.convert.integers.precisions import PRECISIONS, TYPES
+    from hrnet_tf import fields
+    from hrnet_tf.convert.integers.precisions import PRECISIONS
     from hrnet_tf.convert.options import Options, check, default_output, types
-    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
     from hrnet_tf.files import whole
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
@@ -157,40 +158,20 @@ def _trained(source, recipe, options, examples, workdir, overwrite):
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """The flags of the command."""
-    text, number, choice = flags.DEFINE_string, flags.DEFINE_integer, flags.DEFINE_enum
-
-    def switch(name, default, meaning):
-        flags.DEFINE_bool(name, default, meaning, flag_values=values)
-
+    """The flags of the command: those of `Options`, and what says which files."""
+    text = flags.DEFINE_string
     text("model", DEFAULT_MODEL, "a preset or a .keras file", flag_values=values)
     text("weights", "published", "checkpoint for the preset", flag_values=values)
     text("output", None, "the .tflite file (default: named after the model)", flag_values=values)
     for name in SHORTHANDS:
-        switch(name, False, PRECISIONS[name].description)
+        flags.DEFINE_bool(name, False, PRECISIONS[name].description, flag_values=values)
     recipes = "; ".join(
         f"{name}: {each.description}" for name, each in PRECISIONS.items() if name not in SHORTHANDS
     )
     text("precision", None, f"one of these, or {recipes} (default: float32)", flag_values=values)
-    switch("qat", False, "train for int8 first: most accurate")
-    text("recipe", None, "whose data (default: recipe.json beside the model)", flag_values=values)
-    number("qat_epochs", 5, "passes over them", 1, flag_values=values)
-    flags.DEFINE_float("qat_rate", 3e-5, "learning rate", 0, flag_values=values)
-    place = "COCO file or folder of pictures to measure ranges on (default: drawn people)"
-    text("calibration", None, place, flag_values=values)
-    text("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
-    number("count", 200, "crops to measure ranges on", 1, flag_values=values)
-    number("seed", 0, "which crops", flag_values=values)
-    for name, what in (("input_type", "image"), ("output_type", "maps")):
-        meaning = f"numbers of the {what} (default: those of the precision)"
-        choice(name, None, TYPES, meaning, flag_values=values)
-    text("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
-    number("batch", 1, "images per call", 1, flag_values=values)
-    switch("cpu", True, "upsample as CPUs like it; --nocpu for GPUs and other accelerators")
-    switch("decode", False, "a second output: keypoints, for the CPU")
-    switch("android", False, "write into the Android app")
-    switch("verify", True, "compare the file with the network")
-    switch("overwrite", False, "replace existing files")
+    fields.define(values, Options)
+    flags.DEFINE_bool("android", False, "write into the Android app", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace existing files", flag_values=values)
 
 
 def run(values: flags.FlagValues, words: list[str]) -> int:
@@ -201,12 +182,8 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     chosen += [values.precision] if values.precision else []
     if len(chosen) > 1:
         raise flags.Error(f"one precision at a time. Received: {', '.join(chosen)}.")
-    fields = {f.name: values[f.name].value for f in dataclasses.fields(Options)}
-    fields |= {
-        "precision": (*chosen, "int8" if values.qat else "float32")[0],
-        "size": parse_size(values.size),
-    }
-    options, output = Options(**fields), values.output
+    chosen = (*chosen, "int8" if values.qat else "float32")[0]
+    options, output = fields.read(values, Options, precision=chosen), values.output
     if values.android:
         output = ASSETS / Path(output or default_output(values.model, options)).name
         if not ASSETS.parents[3].is_dir():

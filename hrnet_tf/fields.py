@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 from absl import flags
 
+SIZE = tuple[int, int]  # height and width, written as 256x192
 MAKERS = {bool: flags.DEFINE_bool, int: flags.DEFINE_integer, float: flags.DEFINE_float}
 ENTRY = re.compile(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
@@ -34,8 +35,8 @@ def field_help(kind: type) -> dict[str, str]:
 def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> None:
     """Defines a flag for each field of a dataclass.
 
-    A field is a bool, int, float or str, one of these or None, or a tuple of numbers, which are
-    separated by commas. Its metadata may name `choices`, the `least` and `most` of a number, or say
+    A field is a bool, int, float or str, one of these or None, a tuple of any number of numbers,
+    which are separated by commas, or a tuple of two integers, which is written as 256x192. Its metadata may name `choices`, the `least` and `most` of a number, or say
     `flag=False`. A flag that is there already, of a
     dataclass with a field of the same name, stays as it is.
 
@@ -53,6 +54,8 @@ def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> 
         inner = _inner(kind, field.name)
         if choices := field.metadata.get("choices"):
             flags.DEFINE_enum(field.name, default, choices, meaning, flag_values=values)
+        elif inner == SIZE:
+            flags.DEFINE_string(field.name, default, meaning, flag_values=values)
         elif typing.get_origin(inner) is tuple:
             text = None if default is None else [f"{each:g}" for each in default]
             flags.DEFINE_list(field.name, text, meaning, flag_values=values)
@@ -80,7 +83,9 @@ def read(values: flags.FlagValues, kind: type, **given: object) -> object:
         if field.name in found or field.name not in values:
             continue
         value, inner = values[field.name].value, _inner(kind, field.name)
-        if typing.get_origin(inner) is tuple and value is not None:
+        if inner == SIZE:
+            value = parse_size(value, field.name)
+        elif typing.get_origin(inner) is tuple and value is not None:
             number = typing.get_args(inner)[0]
             try:
                 value = tuple(number(each) for each in value)
@@ -94,6 +99,17 @@ def read(values: flags.FlagValues, kind: type, **given: object) -> object:
         return kind(**found)
     except ValueError as error:
         raise flags.Error(str(error)) from None
+
+
+def parse_size(text: str | None, name: str = "size") -> tuple[int, int] | None:
+    """(256, 192) of "256x192"; None of None.
+
+    Raises:
+        absl.flags.Error: another text.
+    """
+    if text and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
+        raise flags.Error(f"`--{name}` must be HEIGHTxWIDTH, such as 256x192. Received: {text!r}.")
+    return tuple(map(int, text.split("x"))) if text else None
 
 
 def names(kind: type) -> tuple[str, ...]:

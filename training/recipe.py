@@ -182,6 +182,10 @@ class Recipe:
         """How to feed the network that this recipe trains."""
         raise NotImplementedError
 
+    def for_card(self, card: Card) -> "Recipe":
+        """The recipe with the values that a card settles, for going on with a trained network."""
+        return self
+
     def to_plain(self) -> dict[str, object]:
         """Task and values by name, as JSON can hold them."""
         values = {field.name: getattr(self, field.name) for field in values_of(type(self))}

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 import flatbuffers
 import numpy as np
 
-from hrnet_tf.convert.adapters import card_labels, card_outputs, card_returns, decoder
 from hrnet_tf.convert.formats.flatbuffer import packed
 from hrnet_tf.tasks.card import Card
 
@@ -56,7 +55,7 @@ def with_metadata(content: bytes, card: Card, name: str) -> bytes:
     file = io.BytesIO()
     file.write(packed(model))
     with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(LABELS), "\n".join(card_labels(card)))  # undated
+        archive.writestr(zipfile.ZipInfo(LABELS), "\n".join(card.labels()))  # undated
     return file.getvalue()
 
 
@@ -64,7 +63,7 @@ def _metadata(model, card, name):
     (signature,) = model.signatureDefs
     ends = (*signature.inputs, *signature.outputs)
     names = {each.tensorIndex: each.name.decode() for each in ends}
-    graph, wanted = model.subgraphs[0], card_outputs(card)
+    graph, wanted = model.subgraphs[0], card.outputs()
     inputs = [names[index] for index in graph.inputs]
     # MediaPipe's ImageSegmenter gives raw logits unless the file names the activation.
     softmax = _written(_table(SEGMENTER, activation=SOFTMAX), b"V001")
@@ -75,7 +74,7 @@ def _metadata(model, card, name):
         outputs=[_output(card, names[index]) for index in graph.outputs],
         custom=[custom] if len(wanted.get("logits", ())) == 3 else None,
     )
-    description = f"{card.task}: {card_returns(card)} of {card.meaning}"
+    description = f"{card.task}: {card.returns} of {card.meaning}"
     return _written(_table(MODEL, name=name, description=description, graphs=[graphs]), b"M001")
 
 
@@ -94,10 +93,10 @@ def _image(card):
 
 def _output(card, name):
     """An output, with the names behind one of its axes where the card has them."""
-    wanted, decoded, labels = card_outputs(card), decoder(card), card_labels(card)
+    wanted, decoded, labels = card.outputs(), card.decoder(), card.labels()
     description, labelled = None, False
     if name in wanted:
-        description = f"{card_returns(card)}: {card.meaning}"
+        description = f"{card.returns}: {card.meaning}"
         labelled = wanted[name][-1] == len(labels)
     elif decoded and name == decoded.name:
         description, labelled = decoded.meaning, True

@@ -1,11 +1,12 @@
 """Keras models as graphs of nodes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from hrnet_tf.convert.graph.nodes import Graph, Node
+from hrnet_tf.runtime.keras_model import input_shapes, named_outputs
 
 EQUAL = ("Dropout", "SpatialDropout2D", "Identity", "InputLayer")
 ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "softmax", "hard_silu")  # of `compute`
@@ -40,56 +41,10 @@ def read_graph(model: keras.Model, outputs: Sequence[str] | None = None) -> Grap
         return lambda *sources, **_: _read(operation, *sources)
 
     # Keras 3's own `clone_model` walks a graph by this method; tests/convert/graph guards it.
-    found = by_name(model._run_through_graph([*nodes.values()], operation_fn=reader))
+    found = named_outputs(model._run_through_graph([*nodes.values()], operation_fn=reader))
     graph = Graph(model.name, [], nodes, _kept(found, outputs))
     graph.prune()  # finds the nodes from the outputs
     return graph
-
-
-def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
-    """Shapes of a model's inputs without the batch, by name, in the order of `model.inputs`.
-
-    A lone input is called "image". Several have the keys of the model's dictionary of inputs, or
-    the names of its tensors.
-
-    Raises:
-        ValueError: two inputs have the same name, one has no usable name, or they are nested.
-    """
-    tensors, given = model.inputs, model.input
-    if len(tensors) == 1:
-        names = ["image"]
-    elif isinstance(given, Mapping):
-        names = keras.tree.flatten({key: key for key in given})
-    else:
-        names = [each.name for each in tensors]
-    if len(set(names)) != len(tensors) or not all(map(str.isidentifier, names)):
-        raise ValueError(
-            "`model` must have inputs of different names, each a word of letters, digits and "
-            f"underscores. Received: {names}. Build it as keras.Model({{name: input, ...}}, "
-            "outputs)."
-        )
-    return {name: tuple(x.shape[1:]) for name, x in zip(names, tensors, strict=True)}
-
-
-def by_name(outputs) -> dict:
-    """What a model returns, by name: its dictionary, a list as "output0", …, a lone one "output".
-
-    Raises:
-        ValueError: they are nested.
-    """
-    if isinstance(outputs, list | tuple) and len(outputs) == 1:
-        (outputs,) = outputs
-    if isinstance(outputs, list | tuple):
-        outputs = {f"output{i}": each for i, each in enumerate(outputs)}
-    if not isinstance(outputs, Mapping):
-        outputs = {"output": outputs}
-    nested = [name for name, x in outputs.items() if isinstance(x, Mapping | list | tuple)]
-    if nested:
-        raise ValueError(
-            f"`model` must return one dictionary of arrays. Received: {nested[0]!r} holds several. "
-            "Build it as keras.Model(inputs, {name: output, ...})."
-        )
-    return dict(outputs)
 
 
 def _kept(found, names):

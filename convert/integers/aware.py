@@ -150,13 +150,9 @@ def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float
 
     The last weights count: what tells the best ones apart is left for the converted file.
     """
-    card = source.card
     return dataclasses.replace(
-        recipe,
+        recipe.for_card(source.card),
         input_size=source.input_size,
-        keypoints=card.keypoints,
-        codec=card.codec,
-        padding=card.padding,
         weights=source.name,
         epochs=epochs,
         learning_rate=learning_rate,
@@ -164,7 +160,6 @@ def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float
         evaluate_every=0,
         val_annotations="",
         warmup_steps=0,
-        hard_keypoints=0,
         ema=0.0,
         precision="float32",
         frozen_norm=False,

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hrnet_tf.convert.adapters import KerasNetwork, predictor
 from hrnet_tf.convert.reports.latency import latency
 from hrnet_tf.convert.reports.op_list import precision, read_operations
-from hrnet_tf.opening import known_card, load_network
+from hrnet_tf.opening import Opened, open_network
 from hrnet_tf.quiet import quiet
-from hrnet_tf.runtime.converted import RUNTIMES, open_converted
 from hrnet_tf.training.evaluate import Evaluation
 
 
@@ -42,8 +40,7 @@ def compare(
     models: Sequence[str | os.PathLike],
     weights: str | os.PathLike | None = "published",
     threads: int = 2,
-    measure: Callable[[object], Evaluation] | None = None,
-    flip: bool = True,
+    measure: Callable[[Opened], Evaluation] | None = None,
 ) -> tuple[str, list[Row]]:
     """Measures networks one after the other.
 
@@ -52,8 +49,7 @@ def compare(
         weights: for presets, as in `from_preset`.
         threads: number for converted files. For Keras models the backend decides, TensorFlow by
             `TF_NUM_INTRAOP_THREADS`.
-        measure: evaluates a predictor; without it there is no accuracy.
-        flip: the predictor averages with mirrored images.
+        measure: evaluates an opened network; without it there is no accuracy.
 
     Returns:
         `(name, rows)`: name of `Row.number`, such as "AP", empty without `measure`; a row for each.
@@ -62,46 +58,42 @@ def compare(
         OSError, ValueError, ModuleNotFoundError: one of them cannot be opened, run or evaluated.
     """
     opened = [_open(model, weights, threads) for model in models]
-    times = [latency(network, threads) for network, _ in opened]
+    times = [latency(each.network, threads) for each in opened]
     name, numbers = "", [None] * len(models)
     if measure:
-        found = [measure(predictor(network, card, flip=flip)) for network, card in opened]
+        found = [measure(each) for each in opened]
         name = found[0].main[0]
         numbers = [each.numbers[name] for each in found]
     rows = [
         Row(
             Path(model).name,
-            _precision(model, network),
-            round(_bytes(model, network) / 1e6, 3),
+            _precision(each),
+            round(_bytes(each) / 1e6, 3),
             number,
             None if number is None else number - numbers[0],
             time.p50,
         )
-        for model, (network, _), number, time in zip(models, opened, numbers, times, strict=True)
+        for model, each, number, time in zip(models, opened, numbers, times, strict=True)
     ]
     return name, rows
 
 
 def _open(model, weights, threads):
-    """`(network, card)`; `weights` are for presets."""
-    if Path(model).suffix in RUNTIMES:
-        with quiet():
-            return open_converted(model, threads), known_card(model)
-    network, card = load_network(model, "published" if Path(model).suffix else weights)
-    return KerasNetwork(network), card
+    with quiet():
+        return open_network(model, "published" if Path(model).suffix else weights, threads)
 
 
-def _precision(model, network):
-    if Path(model).suffix in RUNTIMES:
-        return precision(read_operations(model))
-    policies = Counter(each.dtype_policy.name for each in network.model.layers if each.weights)
+def _precision(opened):
+    if opened.model is None:
+        return precision(read_operations(opened.file))
+    policies = Counter(each.dtype_policy.name for each in opened.model.layers if each.weights)
     return policies.most_common(1)[0][0] if policies else "float32"
 
 
-def _bytes(model, network):
-    if Path(model).suffix:
-        return Path(model).stat().st_size
-    return sum(np.asarray(each).nbytes for each in network.model.weights)
+def _bytes(opened):
+    if Path(opened.name).suffix:
+        return opened.file.stat().st_size
+    return sum(np.asarray(each).nbytes for each in opened.model.weights)
 
 
 def table(name: str, rows: Sequence[Row], threads: int) -> list[str]:

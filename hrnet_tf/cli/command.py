@@ -11,6 +11,8 @@ from absl import flags
 from hrnet_tf import fields
 from hrnet_tf.quiet import import_keras
 from hrnet_tf.tasks import NAMES, options_of
+from hrnet_tf.training import scoring_options
+from hrnet_tf.training.recipes import TASKS
 
 
 class UsageError(Exception):
@@ -41,10 +43,39 @@ def model_flags(model=None):
     return values
 
 
-def option_flags(values):
-    """The flags of the predictors of all tasks."""
-    for name in NAMES:
+def scoring_flags(values):
+    """The flags of the evaluators and of the predictors of all tasks that can be evaluated."""
+    for name in TASKS:
+        fields.define(values, scoring_options(name).SCORING)
+    for name in TASKS:
         fields.define(values, options_of(name).OPTIONS)
+
+
+def refuse(values, names, reason):
+    """Raises a UsageError if one of these flags was given."""
+    for name in sorted(names):
+        if name in values and values[name].present:
+            raise UsageError(f"`--{name}` {reason}")
+
+
+def read_scoring(values, task):
+    """What a network of a task is scored on, as the flags say.
+
+    Raises:
+        UsageError: networks of this task cannot be evaluated, or a flag of another task.
+    """
+    if task not in TASKS:
+        raise UsageError(f"this is for {' or '.join(TASKS)} networks; the network is for {task}.")
+    kinds = {
+        name: {
+            *fields.names(scoring_options(name).SCORING),
+            *fields.names(options_of(name).OPTIONS),
+        }
+        for name in TASKS
+    }
+    others = set().union(*kinds.values()) - kinds[task]
+    refuse(values, others, f"has no meaning for a {task} network.")
+    return fields.read(values, scoring_options(task).SCORING)
 
 
 def task_name(model):
@@ -58,8 +89,15 @@ def task_name(model):
 
 def open_predictor(values, task, **given):
     """The predictor of a task that the flags describe; `given` are options without flags."""
-    from hrnet_tf.opening import open_network, settled
+    from hrnet_tf.opening import open_network
 
     options = fields.read(values, task.options, **given)
-    network, card = settled(open_network(values.model, values.weights), None, None, task.card)
+    return predictor_of(open_network(values.model, values.weights), task, options)
+
+
+def predictor_of(opened, task, options):
+    """The predictor of a task on an opened network."""
+    from hrnet_tf.opening import settled
+
+    network, card = settled(opened, None, None, task.card)
     return task.predictor(network, card, options)

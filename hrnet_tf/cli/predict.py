@@ -12,6 +12,7 @@ from hrnet_tf.cli.command import (
     UsageError,
     model_flags,
     open_predictor,
+    refuse,
     required,
     task_name,
 )
@@ -83,15 +84,15 @@ def _predict(values, inputs):
     if values.boxes:
         detecting = {each for kind in BOXES for each in fields.names(kind)}
         detecting -= {"boxes", "score_threshold"}
-        _refuse(values, detecting, "goes with a detector, not with --boxes.")
+        refuse(values, detecting, "goes with a detector, not with --boxes.")
     task = task_name(values.model)
     of_others = set().union(*map(_flags_of, NAMES)) - _flags_of(task)
-    _refuse(values, of_others, f"has no meaning for {values.model}, a {task} network.")
+    refuse(values, of_others, f"has no meaning for {values.model}, a {task} network.")
     from hrnet_tf.media.find import is_video
 
     if any(map(is_video, inputs)):
         return _predict_video(values, inputs, task)
-    _refuse(values, _part(task, "VIDEO"), "is for videos.")
+    refuse(values, _part(task, "VIDEO"), "is for videos.")
     return _predict_pictures(values, inputs, task)
 
 
@@ -133,7 +134,7 @@ def _predict_video(values, inputs, name):
     if len(inputs) > 1 or not _part(name, "VIDEO"):
         raise UsageError(f"a video or camera stands alone, and its network must be for {able}.")
     task = task_named(name)
-    _refuse(values, {"boxes", *_part(name, "FILES")}, "is for pictures.")
+    refuse(values, {"boxes", *_part(name, "FILES")}, "is for pictures.")
     predictor = open_predictor(values, task)
     summary = task.follow(
         predictor,
@@ -152,12 +153,6 @@ def _predict_video(values, inputs, name):
         f"{summary['frames_per_second']} frames per second. Results: {values.output}"
     )
     return 1 if summary["problems"] else 0
-
-
-def _refuse(values, names, reason):
-    for name in sorted(names):
-        if name in values and values[name].present:
-            raise UsageError(f"`--{name}` {reason}")
 
 
 def _detector(values, card):

@@ -1,6 +1,6 @@
 """Keras models as functions from named arrays to named arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -24,61 +24,76 @@ class KerasNetwork:
 
     def __init__(self, model: keras.Model):
         self.model = model
-        self.inputs: Shapes = {name: shape_of(each) for name, each in input_tensors(model).items()}
-        self.outputs: Shapes = {
-            name: shape_of(each) for name, each in named_outputs(model.output).items()
-        }
+        self.inputs: Shapes = input_shapes(model)
+        outputs = named_outputs(model.output)
+        self.outputs: Shapes = {name: tuple(each.shape[1:]) for name, each in outputs.items()}
         self._call = None
 
     def __call__(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """All outputs (B, …) float32 for all inputs (B, …)."""
         if self._call is None:
             self._call = self._compiled()
-        return self._call({name: arrays[name] for name in self.inputs})
+        return self._call(*(arrays[name] for name in self.inputs))
 
     def _compiled(self):
         model = self.model
 
         def call(*tensors):
-            return named_outputs(model(_like(model.input, tensors), training=False))
+            packed = keras.tree.pack_sequence_as(model.input, tensors)
+            return named_outputs(model(packed, training=False))
 
-        if keras.backend.backend() != "tensorflow":
-            return lambda arrays: named_outputs(
-                model.predict_on_batch(_like(model.input, arrays.values()))
-            )
-        function = compiled(call, *((None, *shape) for shape in self.inputs.values()))
-        return lambda arrays: {
-            name: each.numpy() for name, each in function(*arrays.values()).items()
-        }
-
-
-def input_tensors(model: keras.Model) -> dict[str, object]:
-    """The inputs of a functional model by the names that `KerasNetwork` gives them."""
-    found = model.input
-    if not isinstance(found, dict):
-        found = {each.name: each for each in keras.tree.flatten(found)}
-    return dict(zip(["image"], found.values(), strict=True)) if len(found) == 1 else found
+        if keras.backend.backend() == "tensorflow":
+            function = compiled(call, *((None, *shape) for shape in self.inputs.values()))
+            return lambda *arrays: {name: x.numpy() for name, x in function(*arrays).items()}
+        return lambda *arrays: named_outputs(
+            model.predict_on_batch(keras.tree.pack_sequence_as(model.input, arrays))
+        )
 
 
-def named_outputs(found: object) -> dict[str, object]:
-    """What a model returns, by the names that `KerasNetwork` gives its outputs."""
-    if isinstance(found, dict):
-        return found
-    if isinstance(found, list | tuple):
-        return {f"output{number}": each for number, each in enumerate(found)}
-    return {"output": found}
+def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
+    """Shapes of a model's inputs without the batch, by name, in the order of `model.inputs`.
+
+    A lone input is called "image". Several have the keys of the model's dictionary of inputs, or
+    the names of its tensors.
+
+    Raises:
+        ValueError: two inputs have the same name, one has no usable name, or they are nested.
+    """
+    tensors, given = model.inputs, model.input
+    if len(tensors) == 1:
+        names = ["image"]
+    elif isinstance(given, Mapping):
+        names = keras.tree.flatten({key: key for key in given})
+    else:
+        names = [each.name for each in tensors]
+    if len(set(names)) != len(tensors) or not all(map(str.isidentifier, names)):
+        raise ValueError(
+            "`model` must have inputs of different names, each a word of letters, digits and "
+            f"underscores. Received: {names}. Build it as keras.Model({{name: input, ...}}, "
+            "outputs)."
+        )
+    return {name: tuple(x.shape[1:]) for name, x in zip(names, tensors, strict=True)}
 
 
-def shape_of(tensor: object) -> tuple[int | None, ...]:
-    """The shape without the batch axis."""
-    return tuple(tensor.shape[1:])
+def named_outputs(outputs: object) -> dict:
+    """What a model returns, by name: its dictionary, a list as "output0", …, a lone one "output".
 
-
-def _like(structure, values):
-    """Values as the model takes them: in a dictionary, in a list, or alone."""
-    if isinstance(structure, dict):  # whose order `keras.tree` does not keep
-        return dict(zip(structure, values, strict=True))
-    return keras.tree.pack_sequence_as(structure, [*values])
+    Raises:
+        ValueError: they are nested.
+    """
+    if isinstance(outputs, list | tuple) and len(outputs) == 1:
+        (outputs,) = outputs
+    if isinstance(outputs, list | tuple):
+        outputs = {f"output{i}": each for i, each in enumerate(outputs)}
+    if not isinstance(outputs, Mapping):
+        outputs = {"output": outputs}
+    nested = [name for name, x in outputs.items() if isinstance(x, Mapping | list | tuple)]
+    if nested:
+        raise ValueError(
+            f"`model` must return one dictionary of arrays. Received: {nested[0]!r} holds several. "
+            "Build it as keras.Model(inputs, {name: output, ...})."
+        )
+    return dict(outputs)
 
 
 def compiled(function: Callable, *shapes: tuple) -> Callable:

@@ -8,6 +8,7 @@ import importlib
 from types import ModuleType
 
 NAMES = ("pose", "segmentation", "classification")
+WHOLE_PICTURES = "classification"  # how pictures are cut for a network that nothing describes
 
 
 def task_named(name: str):

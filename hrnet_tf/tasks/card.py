@@ -20,12 +20,14 @@ class Decoder(NamedTuple):
         name: of the further output.
         source: name of the output that it is computed from.
         shape: without the batch.
+        meaning: of its numbers, in words.
         function: of the source's values, in `keras.ops` alone.
     """
 
     name: str
     source: str
     shape: tuple[int, ...]
+    meaning: str
     function: Callable
 
 

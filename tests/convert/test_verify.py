@@ -12,7 +12,6 @@ import tensorflow as tf
 from absl import flags
 
 from hrnet_tf.convert import verify as command
-from hrnet_tf.convert.adapters import KerasNetwork, decoder
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Node
@@ -23,6 +22,7 @@ from hrnet_tf.convert.reports.op_list import Operation, Tensor, precision, read_
 from hrnet_tf.convert.verify import differences, verify
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.runtime.converted import open_converted
+from hrnet_tf.runtime.keras_model import KerasNetwork
 from hrnet_tf.runtime.network import ArrayFunction
 from hrnet_tf.tasks.card_files import save_model
 from hrnet_tf.tasks.pose.card import PoseCard
@@ -208,7 +208,7 @@ def test_lint_takes_what_was_asked_for(model, tmp_path, precision):
     """Keypoints decoded in the file, a float head."""
     graph = merge_resizes(fold_norms(read_graph(model)))
     if precision == "float32":
-        settings = {"function": decoder(PoseCard()).function}
+        settings = {"function": PoseCard().decoder().function}
         points = Node("decode", "keypoints", graph.results, (17, 3), settings)
         graph.nodes.append(points)
         graph.outputs["keypoints"] = points

@@ -69,7 +69,8 @@ class PoseCard(Card):
             points, scores = self.codec.decode(heatmaps)
             return ops.concatenate([points, ops.expand_dims(scores, -1)], axis=-1)
 
-        return Decoder("keypoints", "heatmaps", (len(self.keypoints.names), 3), decode)
+        meaning = "of each keypoint x and y in pixels of the image, and score"
+        return Decoder("keypoints", "heatmaps", (len(self.keypoints.names), 3), meaning, decode)
 
     def with_codec(self, name: str | None = None, blur_kernel: int | None = None) -> "PoseCard":
         """The card with another codec.

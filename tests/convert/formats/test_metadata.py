@@ -9,7 +9,6 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers.table import Table
 
-from hrnet_tf.convert.adapters import decoder
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.formats.metadata import with_metadata
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
@@ -139,7 +138,7 @@ def test_outputs_are_told_in_the_order_of_the_file(graph, tmp_path):
     """That order is the converter's; names of keypoints belong to one axis of both."""
     (maps,) = graph.results
     card = PoseCard(codec=DARK())
-    points = Node("decode", "points", [maps], (17, 3), {"function": decoder(card).function})
+    points = Node("decode", "points", [maps], (17, 3), {"function": card.decoder().function})
     outputs = {"heatmaps": maps, "keypoints": points}
     both = type(graph)("x", [*graph.nodes, points], graph.inputs, outputs)
     content = with_metadata(tflite(both, "float32"), card, "tiny")
