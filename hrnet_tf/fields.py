@@ -36,9 +36,9 @@ def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> 
     """Defines a flag for each field of a dataclass.
 
     A field is a bool, int, float or str, one of these or None, a tuple of any number of numbers,
-    which are separated by commas, or a tuple of two integers, which is written as 256x192. Its metadata may name `choices`, the `least` and `most` of a number, or say
-    `flag=False`. A flag that is there already, of a
-    dataclass with a field of the same name, stays as it is.
+    which are separated by commas, or a tuple of two integers, which is written as 256x192. Its
+    metadata may name `choices`, the `least` and `most` of a number, or say `flag=False`. A flag
+    that is there already, of a dataclass with a field of the same name, stays as it is.
 
     Args:
         values: receives the flags.
