@@ -14,9 +14,9 @@ from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP
 from hrnet_tf.training import train
 from hrnet_tf.training.data import crops
+from hrnet_tf.training.data.order import order
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.pose import augment, task
-from hrnet_tf.training.data.order import order
 from hrnet_tf.training.pose.batches import batches, readable
 from hrnet_tf.training.pose.people import images
 from hrnet_tf.training.pose.readers import FORMATS
