@@ -1,6 +1,7 @@
 """Evaluation: the protocols on planted poses, and really trained weights on real photos."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from hrnet_tf.labels.keypoint_sets import (
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.codecs import DARK, Face
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
-from hrnet_tf.training.evaluate import evaluate
+from hrnet_tf.training.evaluate import evaluate, judge
 from hrnet_tf.training.pose.evaluator import evaluator
 from hrnet_tf.training.pose.oks_metrics import COCO_NUMBERS
 from hrnet_tf.training.pose.options import PoseScoring
@@ -142,6 +143,39 @@ def test_numbers_per_keypoint_and_the_main_one(predictor, coco):
     assert found.main == ("AP", True)
     assert list(found.tables["per_keypoint"]) == list(COCO.names)
     assert found.tables["per_keypoint"]["nose"]["good"] == 1
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """Counts how often each text of annotations is parsed."""
+    counts, loads = Counter(), json.loads
+
+    def counted(text, *args, **kwargs):
+        counts[text] += '"annotations"' in text
+        return loads(text, *args, **kwargs)
+
+    monkeypatch.setattr(json, "loads", counted)
+    return counts
+
+
+@pytest.mark.parametrize("keypoints", [COCO, CROWDPOSE, HAND21], ids=lambda each: each.name)
+def test_an_evaluation_parses_its_annotations_once(coco, keypoints, parsed):
+    """COCO's own file has 20 MB of people, and people are found, scored and named by it."""
+    count = len(keypoints.names)
+    points = {"keypoints": np.tile([40, 50, 2], count).tolist(), "num_keypoints": count}
+    file = rewrite(coco, lambda each: each | points)
+    parsed.clear()
+    evaluate_part(keypoints, file, coco)
+    assert list(parsed.values()) == [1]
+
+
+def test_an_evaluator_forgets_the_poses_of_the_network_before(predictor, coco):
+    """So one serves a whole run."""
+    judge_of_run = check(predictor.card, coco / "truth.json", coco, protocol="annotated")
+    nothing = PosePredictor(lambda crops: 0 * _center_peaks(crops), predictor.card, input_size=SIZE)
+    first, other, again = (judge(each, judge_of_run) for each in (predictor, nothing, predictor))
+    assert first == again and first.numbers["AP"] == pytest.approx(1)
+    assert other.numbers["AP"] == 0 and other.counted == {"persons": 1}
 
 
 def rewrite(folder, change):

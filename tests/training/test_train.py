@@ -5,8 +5,10 @@ import dataclasses
 import hashlib
 import json
 import threading
+from collections import Counter
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -202,6 +204,32 @@ def test_results_during_training_are_those_of_evaluate_on_the_published_file(
     assert 0.02 < numbers["AP"] < 1
     for name, value in numbers.items():
         assert float(best[name]) == pytest.approx(value, abs=1e-6)
+
+
+def test_a_run_parses_each_annotation_file_once(drawings, small_network, monkeypatch, tmp_path):
+    """However often it evaluates."""
+    data = Path(drawings.train_annotations)
+    files = {}
+    for use in ("train", "val"):  # the text tells them apart
+        files[use] = tmp_path / f"{use}.json"
+        files[use].write_text(json.dumps(json.loads(data.read_text()) | {"info": use}))
+    counts, loads = Counter(), json.loads
+
+    def counted(text, *args, **kwargs):
+        counts[text] += 1
+        return loads(text, *args, **kwargs)
+
+    monkeypatch.setattr(json, "loads", counted)
+    recipe = dataclasses.replace(
+        drawings,
+        train_annotations=str(files["train"]),
+        val_annotations=str(files["val"]),
+        epochs=3,
+        evaluate_every=1,
+    )
+    path = train.train(recipe, tmp_path / "run")
+    assert all(row["AP"] for row in history(path))
+    assert [counts[file.read_text()] for file in files.values()] == [1, 1]
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])

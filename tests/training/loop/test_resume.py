@@ -231,6 +231,27 @@ def test_a_checkpoint_of_other_people_or_another_network_is_refused(
         train.train(recipe, tmp_path / "run")
 
 
+def test_a_run_of_an_earlier_version_goes_on(drawings, interrupt, tmp_path, capsys):
+    """Its recipe.json and checkpoints name no task, and lack fields that came later."""
+    train.train(drawings, tmp_path / "quiet", deterministic=True)
+    interrupt(1)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(drawings, tmp_path / "run", deterministic=True)
+
+    def earlier(values):
+        return {name: each for name, each in values.items() if name not in ("task", "patience")}
+
+    file = tmp_path / "run" / "recipe.json"
+    file.write_text(json.dumps(earlier(json.loads(file.read_text()))))
+    checkpoints = tmp_path / "run" / "checkpoints"
+    found = resume.newest(checkpoints, pytest.fail)
+    resume.write(checkpoints, found.arrays, found.position, earlier(found.run))
+    capsys.readouterr()
+    train.train(drawings, tmp_path / "run", deterministic=True)
+    assert "Going on" in capsys.readouterr().out
+    same_end(tmp_path / "quiet", tmp_path / "run")
+
+
 def test_a_full_disk_costs_checkpoints_not_the_run(drawings, tmp_path, monkeypatch, capsys):
     train.train(drawings, tmp_path / "quiet")
     save, full = np.savez, []
