@@ -31,8 +31,8 @@ from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.people import People, images
 from hrnet_tf.training.pose.readers import FORMATS
 from hrnet_tf.training.pose.readers.coco import ImageFile, Record
+from hrnet_tf.training.pose.recipe import PoseRecipe
 from hrnet_tf.training.pose.records import read_people, write_people
-from hrnet_tf.training.recipe import Recipe
 
 try:
     import cv2
@@ -42,7 +42,9 @@ except ImportError:
 ROUNDS, STEPS = 9, 8
 DRAWN = 60
 RATES = (500, 1000, 2500, 5000)
-RECIPE = Recipe("w32", (256, 192), "", "", batch_size=32)
+RECIPE = PoseRecipe(
+    arch="w32", input_size=(256, 192), train_annotations="", train_images="", batch_size=32
+)
 
 
 def draw_people(folder):

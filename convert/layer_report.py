@@ -48,9 +48,9 @@ def layer_picture(losses: Sequence["Loss"], title: str, worst: int) -> str:
     """An SVG with a row for each of the worst layers: a dot for its own loss, a ring for the total.
 
     Args:
-        losses: of `quantize.losses`, the worst first; at least one.
+        losses: of `layer_losses.losses`, the worst first; at least one.
         title: what was measured.
-        worst: how many are drawn.
+        worst: number of layers to draw.
     """
     shown = losses[:worst]
     values = [each for loss in shown for each in (loss.own, loss.total)]
@@ -124,10 +124,10 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     if values.precision not in known:
         raise flags.Error(f"`--precision` must be one of {', '.join(known)}.")
     source = open_source(values.model, values.weights, parse_size(values.size))
-    place = (values.calibration, values.images, source.card, source.input_size)
-    crops = calibration(*place, values.count, values.seed)
-    found = losses(source.graph, values.precision, crops.crops)
-    title = f"{stem}, {values.precision}, {crops.words}"
+    place = (values.calibration, values.images, source.card, source.inputs)
+    measured = calibration(*place, values.count, values.seed)
+    found = losses(source.graph, values.precision, measured.examples)
+    title = f"{stem}, {values.precision}, {measured.words}"
     with whole(output) as part:
         part.write_text(layer_picture(found, title, values.worst), encoding="utf-8")
     write_json(output.with_suffix(".json"), [dataclasses.asdict(each) for each in found], indent=1)

@@ -39,7 +39,7 @@ except ModuleNotFoundError as error:
 
 SHORTHANDS = ("float32", "float16", "dynamic", "int8", "int16x8")  # flags of their own
 ASSETS = Path(__file__).parents[1] / "android_demo" / "app" / "src" / "main" / "assets"
-VERIFIED = 16  # crops that a file is compared with its source on
+VERIFIED = 16  # examples on which a file is compared with its source
 
 
 def to_tflite(
@@ -72,22 +72,23 @@ def to_tflite(
     report(f"Opening {model}")
     with quiet():
         import_keras()
+        from hrnet_tf.convert.examples import part as part_of
         from hrnet_tf.convert.formats.origin import origin, tensor_facts
         from hrnet_tf.convert.graph.faster import repeat_pixels
-        from hrnet_tf.convert.source import open_source, with_keypoints
+        from hrnet_tf.convert.source import open_source, with_decoded
         from hrnet_tf.convert.verify import reported
         from hrnet_tf.tasks.card_files import write_card
 
     recipe = _recipe(model, options) if options.qat else None
     source = open_source(model, weights, options.size)
-    found = _crops(source, options, precision, report)
+    found = _calibration(source, options, precision, report)
     if options.qat:
         workdir = output.with_name(f"{output.stem}_training")
         report(f"Training for {options.precision} in {workdir}")
-        source = _trained(source, recipe, options, found.crops, workdir, overwrite)
+        source = _trained(source, recipe, options, found.examples, workdir, overwrite)
         precision = PRECISIONS["int8_min_max"]  # the rest is in the weights already
     if options.decode:
-        source = with_keypoints(source)
+        source = with_decoded(source)
     if options.cpu:
         repeat_pixels(source.graph)
     report(f"Converting to {options.precision}")
@@ -96,8 +97,8 @@ def to_tflite(
         part.write_bytes(content)
         verification = None
         if options.verify:
-            crops = found.crops[:VERIFIED]
-            verification = reported(part, output.name, source.outputs, crops, report)
+            examples = part_of(found.examples, 0, VERIFIED)
+            verification = reported(part, output.name, source, examples, report)
         calibration = found if precision.calibrated else None
         training = {"epochs": options.qat_epochs, "learning_rate": options.qat_rate}
         training = training if options.qat else None
@@ -107,14 +108,14 @@ def to_tflite(
     return output
 
 
-def _crops(source, options, precision, report):
-    """What ranges are measured on and the file is compared with: a `Calibration`, or None."""
+def _calibration(source, options, precision, report):
+    """Examples to measure ranges on and to compare file and network on; None if none are needed."""
     if not precision.calibrated and not options.verify:
         return None
     from hrnet_tf.convert.calibration import calibration
 
     count = options.count if precision.calibrated else VERIFIED
-    place = (options.calibration, options.images, source.card, source.input_size)
+    place = (options.calibration, options.images, source.card, source.inputs)
     found = calibration(*place, count, options.seed, report)
     if precision.calibrated:
         better = "" if options.calibration else "; real people are better: --calibration=FILE"
@@ -123,17 +124,17 @@ def _crops(source, options, precision, report):
 
 
 def _content(source, options, precision, found):
-    """Of the file, with what it says of itself if anything is known."""
+    """The content of the file, with metadata if the network has a card."""
     from hrnet_tf.convert.formats.emit import tflite
     from hrnet_tf.convert.formats.metadata import with_metadata
 
-    crops = found.crops if precision.calibrated else None
-    content = tflite(source.graph, precision, crops, *types(options, precision), options.batch)
+    examples = found.examples if precision.calibrated else None
+    content = tflite(source.graph, precision, examples, *types(options, precision), options.batch)
     return with_metadata(content, source.card, source.graph.name) if source.card else content
 
 
 def _recipe(model, options):
-    """Whose data and values the training takes."""
+    """The recipe whose data and values the training takes."""
     from hrnet_tf.training.recipe import load_recipe
 
     beside = Path(model).with_name("recipe.json")
@@ -145,13 +146,13 @@ def _recipe(model, options):
     return load_recipe(str(options.recipe or beside))
 
 
-def _trained(source, recipe, options, crops, workdir, overwrite):
+def _trained(source, recipe, options, examples, workdir, overwrite):
     """The source with a graph that was trained to be rounded; its model stays what it was."""
     from hrnet_tf.convert.integers.aware import fine_tune, qat_recipe
     from hrnet_tf.convert.source import open_source
 
     recipe = qat_recipe(recipe, source, options.qat_epochs, options.qat_rate)
-    path = fine_tune(source, crops, recipe, workdir, options.precision, overwrite)
+    path = fine_tune(source, examples, recipe, workdir, options.precision, overwrite)
     return dataclasses.replace(source, graph=open_source(path).graph)
 
 

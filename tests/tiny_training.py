@@ -14,7 +14,8 @@ from hrnet_tf.tasks.pose.codecs import DARK
 from hrnet_tf.training import train
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.loop.callbacks import Save
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose import task
+from hrnet_tf.training.pose.recipe import PoseRecipe
 
 PLAIN = {
     "half_body_probability": 0.0,
@@ -24,14 +25,20 @@ PLAIN = {
 }
 
 
-def write_recipe(folder: Path, **changes) -> Recipe:
+def write_recipe(folder: Path, **changes) -> PoseRecipe:
     """A recipe over five drawings, for training and validation alike."""
     path = write_dataset(folder / "set", 5, seed=0)
     data = {"annotations": str(path), "images": str(path.parent / "images")}
     values = {f"{use}_{kind}": value for use in ("train", "val") for kind, value in data.items()}
     values |= {"arch": "w18", "input_size": (64, 64), "codec": DARK(1.0, 3), "milestones": ()}
     values |= {"epochs": 2, "batch_size": 4, "protocol": "annotated"}
-    return Recipe(**(values | changes))
+    return PoseRecipe(**(values | changes))
+
+
+def bare_recipe(arch: str, input_size: tuple[int, int], **changes) -> PoseRecipe:
+    """A recipe without data."""
+    files = {"train_annotations": "", "train_images": ""}
+    return PoseRecipe(arch=arch, input_size=input_size, **files, **changes)
 
 
 def network(arch, input_shape, num_keypoints, head):
@@ -44,7 +51,7 @@ def network(arch, input_shape, num_keypoints, head):
 
 
 def main(recipe: str, workdir: str) -> None:
-    train.pose = network
+    task.pose = network
     save = Save._save
 
     def told(self):
@@ -52,7 +59,7 @@ def main(recipe: str, workdir: str) -> None:
         print("saved", self.position.step, flush=True)
 
     Save._save = told
-    recipe = Recipe.from_json(Path(recipe).read_text())
+    recipe = PoseRecipe.from_json(Path(recipe).read_text())
     train.train(recipe, workdir, deterministic=True, save_seconds=0)
 
 

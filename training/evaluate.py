@@ -1,186 +1,137 @@
-"""Evaluation of a pose network on annotated images, by the metric of the data and a protocol."""
+"""Evaluation of a network on annotated images; what is counted, the task's evaluator knows."""
 
+import dataclasses
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from hrnet_tf.media.images import read_image
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.tasks.streaming import ahead
 from hrnet_tf.training.data.sources import Report
-from hrnet_tf.training.pose.evaluator import (
-    Source,
-    Task,
-    distance_task,
-    face_task,
-    mpii_task,
-    similarity_task,
-)
-from hrnet_tf.training.pose.readers import FORMATS
+from hrnet_tf.training.task import training_named
 
-PROTOCOLS = ("original", "annotated")
-# The number that stands for the others, of each kind of data, and whether higher is better.
-MAIN_NUMBERS = {"AP": True, "Mean": True, "PCK@0.2": True, "NME": False}
+Table = Mapping[str, Mapping[str, float]]  # row -> column -> number
 
 
-@dataclass(frozen=True)
+class Wanted(NamedTuple):
+    """What a predictor must be asked: `boxes` (N, 4) and `scores` (N,) where a task has boxes."""
+
+    key: Hashable
+    path: Path
+    boxes: np.ndarray | None = None
+    scores: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found.
+    """What an evaluation found.
 
     Attributes:
         numbers: by name; shares as fractions, EPE in pixels.
-        results: the poses in COCO's results format.
+        main: the name of the number to judge a network by, and whether higher is better.
+        results: the predictions, in the results format of the task.
+        counted: what was predicted, such as {"persons": 120}.
+        tables: by name, such as `per_keypoint`: row -> column -> number.
+        conditions: what the numbers depend on, by name: protocol, codec, boxes.
         images: images that were read.
-        persons: boxes that were predicted, before suppression.
         problems: what was left out, one sentence each.
-        per_keypoint: keypoint -> column -> number.
     """
 
     numbers: Mapping[str, float]
-    results: list[dict]
-    images: int
-    persons: int
-    problems: tuple[str, ...]
-    per_keypoint: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    main: tuple[str, bool]
+    results: Sequence[Mapping] = ()
+    counted: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
+    conditions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    images: int = 0
+    problems: tuple[str, ...] = ()
 
-    @property
-    def main(self) -> tuple[str, bool]:
-        """The number to judge a network by, and whether higher is better."""
-        return next(each for each in MAIN_NUMBERS.items() if each[0] in self.numbers)
+
+class Evaluator(Protocol):
+    """Scores the predictions of one network after the other on the same annotations.
+
+    It is made once: reads the annotations, and refuses what a network cannot be scored on, before
+    anything is predicted.
+
+    Attributes:
+        wanted: what to predict; who shares an image are neighbours.
+    """
+
+    wanted: Sequence[Wanted]
+
+    def reset(self, predictor) -> None:
+        """Forgets all predictions; those of this predictor come next."""
+
+    def add(self, key: Hashable, result) -> None:
+        """Takes the prediction for one of `wanted`, and keeps only what the numbers need."""
+
+    def finish(self) -> Evaluation:
+        """What the predictions are worth; what was wanted and never added counts as missed."""
 
 
 def evaluate(
-    predictor: PosePredictor,
-    annotations: str | Path,
-    images_dir: str | Path,
-    detections: str | Path | None = None,
-    protocol: str = "original",
-    data_format: str = "coco",
-    score_threshold: float = 0.0,
-    ground_truth: str | Path | None = None,
+    predictor, annotations: str | Path, images_dir: str | Path, **scoring: Any
 ) -> Evaluation:
-    """Measures a pose network by the metric of the data.
+    """Measures a network on annotated images by the metric of its task and of the data.
 
-    | data_format | keypoints      | numbers                                      |
-    | ----------- | -------------- | -------------------------------------------- |
-    | coco        | with sigmas    | OKS average precision                        |
-    | coco        | without sigmas | PCK at 0.2 of the box, AUC 0..30 pixels, EPE |
-    | mpii        | MPII's         | PCKh at 0.5 and 0.1                          |
-    | landmarks   | faces          | NME, failure rates, AUC                      |
-
-    The `original` protocol clips COCO's annotated boxes to their images, or takes all boxes of
-    `detections` as they are, and suppresses double poses by OKS above 0.9 (`lib/dataset/coco.py` of
-    Sun et al. CVPR 2019). For the codec `face` it reports whole pixels, as the original face tools.
-    The `annotated` protocol takes annotated boxes untouched, suppresses nothing, and keeps
-    fractions of pixels. Both crop without turning images by their EXIF orientation, and score a
-    person by its box's score times the mean of the keypoint scores above 0.2. Flip test, codec and
-    padding are the predictor's: the original evaluates faces without flip test.
-
-    A network with more keypoints than a COCO file names is scored on those of the file.
+    `training.pose.evaluator` and its like in the rooms of other tasks say what is measured.
 
     Args:
-        predictor: the network with its card.
-        annotations: a file of that format.
+        predictor: the network with its card, which names the task.
+        annotations: the annotation file.
         images_dir: the folder its file names are relative to.
-        detections: a detector's COCO results, only with OKS; annotated boxes if None.
-        protocol: "original" or "annotated".
-        data_format: a name of `data.annotations.FORMATS`.
-        score_threshold: detections with a lower score are left out; the original takes them all.
-        ground_truth: gt_valid.mat of MPII; the one beside `annotations` if None.
+        scoring: the other fields of the task's scoring, such as `PoseScoring`.
 
     Raises:
-        OSError, ValueError: unusable files or arguments. A person or image that cannot be used is
-            left out of the prediction, counts as missed, and is named in `problems`.
+        OSError, ValueError: unusable files or arguments. What cannot be used of the files is left
+            out of the prediction, counts as missed, and is named in `problems`.
     """
-    problems = []
-    source = Source(
-        Path(annotations),
-        Path(images_dir),
-        Path(detections) if detections else None,
-        protocol,
-        score_threshold,
-        Path(ground_truth) if ground_truth else None,
-    )
-    task = _task(predictor.card, source, data_format, problems.append)
-    found = _predict(predictor, task.wanted, problems.append)
-    numbers, per_keypoint, results = task.score(found, predictor)
-    images = {image.id for key, image, _, _ in task.wanted if key in found}
-    persons = sum(map(len, found.values()))
-    return Evaluation(
-        numbers, results, len(images), persons, tuple(dict.fromkeys(problems)), per_keypoint
-    )
+    kind = training_named(predictor.card.task).scoring
+    return evaluate_on(predictor, kind(str(annotations), str(images_dir), **scoring))
 
 
-def check(
-    card: PoseCard,
-    annotations: str | Path,
-    images_dir: str | Path,
-    protocol: str = "original",
-    data_format: str = "coco",
-    ground_truth: str | Path | None = None,
-) -> None:
-    """Raises what `evaluate` would raise, without predicting anything.
+def evaluate_on(predictor, scoring: Any) -> Evaluation:
+    """`evaluate` on what the scoring of the predictor's task says, such as a `PoseScoring`."""
+    problems, training = [], training_named(predictor.card.task)
+    found = judge(predictor, training.evaluator(predictor.card, scoring, problems.append))
+    return dataclasses.replace(found, problems=tuple(dict.fromkeys([*problems, *found.problems])))
 
-    Raises:
-        OSError, ValueError: see there.
+
+def judge(predictor, evaluator: Evaluator) -> Evaluation:
+    """Predicts what an evaluator wants and lets it score that; unreadable images are `problems`."""
+    problems, read = [], set()
+    evaluator.reset(predictor)
+    stream = predictor.stream(_readable(evaluator.wanted, read, problems.append))
+    console, quiet = Console(stderr=True), not sys.stderr.isatty()
+    stream = track(stream, "evaluate", len(evaluator.wanted), console=console, disable=quiet)
+    for key, _, result in stream:
+        evaluator.add(key, result)
+    found = evaluator.finish()
+    problems = (*found.problems, *dict.fromkeys(problems))
+    return dataclasses.replace(found, images=len(read), problems=problems)
+
+
+def _readable(wanted: Sequence[Wanted], read: set[Path], report: Report) -> Iterator[tuple]:
+    """(key, pixels, boxes, scores) of the images that can be read, decoded ahead, each once.
+
+    The paths of these images join `read`.
     """
-    ground_truth = Path(ground_truth) if ground_truth else None
-    source = Source(Path(annotations), Path(images_dir), None, protocol, 0.0, ground_truth)
-    _task(card, source, data_format, lambda problem: None)
 
-
-def _task(card: PoseCard, source: Source, data_format: str, report: Report) -> Task:
-    for name, value, known in (
-        ("protocol", source.protocol, PROTOCOLS),
-        ("data_format", data_format, tuple(FORMATS)),
-    ):
-        if value not in known:
-            raise ValueError(
-                f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}."
-            )
-    kinds = {"mpii": mpii_task, "landmarks": face_task}
-    similarity = data_format == "coco" and card.keypoints.sigmas is not None
-    kind = kinds.get(data_format, similarity_task if similarity else distance_task)
-    if source.detections and (source.protocol == "annotated" or not similarity):
-        raise ValueError(
-            "`detections` go with protocol='original' and keypoints that have sigmas; all else "
-            f"takes the boxes of the annotations. Received: detections={str(source.detections)!r}."
-        )
-    task = kind(card, source, report)
-    if not task.wanted:
-        raise ValueError(
-            f"No image of {source.annotations} in {source.images_dir} has a person to predict. "
-            "Do the files belong together?"
-        )
-    return task
-
-
-def _predict(predictor, wanted, report: Report):
-    """Poses by the keys of `wanted`, of the images that can be read."""
-    console = Console(stderr=True)
-    stream = predictor.stream(_readable(wanted, report))
-    quiet = not sys.stderr.isatty()
-    stream = track(stream, "evaluate", len(wanted), console=console, disable=quiet)
-    return {key: poses for key, _, poses in stream}
-
-
-def _readable(wanted, report: Report):
-    """(key, pixels, boxes, scores) of the images that can be read, decoded ahead, each once."""
-
-    def read(items):
-        path = items[0][1].path
+    def decode(items):
+        path = items[0].path
         try:
             pixels = read_image(path, apply_exif=False)
         except (OSError, ValueError) as error:
             report(str(error))
             return []
-        return [(key, pixels, boxes, scores) for key, _, boxes, scores in items]
+        read.add(path)
+        return [(each.key, pixels, each.boxes, each.scores) for each in items]
 
-    groups = (list(group) for _, group in groupby(wanted, key=lambda item: item[1].path))
-    return (item for items in ahead(read, groups) for item in items)
+    groups = (list(group) for _, group in groupby(wanted, key=lambda each: each.path))
+    return (item for items in ahead(decode, groups) for item in items)

@@ -7,16 +7,21 @@ from collections.abc import Callable, Mapping
 
 from absl import flags
 
-from hrnet_tf.labels.keypoint_files import read_keypoint_set
-from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
-from hrnet_tf.tasks.pose.card import CODECS
-from hrnet_tf.tasks.pose.codecs import Codec
-from hrnet_tf.training.recipe import KINDS, PAGES, Recipe, check_fields, load_recipe
+from hrnet_tf.training.recipe import (
+    KINDS,
+    PAGES,
+    TASKS,
+    Recipe,
+    check_fields,
+    choose,
+    load_recipe,
+    recipe_class,
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """A flag for each field of a recipe, explained by the recipe's docstring."""
-    for name, text in field_help().items():
+    """A flag for each field of any task's recipes, explained by their docstrings."""
+    for name, text in all_fields().items():
         flags.DEFINE_string(name, None, text, flag_values=values)
 
 
@@ -33,19 +38,37 @@ def resolve(values: flags.FlagValues, words: list[str]) -> Recipe:
             f"name one recipe, {', '.join(PAGES)} or a .json file. "
             f"Received: {' '.join(words) or 'none'}."
         )
-    changes = {name: values[name].value for name in field_help() if values[name].present}
+    changes = {name: values[name].value for name in all_fields() if values[name].present}
     return override(load_recipe(words[0]), changes)
 
 
-def field_help() -> dict[str, str]:
-    """What each field of a recipe means: the `Attributes` of its docstring, in their order."""
-    text = inspect.getdoc(Recipe).partition("Attributes:\n")[2].partition("\n\n")[0]
-    entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", text, re.MULTILINE)
+def all_fields() -> dict[str, str]:
+    """What each field of any task's recipes means; where tasks differ, what it means in each."""
+    meanings = {}
+    for task in TASKS:
+        for name, text in field_help(recipe_class(task)).items():
+            meanings.setdefault(name, {}).setdefault(text, task)
     return {
-        name: " ".join(meaning.split()).rstrip(".")
-        for names, meaning in entries
-        for name in names.split(", ")
+        name: "; ".join(
+            text if len(texts) == 1 else f"{task}: {text}" for text, task in texts.items()
+        )
+        for name, texts in meanings.items()
     }
+
+
+def field_help(kind: type) -> dict[str, str]:
+    """What each field of a dataclass means: the `Attributes` of its docstring and its bases'."""
+    meanings = {}
+    for each in reversed(kind.__mro__):
+        text = inspect.cleandoc(vars(each).get("__doc__") or "")
+        text = text.partition("Attributes:\n")[2].partition("\n\n")[0]
+        entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", text, re.MULTILINE)
+        meanings |= {
+            name: " ".join(meaning.split()).rstrip(".")
+            for names, meaning in entries
+            for name in names.split(", ")
+        }
+    return meanings
 
 
 def override(
@@ -63,8 +86,8 @@ def override(
     Raises:
         ValueError: an unknown field, or text that is no value for it.
     """
-    check_fields(changes)
-    values = {name: _parse(name, text, getattr(recipe, name)) for name, text in changes.items()}
+    check_fields(type(recipe), changes)
+    values = {name: _parse(recipe, name, text) for name, text in changes.items()}
     changed = dataclasses.replace(recipe, **values)
     old, new = (each.batch_size * each.accumulation for each in (recipe, changed))
     if new == old or "learning_rate" in changes:
@@ -77,17 +100,14 @@ def override(
     return dataclasses.replace(changed, learning_rate=rate)
 
 
-def _parse(name: str, text: str, current: object) -> object:
-    """The value that `text` names for a field that now holds `current`."""
-    if name == "codec":
-        return _parse_codec(text, current)
-    if name == "keypoints" and text.endswith(".json"):
-        return read_keypoint_set(text)
-    if name == "keypoints":
-        return _choose(name, text, KEYPOINT_SETS)
+def _parse(recipe: Recipe, name: str, text: str) -> object:
+    """The value that `text` names for a field of a recipe."""
+    current = getattr(recipe, name)
+    if name in recipe.forms:
+        return recipe.forms[name].from_text(text, current)
     if isinstance(current, bool):
-        return _choose(name, text, {"true": True, "false": False})
-    if isinstance(current, str) or name == "arch":
+        return choose(name, text, {"true": True, "false": False})
+    if isinstance(current, str):
         return text
     try:
         if isinstance(current, tuple):
@@ -96,27 +116,3 @@ def _parse(name: str, text: str, current: object) -> object:
     except ValueError:
         kind = KINDS[type(current)]
         raise ValueError(f"`{name}` must be {kind}. Received: {name}={text!r}.") from None
-
-
-def _parse_codec(text: str, current: Codec) -> Codec:
-    name, *settings = text.split(",")
-    kind = _choose("codec", name, CODECS)
-    types = {field.name: field.type for field in dataclasses.fields(kind)}
-    values = {key: getattr(current, key) for key in types if hasattr(current, key)}
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        try:
-            values[key] = types[key](value)
-        except (KeyError, ValueError):
-            raise ValueError(
-                f"`codec` {name} must be set as {','.join((name, *(f'{k}=…' for k in types)))}. "
-                f"Received: codec={text!r}."
-            ) from None
-    return kind(**values)
-
-
-def _choose(name: str, text: str, choices: Mapping[str, object]) -> object:
-    if text not in choices:
-        known = ", ".join(choices)
-        raise ValueError(f"`{name}` must be one of {known}. Received: {name}={text!r}.")
-    return choices[text]

@@ -1,6 +1,6 @@
 """Trains the network of a recipe.
 
-    python -m hrnet_tf.training.train synthetic_pose --workdir=runs/tiny --epochs=3
+    hrnet-tf train synthetic_pose --workdir=runs/tiny --epochs=3
 
 `--field=value` replaces any field of the recipe. The folder receives `model.keras` (uncompiled, so
 it opens without this package) with the weights that did best on the validation data, its card
@@ -11,7 +11,7 @@ goes on when the command is repeated: from `checkpoints/`, at the step of the la
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -21,10 +21,8 @@ import tensorflow as tf
 from absl import flags
 
 from hrnet_tf.files import whole
-from hrnet_tf.networks.pose import pose
-from hrnet_tf.tasks.card_files import save_model
-from hrnet_tf.tasks.pose.predictor import PosePredictor
-from hrnet_tf.training.evaluate import Evaluation, evaluate
+from hrnet_tf.training.data.order import order, steps_per_epoch
+from hrnet_tf.training.evaluate import Evaluation, Evaluator, evaluate_on, judge
 from hrnet_tf.training.loop import distribute as devices
 from hrnet_tf.training.loop import normalization, resume
 from hrnet_tf.training.loop.callbacks import (
@@ -39,49 +37,34 @@ from hrnet_tf.training.loop.callbacks import (
     in_vain,
 )
 from hrnet_tf.training.loop.interrupt import asked_to_stop
-from hrnet_tf.training.loop.network import dtype_policy, load_weights, set_normalization
+from hrnet_tf.training.loop.network import dtype_policy, set_normalization
 from hrnet_tf.training.loop.optimizers import optimizer
 from hrnet_tf.training.loop.resume import Position
-from hrnet_tf.training.loop.workdir import empty_folder, open_workdir
+from hrnet_tf.training.loop.workdir import check_files, open_workdir
 from hrnet_tf.training.overrides import define_flags, resolve
-from hrnet_tf.training.pose import losses
-from hrnet_tf.training.pose.batches import batches, order, steps_per_epoch
-from hrnet_tf.training.pose.people import People
-from hrnet_tf.training.pose.readers.coco import Record
-from hrnet_tf.training.pose.source import check_files, training_people, validation_people
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.recipe import Recipe, completed
 from hrnet_tf.training.report.curves import write_curves
 from hrnet_tf.training.report.summaries import Summaries
+from hrnet_tf.training.task import Source, Training, training_named
 
-__all__ = ["command_flags", "empty_folder", "main", "run", "train", "validate"]
-
-SHOWN = 4  # people in the pictures for TensorBoard
-
-
-def network_of(recipe: Recipe) -> keras.Model:
-    """The network of a recipe, untrained."""
-    shape = (*recipe.input_size, 3)
-    return pose(recipe.arch, shape, recipe.card.channels, head=recipe.head)
-
-
-def publish(network: keras.Model, recipe: Recipe, path: Path) -> None:
-    """Saves a trained network and its card."""
-    save_model(network, recipe.card, path)
+SHOWN = 4  # items in the pictures for TensorBoard
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """What a run trains if not the plain network of its recipe.
+class Networks:
+    """The networks of a run.
 
     Attributes:
-        build: makes the network; called twice, for training and for judging.
-        publish: saves the trained network to a path.
-        teacher: whose heat maps are the targets; the recipe's own targets if None.
+        network: what is trained, in the precision of the run.
+        model: the compiled model around it that `fit` sees; often the network itself.
+        copy: of the network, plain and in float32: it is measured and published.
+        trainee: the same around the copy; `copy_weights` brings it up to date.
     """
 
-    build: Callable[[Recipe], keras.Model] = network_of
-    publish: Callable[[keras.Model, Recipe, Path], None] = publish
-    teacher: keras.Model | None = None
+    network: keras.Model
+    model: keras.Model
+    copy: keras.Model
+    trainee: keras.Model
 
 
 def train(
@@ -92,7 +75,7 @@ def train(
     xla: bool = False,
     deterministic: bool = False,
     save_seconds: float = 600.0,
-    job: Job | None = None,
+    training: Training | None = None,
 ) -> Path:
     """Trains, or goes on with an unfinished run, and returns the path of the saved model.
 
@@ -104,7 +87,7 @@ def train(
         xla: compile the step with XLA.
         deterministic: use operations that give the same bits each time, at the price of speed.
         save_seconds: between two checkpoints within an epoch.
-        job: what is trained, by the recipe's data and values; the recipe's network if None.
+        training: a variant of the training of the recipe's task; that itself if None.
 
     Raises:
         FileExistsError: `workdir` holds something else than an unfinished run of this recipe, and
@@ -114,8 +97,10 @@ def train(
         FloatingPointError: loss or weights became NaN or infinite; the batch is in `workdir`.
         KeyboardInterrupt: SIGINT or SIGTERM ended the run, after a checkpoint.
     """
-    losses.loss(recipe)  # refuses what has none
+    training = training or training_named(recipe.task)
+    training.loss(recipe)  # refuses what has none
     check_files(recipe)
+    training.check(recipe)
     strategy = devices.strategy(distribute)
     _check_devices(recipe, strategy, xla)
     if deterministic:
@@ -125,7 +110,7 @@ def train(
     if devices.is_chief(strategy):
         open_workdir(workdir, recipe, overwrite)
     devices.any_worker(strategy, False)  # nobody looks before the folder is ready
-    _train(recipe, workdir, strategy, xla, save_seconds, job or Job())
+    _train(recipe, workdir, strategy, xla, save_seconds, training)
     return workdir / "model.keras"
 
 
@@ -135,42 +120,36 @@ def _train(
     strategy: tf.distribute.Strategy,
     xla: bool,
     save_seconds: float,
-    job: Job,
+    training: Training,
 ) -> None:
-    """From the people to the saved model."""
+    """From the data to the saved model."""
     chief, checkpoints = devices.is_chief(strategy), workdir / "checkpoints"
-    people = training_people(recipe)
-    judged = None
+    source, held_out, evaluator = training.source(recipe), None, None
     if recipe.val_annotations and recipe.evaluate_every:
-        judged = validation_people(recipe)
-    position = Position(steps_per_epoch(len(people), recipe))
-    model, network = _build(recipe, job, strategy, position.steps, xla)
-    run = {"people": len(people), **json.loads(recipe.to_json())}
-    metrics = []
-    start = ""
-    if found := resume.newest(checkpoints, partial(print, file=sys.stderr)):
-        position, metrics = _go_on(model, found, run)
-        epochs, steps = divmod(position.step, position.steps)
-        start = f"Going on from {found.path}: {epochs} epochs and {steps} steps are done."
-    elif recipe.weights and job.build is network_of:
-        report = load_weights(model, recipe.weights).summary()
-        start = f"Starting from {recipe.weights}: {'; '.join(report.splitlines())}."
+        held_out, evaluator = training.held_out(recipe)
+    steps = steps_per_epoch(len(source), recipe.batch_size)
+    networks = _build(recipe, training, strategy, steps, xla)
+    run = {training.counted: len(source), **json.loads(recipe.to_json())}
+    position, metrics, start = _start(recipe, training, networks, run, Position(steps), checkpoints)
     if chief and start:
         print(start, flush=True)
 
-    count = Count(position, metrics, partial(_keep_batch, workdir, people, recipe))
-    progress = Progress(position, recipe)
-    measure = _measure(recipe, network, judged) if chief and judged else None
-    judge = Judge(position, recipe, checkpoints, network, measure)
-    callbacks = [count, judge, History(position, workdir / "history.csv"), progress]
+    keep_batch = partial(_keep_batch, workdir, source, recipe, training)
+    count, progress = Count(position, metrics, keep_batch), Progress(position, recipe)
+    measure = None
+    if chief and evaluator:
+        measure = _measure(recipe, training, networks.copy, held_out, evaluator)
+    judging = Judge(position, recipe, checkpoints, networks.trainee, measure)
+    callbacks = [count, judging, History(position, workdir / "history.csv"), progress]
     if chief:
-        shown = next(iter(batches((judged or people)[:SHOWN], recipe, augment=False)))
-        shown = [np.array(part) for part in shown[:2]]
-        callbacks.append(Summaries(position, recipe, workdir / "tensorboard", network, shown))
+        shown = held_out or source
+        shown = next(iter(training.batches(shown[:SHOWN], recipe, augment=False)))[:2]
+        draw = _draw(training, recipe, networks, [np.array(part) for part in shown])
+        callbacks.append(Summaries(position, recipe, workdir / "tensorboard", draw))
     with asked_to_stop() as asked:
         callbacks.append(Save(position, checkpoints, run, save_seconds, asked, count.diverged))
         try:
-            _fit(model, people, recipe, job, position, callbacks)
+            _fit(networks.model, source, recipe, training, position, callbacks)
         finally:
             progress.close()
     if position.step < position.steps * recipe.epochs and not in_vain(position, recipe):
@@ -178,22 +157,14 @@ def _train(
             f"Stopped after step {position.step}; the same command goes on from there."
         )
     if chief:
-        _publish(model, network, recipe, job, position, workdir)
+        _publish(networks, recipe, training, position, workdir)
 
 
 def validate(recipe: Recipe, model_path: Path) -> Evaluation:
     """Judges a saved model on the validation data by the recipe's own protocol."""
-    return _evaluate(PosePredictor(model_path, flip=recipe.flip_test, batch_size=32), recipe)
-
-
-def _evaluate(predictor: PosePredictor, recipe: Recipe) -> Evaluation:
-    return evaluate(
-        predictor,
-        recipe.val_annotations,
-        recipe.val_images,
-        protocol=recipe.protocol,
-        data_format=recipe.data_format,
-    )
+    training = training_named(recipe.task)
+    predictor = training.predictor(model_path, **training.options(recipe))
+    return evaluate_on(predictor, training.scored(recipe))
 
 
 def _check_devices(recipe: Recipe, strategy: tf.distribute.Strategy, xla: bool) -> None:
@@ -210,14 +181,13 @@ def _check_devices(recipe: Recipe, strategy: tf.distribute.Strategy, xla: bool) 
 
 
 def _build(
-    recipe: Recipe, job: Job, strategy: tf.distribute.Strategy, steps: int, xla: bool
-) -> tuple[keras.Model, keras.Model]:
+    recipe: Recipe, training: Training, strategy: tf.distribute.Strategy, steps: int, xla: bool
+) -> Networks:
     """The compiled network on the devices of a strategy, and a plain copy in float32."""
-    loss = losses.loss(recipe)
-    if job.teacher:
-        loss = losses.Imitation(job.teacher, loss)
+    loss = training.loss(recipe)
     with strategy.scope(), dtype_policy(recipe.precision):
-        model = job.build(recipe)
+        network = training.network(recipe)
+        model = training.trainee(network, recipe)
         together = recipe.sync_norm and strategy.num_replicas_in_sync > 1
         set_normalization(model, recipe.frozen_norm, together)
         normalization.fuse(model)
@@ -225,38 +195,58 @@ def _build(
         model.compile(optimizer(recipe, steps), loss, jit_compile=xla)
         model.optimizer.build(model.trainable_variables)
     with dtype_policy("float32"):
-        return model, job.build(recipe)
+        copy = training.network(recipe)
+        return Networks(network, model, copy, training.trainee(copy, recipe))
 
 
-def _go_on(model: keras.Model, found: resume.Checkpoint, run: dict) -> tuple[Position, list]:
-    """Puts a model where a checkpoint was; its position, and values for the metrics."""
-    if differing := resume.differences(found.run, run):
+def _start(
+    recipe: Recipe,
+    training: Training,
+    networks: Networks,
+    run: Mapping,
+    position: Position,
+    checkpoints: Path,
+) -> tuple[Position, list[np.ndarray], str]:
+    """Where the run starts, values for the metrics there, and a sentence about it.
+
+    Gives the model what it starts from: the last checkpoint, or else the weights of the recipe.
+    """
+    found = resume.newest(checkpoints, partial(print, file=sys.stderr))
+    if not found:
+        return position, [], training.start(networks.network, recipe)
+    counted = training.counted
+    there = {counted: found.run.get(counted), **completed(_without(found.run, counted))}
+    if differing := resume.differences(there, run):
         raise ValueError(
             f"{found.path} is of another run ({differing}): choose another --workdir, or replace "
             "its results with --overwrite."
         )
-    resume.restore(model, found)
-    return found.position, [variable.numpy() for variable in model.metrics_variables]
+    resume.restore(networks.model, found)
+    metrics = [variable.numpy() for variable in networks.model.metrics_variables]
+    epochs, steps = divmod(found.position.step, position.steps)
+    start = f"Going on from {found.path}: {epochs} epochs and {steps} steps are done."
+    return found.position, metrics, start
+
+
+def _without(values: Mapping, name: str) -> dict:
+    return {key: value for key, value in values.items() if key != name}
 
 
 def _fit(
     model: keras.Model,
-    people: People,
+    source: Source,
     recipe: Recipe,
-    job: Job,
+    training: Training,
     position: Position,
     callbacks: list,
 ) -> None:
     """`fit` from a position to the end: first what is left of an interrupted epoch."""
     while position.step < position.steps * recipe.epochs and not in_vain(position, recipe):
         epoch, done = divmod(position.step, position.steps)
-        make = partial(batches, people, recipe, True, position.step)
-        if job.teacher:
-            make = partial(losses.to_imitate, make)
-        data = devices.feed(model.distribute_strategy, make)
+        make = partial(training.batches, source, recipe, True, position.step)
         devices.fit(
             model,
-            data,
+            devices.feed(model.distribute_strategy, make),
             initial_epoch=epoch,
             epochs=epoch + 1 if done else recipe.epochs,
             steps_per_epoch=position.steps - done,
@@ -267,14 +257,20 @@ def _fit(
             return
 
 
-def _measure(recipe: Recipe, network: keras.Model, people: list[Record]) -> Measure:
+def _measure(
+    recipe: Recipe,
+    training: Training,
+    network: keras.Model,
+    held_out: Source,
+    evaluator: Evaluator,
+) -> Measure:
     """Measures a network, for `Judge`."""
-    predictor = PosePredictor(network, recipe.card, recipe.flip_test, batch_size=32)
-    network.compile(loss=losses.loss(recipe), jit_compile=False)
-    data = batches(people, recipe, augment=False)
+    predictor = training.predictor(network, card=recipe.card, **training.options(recipe))
+    network.compile(loss=training.loss(recipe), jit_compile=False)
+    data = training.batches(held_out, recipe, augment=False)
 
     def measure():
-        found = _evaluate(predictor, recipe)
+        found = judge(predictor, evaluator)
         name, higher_is_better = found.main
         main = found.numbers[name]
         numbers = {"val_loss": network.evaluate(data, verbose=0), name: main, **found.numbers}
@@ -283,39 +279,47 @@ def _measure(recipe: Recipe, network: keras.Model, people: list[Record]) -> Meas
     return measure
 
 
-def _keep_batch(workdir: Path, people: People, recipe: Recipe, step: int) -> str:
+def _draw(training: Training, recipe: Recipe, networks: Networks, batch: list[np.ndarray]):
+    """Draws a batch beside what the network predicts for it, for `Summaries`."""
+
+    def draw(model: keras.Model) -> list[np.ndarray]:
+        copy_weights(model, networks.trainee)
+        outputs = networks.copy.predict_on_batch(batch[0])
+        return training.panels(recipe.card, *batch, outputs)
+
+    return draw
+
+
+def _keep_batch(
+    workdir: Path, source: Source, recipe: Recipe, training: Training, step: int
+) -> str:
     """Saves the batch of a step for a look at it; a sentence that says where."""
-    kinds = ("crops", "heatmaps", "weights")
-    batch = next(iter(batches(people, recipe, True, first_step=step)))
+    kinds = ("crops", "targets", "weights")
+    batch = next(iter(training.batches(source, recipe, True, first_step=step)))
     arrays = dict(zip(kinds, map(np.asarray, batch), strict=True))
-    who = order(len(people), recipe, step)
-    names = people.rows["name"][who].astype(str)
+    rows = order(len(source), recipe.batch_size, recipe.seed, step)
+    names = source.rows["name"][rows].astype(str)
     path = workdir / "bad_batch.npz"
     try:
         with whole(path) as part:
-            np.savez(part, **arrays, step=step, people=who, names=names)
+            np.savez(part, **arrays, step=step, rows=rows, names=names)
     except OSError as error:
         return str(error)
     return f"Its batch is in {path}."
 
 
 def _publish(
-    model: keras.Model,
-    network: keras.Model,
-    recipe: Recipe,
-    job: Job,
-    position: Position,
-    workdir: Path,
+    networks: Networks, recipe: Recipe, training: Training, position: Position, workdir: Path
 ) -> None:
     """Saves the best weights, or without validation the last ones, with card and curves."""
     if position.best_step:
-        resume.read_best(workdir / "checkpoints", network, position.best_step)
+        resume.read_best(workdir / "checkpoints", networks.trainee, position.best_step)
         print(f"The best weights are those of epoch {position.best_step // position.steps}.")
     else:
-        copy_weights(model, network)
+        copy_weights(networks.model, networks.trainee)
     with going_on():
         write_curves(workdir)
-    job.publish(network, recipe, workdir / "model.keras")
+    training.publish(networks.copy, networks.trainee, recipe, workdir / "model.keras")
 
 
 def command_flags() -> flags.FlagValues:
@@ -359,20 +363,3 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
         return 130
     print(f"The trained model: {path}")
     return 0
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs `python -m hrnet_tf.training.train RECIPE --workdir=DIR --field=value`."""
-    values, argv = command_flags(), sys.argv if argv is None else argv
-    if "--help" in argv:
-        print(__doc__, values.get_help(), sep="\n")
-        return 0
-    try:
-        return run(values, values(argv)[1:])
-    except (flags.Error, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -78,6 +78,7 @@ def _print_help(name, command, values):
     print(f"hrnet-tf {name}: {command.summary}\n\n{command.usage}")
     for flag in (values[name] for name in values):
         form = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}=…"
-        default = "" if flag.default in (None, False) else f" (default: {flag.default})"
+        default = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+        default = "" if default in (None, False) else f" (default: {default})"
         print(f"  {form:<22} {flag.help}{default}")
     return 0

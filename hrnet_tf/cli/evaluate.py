@@ -1,12 +1,20 @@
 """`hrnet-tf evaluate`: flags and files around `training.evaluate`."""
 
 import sys
-from pathlib import Path
 
 from absl import flags
 
-from hrnet_tf.cli.command import Command, UsageError, model_flags, pose_predictor, required, task_of
+from hrnet_tf.cli.command import (
+    Command,
+    UsageError,
+    model_flags,
+    open_predictor,
+    option_flags,
+    required,
+    task_name,
+)
 from hrnet_tf.files import prepare_folder, write_json
+from hrnet_tf.tasks import task_named
 
 USAGE = """\
   hrnet-tf evaluate --model=PRESET_OR_FILE --annotations=FILE --images=DIR
@@ -51,6 +59,7 @@ def _flags():
     choice("protocol", "original", protocols, "how to score", flag_values=values)
     average = "average with the mirrored picture (default: but for landmarks)"
     switch("flip", None, average, flag_values=values)
+    option_flags(values)
     switch("per_keypoint", False, "print a table of the keypoints, too", flag_values=values)
     switch("record", False, "note the numbers in a converted file's card", flag_values=values)
     text("output", None, "folder for results.json and evaluation.json", flag_values=values)
@@ -62,7 +71,7 @@ def _evaluate(values, inputs):
     required(values, "model", "annotations", "images")
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
-    task = task_of(values)
+    task = task_name(values.model)
     from hrnet_tf.tasks.card_files import card_path, conversion_card, record_accuracy
 
     if task != "pose":
@@ -72,7 +81,7 @@ def _evaluate(values, inputs):
         folder = prepare_folder(values.output, names, overwrite=values.overwrite)
     if values.flip is None:  # the original face tools have no flip test
         values.flip = values.data_format != "landmarks"
-    predictor = pose_predictor(values)
+    predictor = open_predictor(values, task_named(task))
     if values.record:
         conversion_card(values.model)  # says what is wrong before anything is measured
     from hrnet_tf.training.evaluate import evaluate
@@ -92,28 +101,23 @@ def _evaluate(values, inputs):
     _print_evaluation(values, predictor, found)
     if values.output:
         summary = {name: values[name].value for name in values}
-        summary |= {"numbers": dict(found.numbers), "per_keypoint": dict(found.per_keypoint)}
+        summary |= {"numbers": dict(found.numbers), **found.tables}
         write_json(folder / "results.json", found.results)
         write_json(folder / "evaluation.json", summary, indent=1)
     if values.record:
-        record_accuracy(values.model, _accuracy(values, predictor, found))
+        record_accuracy(values.model, _accuracy(values, found))
         print(f"Noted in {card_path(values.model)}.")
     return 1 if found.problems else 0
 
 
-def _accuracy(values, predictor, found):
+def _accuracy(values, found):
     """The numbers and all that they depend on."""
-    detections = values.detections and Path(values.detections).name
     return {
         "numbers": dict(found.numbers),
-        "annotations": Path(values.annotations).name,
-        "boxes": detections or "annotated",
-        "score_threshold": values.score_threshold if detections else None,
-        "protocol": values.protocol,
-        "codec": str(predictor.card.codec),
+        **found.conditions,
         "flip": values.flip,
         "pictures": found.images,
-        "persons": found.persons,
+        **found.counted,
         "left_out": len(found.problems),
     }
 
@@ -123,9 +127,10 @@ def _print_evaluation(values, predictor, found):
     for name, number in found.numbers.items():
         print(f"{name:<{width}} {number:8.4f}")
     if values.per_keypoint:
-        _print_table(found.per_keypoint)
+        _print_table(found.tables["per_keypoint"])
+    persons = found.counted["persons"]
     print(
-        f"{found.images} pictures, {found.persons} persons, {len(found.problems)} left out; "
+        f"{found.images} pictures, {persons} persons, {len(found.problems)} left out; "
         f"protocol {values.protocol}, codec {predictor.card.codec}, "
         f"{'with' if values.flip else 'without'} flip test."
     )

@@ -72,7 +72,7 @@ def _inspect_flags():
 
 def _inspect(values, words):
     from hrnet_tf.training.overrides import resolve
-    from hrnet_tf.training.pose.samples import write_samples
+    from hrnet_tf.training.report.inspect import write_samples
 
     recipe = resolve(values, words)
     required(values, "output")

@@ -119,3 +119,9 @@ CLASS_SETS = {
         IMAGENET,
     )
 }
+
+
+def class_set_name(names: tuple[str, ...]) -> str:
+    """The set of these classes in words, such as "cityscapes classes"; else "classes"."""
+    known = (each.name for each in CLASS_SETS.values() if each.names == names)
+    return f"{next(known, '')} classes".lstrip()

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,3 +46,9 @@ def is_video(entry: str) -> bool:
     """Whether an input is a video, by its suffix, or the number of a camera."""
     path = Path(entry)
     return path.suffix.lower() in VIDEOS or (entry.isdecimal() and not path.exists())
+
+
+def coco_id(path: str | os.PathLike) -> int | None:
+    """The image id in a name like `000000000139.jpg`, None in another name."""
+    number = re.search(r"\d{12}$", Path(path).stem)
+    return int(number[0]) if number else None

@@ -23,7 +23,7 @@ from hrnet_tf.presets.sizes import SIZES
 from hrnet_tf.weights.download import download, is_url
 from hrnet_tf.weights.load import load_checkpoint
 
-__all__ = ["PRESETS", "SIZES", "Preset", "find_preset", "from_preset"]
+__all__ = ["PRESETS", "SIZES", "Preset", "find_preset", "from_preset", "weight_file"]
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
@@ -45,6 +45,27 @@ def find_preset(name: str) -> Preset:
         f"`name` must be a preset. Received: name={name!r}."
         f"{did_you_mean(name, PRESETS, cutoff=0.4)} `hrnet-tf models` lists all."
     )
+
+
+def weight_file(
+    preset: Preset, weights: str | os.PathLike | Mapping[str, np.ndarray] | None
+) -> Path | None:
+    """The file that `weights` of a preset name, fetched if need be; None for arrays or None.
+
+    Raises:
+        OSError: the file cannot be fetched.
+        ValueError: nothing published that can be fetched, or not the published file.
+    """
+    if isinstance(weights, str) and weights == "published":
+        if not preset.url:
+            raise ValueError(preset.no_download())
+        return download(preset.url, preset.sha256)
+    if is_url(weights):
+        return download(weights)
+    if isinstance(weights, str | os.PathLike):
+        preset.verify(Path(weights))
+        return Path(weights)
+    return None
 
 
 def from_preset(
@@ -71,14 +92,7 @@ def from_preset(
             cannot take.
     """
     preset = find_preset(name)
-    if isinstance(weights, str) and weights == "published":
-        if not preset.url:
-            raise ValueError(preset.no_download())
-        weights = download(preset.url, preset.sha256)
-    elif is_url(weights):
-        weights = download(weights)
-    elif isinstance(weights, str | os.PathLike):
-        preset.verify(Path(weights))
+    weights = weight_file(preset, weights) or weights
     kwargs = preset.kwargs if input_shape is None else {**preset.kwargs, "input_shape": input_shape}
     model = preset.builder(**kwargs)
     if weights is not None:

@@ -7,9 +7,7 @@ from pathlib import Path
 import keras
 
 from hrnet_tf.files import sha256
-from hrnet_tf.labels.classes import CLASS_SETS
 from hrnet_tf.tasks.card import Card
-from hrnet_tf.tasks.pose.card import PoseCard
 
 OPENMMLAB = "https://download.openmmlab.com/"
 
@@ -66,22 +64,11 @@ class Preset:
     source: str
 
     @property
-    def channels(self) -> tuple[str, tuple[str, ...]]:
-        """The keypoints or classes of the output: name of the set and names; empty if neither."""
-        if isinstance(self.card, PoseCard):
-            keypoints = self.card.keypoints
-            return f"{keypoints.name} keypoints", keypoints.names
-        if self.card is None:
-            return "", ()
-        names = self.card.classes
-        name = next(each.name for each in CLASS_SETS.values() if each.names == names)
-        return f"{name} classes", names
-
-    @property
     def output(self) -> str:
         """What comes out, in a few words."""
-        name, names = self.channels
-        return f"{len(names)} {name}" if names else "P2 to P6, 256 channels"
+        if self.card is None:
+            return "P2 to P6, 256 channels"
+        return f"{len(self.card.labels())} {self.card.label_set}"
 
     def verify(self, path: Path) -> None:
         """Raises a ValueError if a file under the published name is not the published file."""

@@ -22,8 +22,10 @@ from hrnet_tf.labels.keypoint_sets import (
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.codecs import DARK, Face
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
-from hrnet_tf.training.evaluate import check, evaluate
+from hrnet_tf.training.evaluate import evaluate
+from hrnet_tf.training.pose.evaluator import evaluator
 from hrnet_tf.training.pose.oks_metrics import COCO_NUMBERS
+from hrnet_tf.training.pose.options import PoseScoring
 from hrnet_tf.training.pose.readers import READERS
 
 SIZE = (64, 48)
@@ -66,7 +68,7 @@ def coco(tmp_path):
 
 def test_annotated_protocol_takes_labelled_persons_as_they_are(predictor, coco):
     found = evaluate(predictor, coco / "truth.json", coco, protocol="annotated")
-    assert (found.images, found.persons, len(found.results)) == (1, 1, 1)
+    assert (found.images, found.counted["persons"], len(found.results)) == (1, 1, 1)
     assert found.results[0]["bbox"] == [16, 18, 48, 64]
     np.testing.assert_allclose(found.results[0]["keypoints"][:2], [40, 50], atol=0.05)
     assert found.results[0]["score"] == pytest.approx(0.9)
@@ -83,8 +85,8 @@ def test_original_protocol_suppresses_double_detections(predictor, coco):
     boxes = [([16, 18, 48, 64], 0.8), ([16, 18, 48, 64.5], 0.9), ([70, 18, 40, 60], 0.7)]
     found = [dict(image_id=1, category_id=1, bbox=b, score=s) for b, s in boxes]
     (coco / "boxes.json").write_text(json.dumps(found))
-    result = evaluate(predictor, coco / "truth.json", coco, coco / "boxes.json")
-    assert result.persons == 3
+    result = evaluate(predictor, coco / "truth.json", coco, detections=str(coco / "boxes.json"))
+    assert result.counted["persons"] == 3
     assert [r["score"] for r in result.results] == pytest.approx([0.81, 0.63])
 
 
@@ -94,7 +96,7 @@ def test_unreadable_images_are_named_and_the_rest_goes_on(predictor, coco):
     (coco / "truth.json").write_text(json.dumps(content))
     (coco / "b.png").write_bytes((coco / "a.png").read_bytes()[:60])
     found = evaluate(predictor, coco / "truth.json", coco, protocol="annotated")
-    assert found.persons == 1
+    assert found.counted["persons"] == 1
     (problem,) = found.problems
     assert "b.png" in problem
     (coco / "a.png").unlink()
@@ -116,7 +118,12 @@ def test_wrong_arguments_say_the_way_out(predictor, coco, arguments, sentence):
         evaluate(predictor, coco / "truth.json", coco, **arguments)
 
 
-def test_check_refuses_what_evaluate_refuses_without_a_network(coco):
+def check(card, annotations, images, **scoring):
+    """Makes an evaluator."""
+    return evaluator(card, PoseScoring(str(annotations), str(images), **scoring))
+
+
+def test_an_evaluator_refuses_what_evaluate_refuses_without_a_network(coco):
     """Before hours of training; nothing is predicted."""
     files = coco / "truth.json", coco
     check(PoseCard(), *files)
@@ -133,8 +140,8 @@ def test_check_refuses_what_evaluate_refuses_without_a_network(coco):
 def test_numbers_per_keypoint_and_the_main_one(predictor, coco):
     found = evaluate(predictor, coco / "truth.json", coco, protocol="annotated")
     assert found.main == ("AP", True)
-    assert list(found.per_keypoint) == list(COCO.names)
-    assert found.per_keypoint["nose"]["good"] == 1
+    assert list(found.tables["per_keypoint"]) == list(COCO.names)
+    assert found.tables["per_keypoint"]["nose"]["good"] == 1
 
 
 def rewrite(folder, change):
@@ -169,7 +176,7 @@ def test_networks_with_more_keypoints_are_scored_on_those_that_the_file_names(co
     content["categories"][0]["keypoints"] = list(COCO.names)
     (coco / "truth.json").write_text(json.dumps(content))
     found = evaluate_part(keypoints, coco / "truth.json", coco)
-    assert list(found.per_keypoint) == list(COCO.names)
+    assert list(found.tables["per_keypoint"]) == list(COCO.names)
     assert len(found.results[0]["keypoints"]) == 51
     assert found.numbers["AP"] == pytest.approx(1)
     assert list(found.numbers) == list(COCO_NUMBERS)
@@ -213,9 +220,9 @@ def test_keypoints_without_sigmas_get_distances(coco):
     hand = {"keypoints": np.tile([46, 50, 1], 21).tolist()}
     found = evaluate_part(HAND21, rewrite(coco, lambda each: each | hand), coco)
     assert found.main == ("PCK@0.2", True)
-    assert found.persons == 2
+    assert found.counted["persons"] == 2
     assert found.numbers == pytest.approx({"PCK@0.2": 1, "AUC": 15 / 20, "EPE": 6}, abs=0.01)
-    assert found.per_keypoint["wrist"]["EPE"] == pytest.approx(6, abs=0.01)
+    assert found.tables["per_keypoint"]["wrist"]["EPE"] == pytest.approx(6, abs=0.01)
     assert [result["image_id"] for result in found.results] == [1, 1]
 
 
@@ -235,7 +242,7 @@ def test_face_codec_reports_whole_pixels_in_the_original_protocol(coco):
         nme = shift * np.sqrt(2) / 64
         assert found.numbers["NME"] == pytest.approx(nme, abs=1e-6)
         assert found.numbers["AUC@0.10"] == pytest.approx(1 - nme / 0.1, abs=1e-5)
-        assert found.per_keypoint["face_0"]["NME"] == pytest.approx(nme, abs=1e-6)
+        assert found.tables["per_keypoint"]["face_0"]["NME"] == pytest.approx(nme, abs=1e-6)
 
 
 def test_faces_without_eye_corners_are_named_and_left_out(coco):
@@ -252,7 +259,7 @@ def test_faces_without_eye_corners_are_named_and_left_out(coco):
     found = evaluate(predictor, rewrite(coco, face), coco, data_format="landmarks")
     (problem,) = found.problems
     assert "annotation 2 is left out: NME needs both of its outer eye corners" in problem
-    assert (found.persons, found.per_keypoint["face_72"]["labelled"]) == (1, 1)
+    assert (found.counted["persons"], found.tables["per_keypoint"]["face_72"]["labelled"]) == (1, 1)
 
 
 class Oracle:
@@ -313,9 +320,9 @@ def oracle(annotations, folder, keypoints, data_format, shift=(0, 0)):
     """Evaluates perfect predictions that are `shift` pixels off, and the records."""
     records = READERS[data_format](annotations, folder, pytest.fail)
     card = PoseCard(keypoints)
-    found = evaluate(
-        Oracle(records, card, shift), annotations, folder, None, "annotated", data_format
-    )
+    predictor = Oracle(records, card, shift)
+    scoring = {"protocol": "annotated", "data_format": data_format}
+    found = evaluate(predictor, annotations, folder, **scoring)
     return found, records
 
 
@@ -344,10 +351,10 @@ def test_mpii_from_its_files_to_pckh(data_dir, tmp_path):
     found, _ = oracle(file, folder, MPII, "mpii")
     assert found.main == ("Mean", True)
     assert set(found.numbers.values()) == {1.0}
-    assert (found.images, found.persons, found.problems) == (5, 5, ())
+    assert (found.images, found.counted["persons"], found.problems) == (5, 5, ())
     found, _ = oracle(file, folder, MPII, "mpii", shift=(12, 0))
     assert (found.numbers["Mean"], found.numbers["Mean@0.1"]) == (1, 0)
-    assert found.per_keypoint["left_wrist"]["error"] == pytest.approx(12 / 25)
+    assert found.tables["per_keypoint"]["left_wrist"]["error"] == pytest.approx(12 / 25)
     assert oracle(file, folder, MPII, "mpii", shift=(13, 0))[0].numbers["Mean"] == 0
 
     write_mpii_truth(tmp_path / "gt_valid.mat", records[::-1], head=25)
@@ -377,7 +384,7 @@ def test_hands_from_their_files_to_epe(data_dir, name):
     found, records = oracle(folder / f"test_{name}.json", folder, HAND21, "coco", (4, 3))
     labelled = sum(record.keypoints[:, 2] > 0 for record in records)
     assert found.numbers == pytest.approx({"PCK@0.2": 1, "AUC": 16 / 20, "EPE": 5})
-    assert [row["labelled"] for row in found.per_keypoint.values()] == labelled.tolist()
+    assert [row["labelled"] for row in found.tables["per_keypoint"].values()] == labelled.tolist()
 
 
 @pytest.mark.data

@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
+from hrnet_tf import cli
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.specs import HRNetSpec
 from hrnet_tf.presets import PRESETS
@@ -24,10 +25,9 @@ from hrnet_tf.training.loop import resume
 from hrnet_tf.training.loop.network import load_weights
 from hrnet_tf.training.loop.schedules import learning_rate
 from hrnet_tf.training.overrides import override
-from hrnet_tf.training.pose import losses
+from hrnet_tf.training.pose import losses, task
 from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.source import training_people
-from hrnet_tf.training.recipe import Recipe
 from hrnet_tf.weights.load import weights_of
 
 import tiny_training
@@ -43,7 +43,7 @@ def drawings(tmp_path_factory):
 
 @pytest.fixture
 def small_network(monkeypatch):
-    monkeypatch.setattr(train, "pose", tiny_training.network)
+    monkeypatch.setattr(task, "pose", tiny_training.network)
 
 
 def history(path):
@@ -117,7 +117,7 @@ def test_losses_stay_float32_and_reload_by_name(loss):
 
 
 def test_the_codec_and_the_recipe_choose_the_loss():
-    recipe = Recipe("w32", (256, 192), "", "")
+    recipe = tiny_training.bare_recipe("w32", (256, 192))
     assert isinstance(losses.loss(recipe), losses.JointMSE)
     assert losses.loss(dataclasses.replace(recipe, hard_keypoints=8)).hardest == 8
     combined = dataclasses.replace(recipe, codec=UDPCombined())
@@ -131,7 +131,7 @@ def test_the_codec_and_the_recipe_choose_the_loss():
 
 
 def rates(steps, *numbers, **changes):
-    schedule = learning_rate(Recipe("w32", (256, 192), "", "", **changes), steps)
+    schedule = learning_rate(tiny_training.bare_recipe("w32", (256, 192), **changes), steps)
     again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
     assert [float(again(n)) for n in numbers] == [float(schedule(n)) for n in numbers]
     return [float(schedule(n)) for n in numbers]
@@ -194,7 +194,7 @@ def test_results_during_training_are_those_of_evaluate_on_the_published_file(
         x = keras.layers.Conv2D(num_keypoints, 4, strides=4, name="final_layer")(image)
         return keras.Model(image, 0.02 * x + usual)
 
-    monkeypatch.setattr(train, "pose", guess)
+    monkeypatch.setattr(task, "pose", guess)
     recipe = dataclasses.replace(drawings, epochs=3, evaluate_every=1, ema=0.5)
     path = train.train(recipe, tmp_path / "run")
     best = max(history(path), key=lambda row: (float(row["AP"]), int(row["epoch"])))
@@ -274,7 +274,9 @@ def test_hard_keypoints_and_offsets_train(drawings, small_network, tmp_path):
         path = train.train(recipe, tmp_path / name)
         rows = history(path)
         assert float(rows[-1]["loss"]) < 0.9 * float(rows[0]["loss"])
-        assert keras.models.load_model(path).output_shape[-1] == recipe.card.channels
+        assert keras.models.load_model(path).output_shape[-1] == recipe.codec.channels(
+            len(recipe.keypoints.names)
+        )
 
 
 def test_tensorboard_gets_curves_and_pictures(drawings, small_network, tmp_path):
@@ -301,7 +303,7 @@ def test_tensorboard_gets_curves_and_pictures(drawings, small_network, tmp_path)
 def test_a_run_starts_from_a_file_with_another_head(drawings, monkeypatch, tmp_path, capsys):
     other = pose(TINY, (64, 64, 3), 5)
     other.save(tmp_path / "five.keras")
-    monkeypatch.setattr(train, "pose", lambda arch, *args, **names: pose(TINY, *args, **names))
+    monkeypatch.setattr(task, "pose", lambda arch, *args, **names: pose(TINY, *args, **names))
     recipe = dataclasses.replace(drawings, weights=str(tmp_path / "five.keras"), epochs=1)
     recipe = dataclasses.replace(recipe, evaluate_every=0, learning_rate=1e-30, frozen_norm=True)
     path = train.train(recipe, tmp_path / "run")
@@ -331,7 +333,7 @@ def test_a_run_starts_from_a_preset_that_is_fetched(drawings, monkeypatch, tmp_p
     handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
     monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(train, "pose", lambda arch, *args, **names: pose(TINY, *args, **names))
+    monkeypatch.setattr(task, "pose", lambda arch, *args, **names: pose(TINY, *args, **names))
     recipe = dataclasses.replace(drawings, weights="tiny", epochs=1, evaluate_every=0)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever).start()
@@ -375,18 +377,20 @@ def test_impossible_runs_are_refused_before_they_start(drawings, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "code", "message"),
     [
-        ([], "name one recipe"),
-        (["synthetic_pose"], "--workdir=DIR"),
-        (["synthetic_pose", "--workdir=x", "--epoch=3"], "Did you mean: epochs"),
-        (["synthetic_pose", "--workdir=x", "--distribute=gpu"], "multi_worker"),
-        (["synthetic_pose", "--workdir=x", "--train_annotations=nowhere"], "must be a file"),
+        ([], 2, "name one recipe"),
+        (["synthetic_pose"], 2, "--workdir=DIR"),
+        (["synthetic_pose", "--workdir=x", "--epoch=3"], 2, "Did you mean: epochs"),
+        (["synthetic_pose", "--workdir=x", "--distribute=gpu"], 2, "multi_worker"),
+        (["synthetic_pose", "--workdir=x", "--train_annotations=nowhere"], 1, "must be a file"),
     ],
 )
-def test_the_command_says_in_a_line_what_is_wrong(words, message, tmp_path, monkeypatch, capsys):
+def test_the_command_says_in_a_line_what_is_wrong(
+    words, code, message, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
-    assert train.main(["train", *words]) == 1
+    assert cli.main(["train", *words]) == code
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert not list(tmp_path.rglob("*.*"))
@@ -395,7 +399,7 @@ def test_the_command_says_in_a_line_what_is_wrong(words, message, tmp_path, monk
 def test_the_command_trains_and_says_where(drawings, small_network, tmp_path, capsys):
     (tmp_path / "own.json").write_text(drawings.to_json())
     words = [str(tmp_path / "own.json"), f"--workdir={tmp_path / 'run'}", "--epochs=1"]
-    assert train.main(["train", *words]) == 0
+    assert cli.main(["train", *words]) == 0
     out = capsys.readouterr().out
     assert "epoch 1/1  loss" in out and str(tmp_path / "run" / "model.keras") in out
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())["epochs"] == 1

@@ -76,7 +76,7 @@ class Judge(keras.callbacks.Callback):
         position: knows the best result so far.
         recipe: `evaluate_every`, `patience` and `epochs`.
         folder: of the checkpoints, for the best weights.
-        network: the plain copy that is measured.
+        network: the plain copy that is measured, with what is trained around it.
         measure: numbers for the log, and the one that decides, better when larger; None on workers
             that leave this to the chief, and without validation data.
     """

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hrnet_tf.files import whole
 from hrnet_tf.training.loop.resume import differences
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.recipe import Recipe, completed
+from hrnet_tf.weights.download import is_url
 
 RESULTS = ("model.keras", "model.json", "recipe.json", "history.csv", "curves.svg", "bad_batch.npz")
 
@@ -25,13 +26,12 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
     if overwrite or not earlier.is_file():
         empty_folder(workdir, overwrite)
     else:
-        there, here = (json.loads(text) for text in (earlier.read_text("utf-8"), recipe.to_json()))
-        if differing := differences(there, here):
+        if differing := differing_values(workdir, recipe):
             raise FileExistsError(
                 f"{workdir} holds a run of another recipe ({differing}): choose another folder, or "
                 "replace its results with --overwrite."
             )
-        if all((workdir / name).is_file() for name in ("model.keras", "model.json")):
+        if is_finished(workdir):
             raise FileExistsError(
                 f"{workdir} holds a finished run of this recipe: choose another folder, or replace "
                 "its results with --overwrite."
@@ -44,6 +44,30 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
     with whole(earlier) as part:
         part.write_text(recipe.to_json(), encoding="utf-8")
     return workdir
+
+
+def differing_values(workdir: Path, recipe: Recipe) -> str:
+    """In words, how a recipe differs from that of the run in a folder; empty if it does not."""
+    there = json.loads((workdir / "recipe.json").read_text("utf-8"))
+    return differences(completed(there), json.loads(recipe.to_json()))
+
+
+def is_finished(workdir: Path) -> bool:
+    """Whether the run in a folder has saved its model."""
+    return all((workdir / name).is_file() for name in ("model.keras", "model.json"))
+
+
+def check_files(recipe: Recipe) -> None:
+    """Raises FileNotFoundError for a file that a recipe names and is not there, before the work."""
+    files = {
+        "train_annotations": "" if recipe.train_records else recipe.train_annotations,
+        "val_annotations": recipe.val_annotations,
+    }
+    if Path(recipe.weights).suffix and not is_url(recipe.weights):
+        files["weights"] = recipe.weights
+    for name, path in files.items():
+        if path and not Path(path).is_file():
+            raise FileNotFoundError(f"`{name}` must be a file. Received: {name}={path}.")
 
 
 def empty_folder(folder: str | Path, overwrite: bool) -> Path:

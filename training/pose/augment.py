@@ -7,7 +7,7 @@ CVPR 2019: half-body, scale, rotation, mirror. Colours and holes come after the 
 import tensorflow as tf
 
 from hrnet_tf.tasks.pose.geometry import center_scale
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose.recipe import PoseRecipe
 
 HALF_BODY_JOINTS = 8  # a person needs more visible joints than these
 HALF_BODY_PADDING = 1.5  # in place of the recipe's
@@ -17,7 +17,7 @@ GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def draw(
-    center: tf.Tensor, scale: tf.Tensor, keypoints: tf.Tensor, step: tf.Tensor, recipe: Recipe
+    center: tf.Tensor, scale: tf.Tensor, keypoints: tf.Tensor, step: tf.Tensor, recipe: PoseRecipe
 ) -> dict[str, tf.Tensor]:
     """Draws one view of each person.
 
@@ -66,7 +66,7 @@ def draw(
 
 
 def half_body(
-    keypoints: tf.Tensor, upper: tf.Tensor, recipe: Recipe
+    keypoints: tf.Tensor, upper: tf.Tensor, recipe: PoseRecipe
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The region of one half of each person, around the mean of its visible joints.
 

@@ -1,4 +1,4 @@
-"""From people to batches: order, augmentation, crops, targets, all inside the `tf.data` graph."""
+"""From people to batches: augmentation, crops, targets, all inside the `tf.data` graph."""
 
 import math
 import sys
@@ -6,24 +6,23 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import numpy as np
 import tensorflow as tf
 
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.training.data import crops
+from hrnet_tf.training.data.order import in_order, shuffled, steps_per_epoch
 from hrnet_tf.training.data.sources import Report, flaw, to_stderr
 from hrnet_tf.training.pose import augment as augmentation
 from hrnet_tf.training.pose.people import People, check_reach, images, regions
 from hrnet_tf.training.pose.readers.coco import Record
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose.recipe import PoseRecipe
 
 CHUNK = 32  # people that one thread crops at a time, at most
-CIPHER_ROUNDS = 24
 
 
 def batches(
     source: Sequence[Record] | People,
-    recipe: Recipe,
+    recipe: PoseRecipe,
     augment: bool,
     first_step: int = 0,
     parts: int = 1,
@@ -70,7 +69,7 @@ def batches(
             f"Received: batch_size={recipe.batch_size}."
         )
     check_reach(people, recipe)
-    last_step = tf.int64.max if augment else steps_per_epoch(len(people), recipe)
+    last_step = tf.int64.max if augment else steps_per_epoch(len(people), recipe.batch_size)
     share = recipe.batch_size // parts
     own = slice(first_part * share, (first_part + local_parts) * share)
     chunk = math.gcd(share, CHUNK)
@@ -79,7 +78,8 @@ def batches(
 
     def plan(step):
         """What one thread crops at a time: dict of (chunks, people, ...)."""
-        chosen = _order(step, len(people), recipe, augment)
+        where = (step, len(people), recipe.batch_size)
+        chosen = shuffled(*where, recipe.seed) if augment else in_order(*where)
         views = _views({k: tf.gather(v, chosen) for k, v in rows.items()}, step, recipe, augment)
         return {k: tf.reshape(v[own], (-1, chunk, *v.shape[1:])) for k, v in views.items()}
 
@@ -100,16 +100,6 @@ def batches(
     return data.prefetch(tf.data.AUTOTUNE)
 
 
-def steps_per_epoch(people: int, recipe: Recipe) -> int:
-    """Batches until everybody has been seen once; the last one begins the next pass."""
-    return -(-people // recipe.batch_size)
-
-
-def order(people: int, recipe: Recipe, step: int) -> np.ndarray:
-    """Who is in the batch of a step when augmented: positions in the source (batch size,)."""
-    return _order(tf.constant(step, tf.int64), people, recipe, True).numpy()
-
-
 def readable(records: Sequence[Record], report: Report = to_stderr) -> list[Record]:
     """Leaves out persons in images that cannot be trained on; one line to `report` for each image.
 
@@ -126,29 +116,7 @@ def readable(records: Sequence[Record], report: Report = to_stderr) -> list[Reco
     return [record for record in records if not reasons[record.image.id]]
 
 
-def _order(step: tf.Tensor, count: int, recipe: Recipe, shuffle: bool) -> tf.Tensor:
-    """Who is in the batch of a step (B,): pass after pass, each in its own random order."""
-    position = step * recipe.batch_size + tf.range(recipe.batch_size, dtype=tf.int64)
-    if not shuffle:
-        return tf.minimum(position, count - 1)
-    number = position // count
-    passes = number[0] + tf.range(1 + -(-recipe.batch_size // count), dtype=tf.int64)
-    # The cipher that shuffles mixes its key badly: the key itself must be random.
-    keys = tf.map_fn(
-        lambda number: tf.random.stateless_uniform(
-            (3,), (recipe.seed, number), None, None, tf.int64
-        ),
-        passes,
-    )
-    return tf.raw_ops.RandomIndexShuffle(
-        index=position % count,
-        seed=tf.gather(keys, number - number[0]),
-        max_index=tf.constant(count - 1, tf.int64),
-        rounds=CIPHER_ROUNDS,
-    )
-
-
-def _views(rows: dict, step: tf.Tensor, recipe: Recipe, augment: bool) -> dict:
+def _views(rows: dict, step: tf.Tensor, recipe: PoseRecipe, augment: bool) -> dict:
     """Decides on the crops of rows of people: where they lie, and the keypoints in them."""
     center, scale, keypoints = rows.pop("center"), rows.pop("scale"), rows.pop("keypoints")
     count, width = recipe.batch_size, tf.cast(rows["size"][:, 1], tf.float32)
@@ -186,7 +154,7 @@ def _views(rows: dict, step: tf.Tensor, recipe: Recipe, augment: bool) -> dict:
     }
 
 
-def _load(chunk: dict, people: People, recipe: Recipe) -> dict:
+def _load(chunk: dict, people: People, recipe: PoseRecipe) -> dict:
     """Crops the people of a chunk; those whose pixels cannot be read count for nothing."""
 
     def crop(number, row):
@@ -218,7 +186,7 @@ def _load(chunk: dict, people: People, recipe: Recipe) -> dict:
     return rest | {"pixels": shown, "visible": rest["visible"] * seen[:, None]}
 
 
-def _finish(batch: dict, recipe: Recipe) -> tuple:
+def _finish(batch: dict, recipe: PoseRecipe) -> tuple:
     """Network inputs, targets and weights from chunks of crops."""
     batch = {name: tf.reshape(v, (-1, *v.shape[2:])) for name, v in batch.items()}
     shifted = tf.bitwise.right_shift(batch["pixels"][..., None], tf.constant((0, 8, 16), tf.uint32))

@@ -3,7 +3,6 @@
 Nothing stops the search: a bad record gets one line, and the next one is looked at.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import numpy as np
 
 from hrnet_tf.labels.keypoints import KeypointSet, plain_name
 from hrnet_tf.training.data.sources import flaw
-from hrnet_tf.training.pose.readers import READERS, to_train_on
-from hrnet_tf.training.pose.readers.coco import Record, read_coco_json
+from hrnet_tf.training.pose.readers import Annotations, read, to_train_on
+from hrnet_tf.training.pose.readers.coco import Record
 
 FAR = 0.5  # of the longer side of a box; none of 259 people of COCO has a joint that far out
 ENOUGH = 20  # people, to judge left and right by
@@ -61,18 +60,25 @@ def check(
         FileNotFoundError: there is no such file or folder.
         ValueError: the file is not of this format, or there is no such format.
     """
-    if data_format not in READERS:
-        raise ValueError(
-            f"`data_format` must be one of {', '.join(READERS)}. "
-            f"Received: data_format={data_format!r}."
-        )
-    problems, remarks = [], []
-    everyone = READERS[data_format](annotations, images_dir, problems.append)
-    if data_format == "coco" or (data_format, Path(annotations).suffix) == ("landmarks", ".json"):
-        content = read_coco_json(Path(annotations))
-        problems += [f"{annotations}: {line}." for line in _twice(content)]
-        remarks += [f"{annotations}: {line}." for line in _other_names(content, keypoints)]
-    people = to_train_on(everyone, data_format, problems.append)
+    problems = []
+    found = read(data_format, annotations, images_dir, problems.append)
+    return examine(found, keypoints, problems)
+
+
+def examine(found: Annotations, keypoints: KeypointSet, problems: Sequence[str] = ()) -> Findings:
+    """Looks through a file that has been read and decodes all of its images.
+
+    Args:
+        found: what was read.
+        keypoints: what the file should hold.
+        problems: what the reader reported.
+    """
+    annotations, everyone, problems, remarks = found.path, found.everyone, [*problems], []
+    if found.coco:
+        problems += [f"{annotations}: {line}." for line in found.coco.double_ids()]
+        names = _other_names(found.coco.categories, keypoints)
+        remarks += [f"{annotations}: {line}." for line in names]
+    people = to_train_on(everyone, found.data_format, problems.append)
     flaws = _flaws(people)
     problems += [f"{path} is left out: {reason}." for path, reason in flaws.items()]
     people = [record for record in people if record.image.path not in flaws]
@@ -115,19 +121,9 @@ def _flaws(people: Sequence[Record]) -> dict[Path, str]:
     return {image.path: reason for image, reason in zip(images, reasons, strict=True) if reason}
 
 
-def _twice(content: dict) -> Iterator[str]:
-    """Ids that evaluation would mix up."""
-    for kind in ("images", "annotations"):
-        ids = [entry["id"] for entry in content[kind] if isinstance(entry, dict) and "id" in entry]
-        for each, count in Counter(map(repr, ids)).items():
-            if count > 1:
-                yield f"{count} {kind} have the id {each}"
-
-
-def _other_names(content: dict, keypoints: KeypointSet) -> Iterator[str]:
+def _other_names(categories: list, keypoints: KeypointSet) -> Iterator[str]:
     """Categories that call keypoints otherwise: mostly they have another order."""
-    categories = content.get("categories")
-    for category in categories if isinstance(categories, list) else []:
+    for category in categories:
         names = category.get("keypoints") if isinstance(category, dict) else None
         if not isinstance(names, list) or len(names) != len(keypoints.names):
             continue

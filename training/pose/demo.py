@@ -21,14 +21,15 @@ from hrnet_tf.files import whole
 from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.draw import draw_poses
+from hrnet_tf.tasks.pose.heat import overlay
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.training.data.synthetic.scenes import draw_scene, write_dataset
 from hrnet_tf.training.evaluate import Evaluation
 from hrnet_tf.training.loop.workdir import empty_folder
-from hrnet_tf.training.pose.pictures import enlarge, overlay
+from hrnet_tf.training.pose.pictures import enlarge
 from hrnet_tf.training.pose.readers.coco import Record
-from hrnet_tf.training.pose.source import validation_people
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose.recipe import PoseRecipe
+from hrnet_tf.training.pose.source import held_out_people
 from hrnet_tf.training.recipes.pose.synthetic_pose import RECIPE
 from hrnet_tf.training.report.curves import curves, read_history
 from hrnet_tf.training.report.page import figure, page
@@ -61,7 +62,7 @@ hrnet-tf train synthetic_pose --workdir=runs/longer --epochs=40 \\
 
 def demo(
     folder: str | Path,
-    recipe: Recipe = RECIPE,
+    recipe: PoseRecipe = RECIPE,
     scenes: int = 1000,
     held_out: int = 110,
     overwrite: bool = False,
@@ -99,11 +100,11 @@ def demo(
     return path
 
 
-def write_page(folder: Path, recipe: Recipe, evaluation: Evaluation, minutes: float) -> Path:
+def write_page(folder: Path, recipe: PoseRecipe, evaluation: Evaluation, minutes: float) -> Path:
     """Draws the pictures, saves each, and puts them all into one HTML file."""
     model_path = folder / "model" / "model.keras"
     predictor = PosePredictor(model_path, flip=recipe.flip_test)
-    people = validation_people(recipe)
+    people = held_out_people(recipe)
     pictures = {
         "scene": _new_scene(predictor),
         "heatmaps": _heat_maps(model_path, recipe, people[0]),
@@ -113,13 +114,13 @@ def write_page(folder: Path, recipe: Recipe, evaluation: Evaluation, minutes: fl
         Image.fromarray(picture).save(folder / f"{name}.png")
     history = read_history(folder / "model" / "history.csv")
     commands = html.escape(NEXT_STEPS.format(model=model_path, recipe=recipe))
-    numbers = evaluation.numbers
+    numbers, persons = evaluation.numbers, evaluation.counted["persons"]
     head = "".join(f"<th>{name}</th>" for name in numbers)
     row = "".join(f"<td>{value:.3f}</td>" for value in numbers.values())
     body = f"""<p>{INTRODUCTION}</p>
 {figure(pictures["scene"], "A scene it has never seen, and what it finds in it.")}
 <h2>How well does it do?</h2>
-<p>{evaluation.persons} people in {evaluation.images} held-out drawings, whose boxes are given; OKS
+<p>{persons} people in {evaluation.images} held-out drawings, whose boxes are given; OKS
 average precision as COCO defines it, after {minutes:.1f} minutes of training.</p>
 <table><tr>{head}</tr><tr>{row}</tr></table>
 {figure(pictures["held_out"], "Held-out drawings. Above: the truth. Below: the network.")}
@@ -156,7 +157,7 @@ def _comparison(predictor: PosePredictor, people: list[Record], columns: int = 3
     return np.concatenate(pairs, axis=1)
 
 
-def _heat_maps(model_path: Path, recipe: Recipe, person: Record) -> np.ndarray:
+def _heat_maps(model_path: Path, recipe: PoseRecipe, person: Record) -> np.ndarray:
     """The crop of one person, and the same under some of its heat maps."""
     height, width = recipe.input_size
     centers, scales = geometry.center_scale(person.box[None], width / height, recipe.padding)
@@ -168,7 +169,7 @@ def _heat_maps(model_path: Path, recipe: Recipe, person: Record) -> np.ndarray:
     panels = [enlarge(crop)]
     for joint in SHOWN_JOINTS:
         heat = maps[..., recipe.keypoints.names.index(joint)]
-        panels.append(overlay(panels[0], heat))
+        panels.append(enlarge(overlay(crop, heat, recipe.codec.aligned)))
     return np.concatenate(panels, axis=1)
 
 

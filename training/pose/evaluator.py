@@ -1,11 +1,25 @@
-"""Whom to predict in a file, and how to score it: one function per kind of data.
+"""Whom to predict in a file of people, and how to score it.
 
-Each returns a `Task`. It reads the annotations, and refuses what a network cannot be scored on,
-before anything is predicted.
+| data_format | keypoints      | numbers                                      |
+| ----------- | -------------- | -------------------------------------------- |
+| coco        | with sigmas    | OKS average precision                        |
+| coco        | without sigmas | PCK at 0.2 of the box, AUC 0..30 pixels, EPE |
+| mpii        | MPII's         | PCKh at 0.5 and 0.1                          |
+| landmarks   | faces          | NME, failure rates, AUC                      |
+
+The `original` protocol clips COCO's annotated boxes to their images, or takes all boxes of
+`detections` as they are, and suppresses double poses by OKS above 0.9 (`lib/dataset/coco.py` of Sun
+et al. CVPR 2019). For the codec `face` it reports whole pixels, as the original face tools. The
+`annotated` protocol takes annotated boxes untouched, suppresses nothing, and keeps fractions of
+pixels. Both crop without turning images by their EXIF orientation, and score a person by its box's
+score times the mean of the keypoint scores above 0.2. Flip test, codec and padding are the
+predictor's: the original evaluates faces without flip test.
+
+A network with more keypoints than a COCO file names is scored on those of the file.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,181 +30,115 @@ from hrnet_tf.labels.keypoints import KeypointSet
 from hrnet_tf.tasks.detection.box_files import read_boxes
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs.face import Face, whole_pixels
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.tasks.pose.results import coco_result
-from hrnet_tf.training.data.sources import Report
-from hrnet_tf.training.pose import point_metrics
+from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.evaluate import Evaluation, Evaluator, Wanted
 from hrnet_tf.training.pose.diagnosis import diagnosis
 from hrnet_tf.training.pose.oks_metrics import coco_ap, ground_truth, oks_nms, whole_body_ap
-from hrnet_tf.training.pose.point_metrics import errors
-from hrnet_tf.training.pose.readers import FORMATS, READERS, to_train_on
-from hrnet_tf.training.pose.readers.coco import Record, read_coco_json, read_images, trainable
+from hrnet_tf.training.pose.options import PoseScoring
+from hrnet_tf.training.pose.point_evaluators import (
+    DistanceEvaluator,
+    FaceEvaluator,
+    HeadEvaluator,
+    conditions,
+    scored_people,
+)
+from hrnet_tf.training.pose.readers import Annotations, read
+from hrnet_tf.training.pose.readers.coco import Record
 
 NMS_THRESHOLD = 0.9
 
-Numbers = dict[str, float]
-Table = dict[str, dict[str, float]]
-Poses = Mapping[int, list[Pose]]  # key -> poses, one per usable box
 
+def evaluator(
+    card: PoseCard,
+    scoring: PoseScoring,
+    report: Report = to_stderr,
+    annotations: Annotations | None = None,
+) -> Evaluator:
+    """The evaluator of a kind of data and keypoints.
 
-@dataclass(frozen=True)
-class Source:
-    """What `evaluate` was given to score on; see there."""
+    Args:
+        card: of the networks to come.
+        scoring: on what, and how.
+        report: is told what is left out, one line each.
+        annotations: what `scoring` names, if it has been read already.
 
-    annotations: Path
-    images_dir: Path
-    detections: Path | None
-    protocol: str
-    score_threshold: float
-    ground_truth: Path | None
-
-
-@dataclass(frozen=True)
-class Task:
-    """Whom to predict, and how to score it.
-
-    Attributes:
-        wanted: (key, image, boxes (N, 4), scores (N,)); who shares an image are neighbours.
-        score: (poses by key, predictor) -> numbers, table per keypoint, COCO results.
+    Raises:
+        OSError, ValueError: files that cannot be read, or that such networks cannot be scored on.
     """
+    similarity = scoring.data_format == "coco" and card.keypoints.sigmas is not None
+    if scoring.detections and (scoring.protocol == "annotated" or not similarity):
+        raise ValueError(
+            "`detections` go with protocol='original' and keypoints that have sigmas; all else "
+            f"takes the boxes of the annotations. Received: detections={str(scoring.detections)!r}."
+        )
+    if annotations is None:
+        annotations = read(scoring.data_format, scoring.annotations, scoring.images, report)
+    kinds = {"mpii": HeadEvaluator, "landmarks": FaceEvaluator}
+    coco = SimilarityEvaluator if similarity else DistanceEvaluator
+    made = kinds.get(scoring.data_format, coco)(card, scoring, report, annotations)
+    if not made.wanted:
+        raise ValueError(
+            f"No image of {scoring.annotations} in {scoring.images} has a person to predict. "
+            "Do the files belong together?"
+        )
+    return made
 
-    wanted: list[tuple]
-    score: Callable[[Poses, PosePredictor], tuple[Numbers, Table, list[dict]]]
 
-
-def similarity_task(card: PoseCard, source: Source, report: Report) -> Task:
+class SimilarityEvaluator:
     """OKS average precision on a COCO-format file, for keypoints with sigmas."""
-    everyone = READERS["coco"](source.annotations, source.images_dir, report)
-    ids = _known_keypoints(card.keypoints, source.annotations, everyone)
-    keypoints = _part(card.keypoints, ids)
-    truth = ground_truth(source.annotations, keypoints.sigmas)
-    if source.detections is None:
-        boxes = _by_image(_people(everyone, source, report))
-    else:
-        boxes = _detected(source)
-    images = read_images(source.annotations, source.images_dir, report)
-    wanted = [(i, images[i], *boxes[i]) for i in images if i in boxes]
 
-    def score(found, predictor):
-        results = []
-        for image_id, poses in found.items():
-            if source.protocol == "original":
-                poses = _suppress(poses, predictor)
-            for pose in poses:
-                pose = replace(pose, keypoints=pose.keypoints[ids], scores=pose.scores[ids])
-                results.append(coco_result(image_id, pose))
+    def __init__(
+        self, card: PoseCard, scoring: PoseScoring, report: Report, annotations: Annotations
+    ):
+        self._scoring = scoring
+        self._ids = _known_keypoints(card.keypoints, annotations)
+        self._keypoints = _part(card.keypoints, self._ids)
+        self._truth = ground_truth(annotations.coco, self._keypoints.sigmas)
+        if scoring.detections is None:
+            boxes = _by_image(scored_people(annotations, scoring, report))
+        else:
+            boxes = _detected(scoring)
+        images = annotations.images
+        self.wanted = [Wanted(i, images[i].path, *boxes[i]) for i in images if i in boxes]
+
+    def reset(self, predictor: PosePredictor) -> None:
+        """Forgets all poses; those of this predictor come next."""
+        self._predictor, self._results, self._persons = predictor, [], 0
+
+    def add(self, key: int, poses: list[Pose]) -> None:
+        """Takes the poses of the image with this id; keeps them in COCO's results format."""
+        self._persons += len(poses)
+        if self._scoring.protocol == "original":
+            poses = _suppress(poses, self._predictor)
+        for pose in poses:
+            keypoints, scores = pose.keypoints[self._ids], pose.scores[self._ids]
+            pose = replace(pose, keypoints=keypoints, scores=scores)
+            self._results.append(coco_result(key, pose))
+
+    def finish(self) -> Evaluation:
+        """COCO's ten numbers, those of parts of whole bodies, and what becomes of each joint."""
+        truth, results, keypoints = self._truth, self._results, self._keypoints
         numbers = coco_ap(truth, results, keypoints.sigmas)
         if keypoints.names == COCO_WHOLEBODY.names:
             numbers |= whole_body_ap(truth, results)
-        return numbers, diagnosis(truth["annotations"], results, keypoints), results
-
-    return Task(wanted, score)
-
-
-def distance_task(card: PoseCard, source: Source, report: Report) -> Task:
-    """PCK, AUC and EPE on a COCO-format file, for keypoints without sigmas."""
-    everyone = READERS["coco"](source.annotations, source.images_dir, report)
-    records = _people(everyone, source, report)
-    names = _check_count(records, card, source)
-    truth = np.array([record.keypoints for record in records]).reshape(-1, len(names), 3)
-    sizes = np.array([record.box[2:].max() for record in records])
-
-    def score(points):
-        off = errors(points, truth[..., :2], truth[..., 2] > 0)
-        return point_metrics.pck(off, sizes), point_metrics.pck_table(off, sizes, names)
-
-    return _task_of_records(records, score)
-
-
-def mpii_task(card: PoseCard, source: Source, report: Report) -> Task:
-    """PCKh on MPII's annotations, by the positions and head boxes of `gt_valid.mat`."""
-    records = READERS["mpii"](source.annotations, source.images_dir, report)
-    _check_count(records, card, source)
-    path = source.ground_truth or truth_beside(source.annotations)
-    truth = point_metrics.read_mpii_truth(path)
-    rows = [record.id for record in records]
-    if rows and not _same_people(records, truth, rows):
-        raise ValueError(
-            "`ground_truth` must hold the same people as `annotations`, in the same order. "
-            f"Received: ground_truth={path}, annotations={source.annotations}. "
-            "gt_valid.mat belongs to valid.json."
+        return Evaluation(
+            numbers,
+            main=("AP", True),
+            results=results,
+            counted={"persons": self._persons},
+            tables={"per_keypoint": diagnosis(truth["annotations"], results, keypoints)},
+            conditions=conditions(self._scoring, self._predictor.card),
         )
 
-    def score(points):
-        everyone = np.full(truth["truth"].shape, np.nan)
-        everyone[rows] = points + 1  # MATLAB counts pixels from 1
-        off = errors(everyone, **truth)
-        return point_metrics.pckh(off), point_metrics.pckh_table(off)
 
-    return _task_of_records(records, score)
-
-
-def face_task(card: PoseCard, source: Source, report: Report) -> Task:
-    """NME and failure rates on facial landmarks."""
-    records = FORMATS["landmarks"](source.annotations, source.images_dir, report)
-    names = _check_count(records, card, source)
-    truth = np.array([record.keypoints for record in records]).reshape(-1, len(names), 3)
-    boxes = np.array([record.box for record in records]).reshape(-1, 4)
-    sizes = point_metrics.face_sizes(truth, boxes, card.keypoints)
-    measured = sizes > 0
-    for i in np.flatnonzero(~measured):
-        path, name = records[i].image.path, records[i].id
-        report(f"{path}: annotation {name} is left out: NME needs both of its outer eye corners.")
-    records = [records[i] for i in np.flatnonzero(measured)]
-    truth, sizes = truth[measured], sizes[measured]
-    cut = source.protocol == "original" and isinstance(card.codec, Face)
-
-    def score(points):
-        points = whole_pixels(points) if cut else points
-        off = errors(points, truth[..., :2], truth[..., 2] > 0, sizes)
-        return point_metrics.nme(off), point_metrics.nme_table(off, names)
-
-    return _task_of_records(records, score)
-
-
-def _people(everyone: list[Record], source: Source, report: Report) -> list[Record]:
-    """Who is scored, with the boxes of the protocol."""
-    if source.protocol == "annotated":
-        return trainable(everyone)
-    return to_train_on(everyone, "coco", report)
-
-
-def _task_of_records(records, score) -> Task:
-    """One box and at most one pose per record; `score` takes points (N, K, 2), NaN without pose."""
-    order = sorted(range(len(records)), key=lambda i: str(records[i].image.path))
-    wanted = [(i, records[i].image, records[i].box[None], np.ones(1)) for i in order]
-
-    def score_poses(found, predictor):
-        points = np.full((len(records), len(predictor.card.keypoints.names), 2), np.nan)
-        results = []
-        for i, poses in found.items():
-            for pose in poses:
-                points[i] = pose.keypoints
-                results.append(coco_result(records[i].image.id, pose))
-        return *score(points), results
-
-    return Task(wanted, score_poses)
-
-
-def _check_count(records, card, source):
-    """The names of the keypoints, if the records have as many."""
-    names = card.keypoints.names
-    if records and len(records[0].keypoints) != len(names):
-        raise ValueError(
-            f"`annotations` must have the {len(names)} keypoints of the network, "
-            f"{card.keypoints.name}. Received: {len(records[0].keypoints)} keypoints in "
-            f"annotations={source.annotations}."
-        )
-    return names
-
-
-def _known_keypoints(keypoints: KeypointSet, annotations: Path, records) -> list[int]:
+def _known_keypoints(keypoints: KeypointSet, annotations: Annotations) -> list[int]:
     """Which of the network's keypoints the file has: all, or those that its category names."""
-    everything = list(range(len(keypoints.names)))
+    records, everything = annotations.everyone, list(range(len(keypoints.names)))
     if not records or len(records[0].keypoints) == len(everything):
         return everything
-    for category in read_coco_json(annotations).get("categories", []):
+    for category in annotations.coco.categories:
         names = category.get("keypoints") or ["?"]
         if set(names) <= set(keypoints.names) and len(names) == len(records[0].keypoints):
             return [keypoints.names.index(name) for name in names]
@@ -214,40 +162,17 @@ def _part(keypoints: KeypointSet, ids: list[int]) -> KeypointSet:
     )
 
 
-def _by_image(records):
+def _by_image(records: Sequence[Record]) -> Mapping[int, tuple[np.ndarray, np.ndarray]]:
     """Image id -> (boxes, scores)."""
     boxes = np.array([record.box for record in records]).reshape(-1, 4)
     ids = np.array([record.image.id for record in records])
     return {i: (boxes[ids == i], np.ones(np.sum(ids == i))) for i in dict.fromkeys(ids.tolist())}
 
 
-def _detected(source):
-    found = read_boxes(source.detections, source.score_threshold).boxes
+def _detected(scoring: PoseScoring) -> Mapping[int, tuple[np.ndarray, np.ndarray]]:
+    found = read_boxes(Path(scoring.detections), scoring.score_threshold).boxes
     rows = {image_id: np.array(boxes, np.float64) for image_id, boxes in found.items()}
     return {image_id: (array[:, :4], array[:, 4]) for image_id, array in rows.items()}
-
-
-def truth_beside(annotations: Path) -> Path:
-    """The ground truth of MPII in the folder of its annotations; ValueError if it is not there."""
-    names = (f"gt_{annotations.stem}.mat", "mpii_gt_val.mat")
-    for name in names:
-        if (annotations.parent / name).is_file():
-            return annotations.parent / name
-    raise ValueError(
-        "`ground_truth` must be gt_valid.mat of MPII, whose head sizes PCKh is measured in. "
-        f"Received: ground_truth=None, and neither {' nor '.join(names)} in {annotations.parent}; "
-        "put it there."
-    )
-
-
-def _same_people(records, truth, rows):
-    """Whether the joints of the annotations are those of the ground truth, but for rounding."""
-    if max(rows) >= len(truth["truth"]):
-        return False
-    points = np.array([record.keypoints for record in records])
-    labelled = (points[..., 2] > 0) & truth["labelled"][rows]
-    off = np.linalg.norm(points[..., :2] + 1 - truth["truth"][rows], axis=-1)
-    return not labelled.any() or np.median(off[labelled]) < 2
 
 
 def _suppress(poses: list[Pose], predictor: PosePredictor) -> list[Pose]:

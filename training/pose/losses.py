@@ -5,12 +5,10 @@ Targets come with one weight per keypoint, which goes into `fit` as `sample_weig
 is the square of their weight. Float32 in every dtype policy.
 """
 
-from collections.abc import Callable
-
 import keras
 from keras import ops
 
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose.recipe import PoseRecipe
 
 
 @keras.saving.register_keras_serializable(package="hrnet_tf")
@@ -87,29 +85,7 @@ class CombinedMSE(keras.losses.Loss):
         return 0.5 * ops.sum(ops.square(inside * (y_pred - y_true)), axis=-1)
 
 
-class Imitation(keras.losses.Loss):
-    """The distance to the heat maps of a teacher; its targets are the crops, by `to_imitate`.
-
-    Args:
-        teacher: maps crops to heat maps; it does not learn.
-        distance: a loss on heat maps.
-    """
-
-    def __init__(self, teacher: keras.Model, distance: keras.losses.Loss):
-        super().__init__(name="imitation", dtype="float32")
-        teacher.trainable = False
-        self.teacher, self.distance = teacher, distance
-
-    def call(self, y_true, y_pred):
-        return self.distance.call(self.teacher(y_true, training=False), y_pred)
-
-
-def to_imitate(make: Callable, *parts: int):
-    """The data set `make(*parts)` with crops as targets, and weight 1 for every keypoint."""
-    return make(*parts).map(lambda crops, _, weights: (crops, crops, ops.ones_like(weights)))
-
-
-def loss(recipe: Recipe) -> keras.losses.Loss:
+def loss(recipe: PoseRecipe) -> keras.losses.Loss:
     """What a recipe minimises.
 
     Raises:

@@ -1,13 +1,12 @@
-"""Keypoint metrics: OKS, OKS non-maximum suppression, instance scores, COCO's ten numbers.
+"""Keypoint metrics: OKS, OKS non-maximum suppression, COCO's ten numbers.
 
-OKS and its suppression follow `lib/nms/nms.py`, instance scores `lib/dataset/coco.py` of the
-original repository (leoxiaobin/deep-high-resolution-net.pytorch); average precision is pycocotools'
-own. All arithmetic is float64, as theirs.
+OKS and its suppression follow `lib/nms/nms.py` of the original repository
+(leoxiaobin/deep-high-resolution-net.pytorch); average precision is pycocotools' own. All arithmetic
+is float64, as theirs.
 """
 
 import contextlib
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from pycocotools.cocoeval import COCOeval
 
 from hrnet_tf.labels.keypoint_sets import COCO, COCO_WHOLEBODY
 from hrnet_tf.tasks.pose.oks import similarity
+from hrnet_tf.training.data.coco_json import CocoFile, read_coco_json
 from hrnet_tf.training.pose.readers.coco import AREA_OF_BOX, all_keypoints
 
 # Of COCO-WholeBody's 133 keypoints (Jin et al. ECCV 2020).
@@ -27,6 +27,7 @@ WHOLE_BODY_PARTS = {
     "left hand": (91, 112),
     "right hand": (112, 133),
 }
+SCORED = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints", "num_keypoints")
 COCO_NUMBERS = ("AP", "AP50", "AP75", "AP_M", "AP_L", "AR", "AR50", "AR75", "AR_M", "AR_L")
 
 
@@ -36,7 +37,6 @@ def oks(
     others: np.ndarray,
     other_areas: np.ndarray,
     sigmas: Sequence[float] = COCO.sigmas,
-    min_score: float | None = None,
 ) -> np.ndarray:
     """Object keypoint similarity of one pose with N others.
 
@@ -46,18 +46,13 @@ def oks(
         others: (N, K, 3).
         other_areas: (N,).
         sigmas: K spreads.
-        min_score: average only keypoints whose score in the *other* pose is above this, the effect
-            of the original's `in_vis_thre`. Its evaluation leaves it out, so all keypoints count.
 
     Returns:
-        (N,) similarities in 0..1; 0 where no keypoint counts.
+        (N,) similarities in 0..1, the means over all keypoints, as in the original's evaluation.
     """
     keypoints, others = np.asarray(keypoints, "float64"), np.asarray(others, "float64")
     areas = (area + np.asarray(other_areas, "float64")) / 2
-    similarities = similarity(keypoints[:, :2], others[..., :2], areas, sigmas)
-    if min_score is None:
-        return similarities.mean(-1)
-    return _mean_where(others[..., 2] > min_score, similarities)
+    return similarity(keypoints[:, :2], others[..., :2], areas, sigmas).mean(-1)
 
 
 def oks_nms(
@@ -66,7 +61,6 @@ def oks_nms(
     scores: np.ndarray,
     threshold: float = 0.9,
     sigmas: Sequence[float] = COCO.sigmas,
-    min_score: float | None = None,
 ) -> np.ndarray:
     """Greedy suppression: a pose goes if its OKS with a better one is above `threshold`.
 
@@ -76,7 +70,6 @@ def oks_nms(
         scores: (N,) instance scores.
         threshold: OKS; 0.9 in the original evaluation.
         sigmas: K spreads.
-        min_score: see `oks`.
 
     Returns:
         Indices of the poses that stay, best first.
@@ -87,45 +80,13 @@ def oks_nms(
     while order.size:
         best, order = order[0], order[1:]
         keep.append(best)
-        overlap = oks(
-            keypoints[best], areas[best], keypoints[order], areas[order], sigmas, min_score
-        )
+        overlap = oks(keypoints[best], areas[best], keypoints[order], areas[order], sigmas)
         order = order[overlap <= threshold]
     return np.array(keep, "int64")
 
 
-def soft_oks_nms(
-    keypoints: np.ndarray,
-    areas: np.ndarray,
-    scores: np.ndarray,
-    threshold: float = 0.9,
-    sigmas: Sequence[float] = COCO.sigmas,
-    max_poses: int = 20,
-) -> np.ndarray:
-    """Soft suppression: each pick lowers the other scores by a factor exp(-OKS² / `threshold`).
-
-    Arguments as in `oks_nms`; at most `max_poses` stay. The lowered scores only decide the order:
-    the original goes on with the unlowered ones.
-
-    Returns:
-        Indices of the poses that stay, in the order of picking.
-    """
-    keypoints, areas = np.asarray(keypoints), np.asarray(areas)
-    order = np.argsort(scores, kind="stable")[::-1]
-    scores = np.asarray(scores, "float64")[order]
-    keep = []
-    while order.size and len(keep) < max_poses:
-        best, order = order[0], order[1:]
-        keep.append(best)
-        overlap = oks(keypoints[best], areas[best], keypoints[order], areas[order], sigmas)
-        scores = scores[1:] * np.exp(-(overlap**2) / threshold)
-        rank = np.argsort(scores, kind="stable")[::-1]
-        order, scores = order[rank], scores[rank]
-    return np.array(keep, "int64")
-
-
 def coco_ap(
-    annotations: str | Path | Mapping,
+    annotations: str | Path | CocoFile | Mapping,
     results: Sequence[Mapping],
     sigmas: Sequence[float] | None = COCO.sigmas,
     image_ids: Iterable[int] | None = None,
@@ -137,7 +98,8 @@ def coco_ap(
     categories with keypoints count as one.
 
     Args:
-        annotations: COCO keypoint annotation file, or its contents, which are not changed.
+        annotations: COCO keypoint annotation file, parsed or not, or its contents; they are not
+            changed.
         results: dicts of `image_id`, `keypoints` (3 K numbers: x, y in image pixels, score) and
             `score`. No results at all give zeros: nothing was found.
         sigmas: K spreads, usually of a `KeypointSet`.
@@ -188,10 +150,6 @@ def whole_body_ap(truth: Mapping, results: Sequence[Mapping]) -> dict[str, float
     return numbers
 
 
-def _mean_where(mask, values):
-    return np.where(mask, values, 0).sum(-1) / np.maximum(mask.sum(-1), 1)
-
-
 def _index(dataset):
     index = pycocotools.coco.COCO()
     index.dataset = dataset
@@ -200,23 +158,21 @@ def _index(dataset):
 
 
 def ground_truth(
-    annotations: str | Path | Mapping, sigmas: Sequence[float] | None = COCO.sigmas
+    annotations: str | Path | CocoFile | Mapping, sigmas: Sequence[float] | None = COCO.sigmas
 ) -> dict:
-    """COCO annotations, copied, with all that `coco_ap` needs; raises what it would."""
+    """Of COCO annotations a copy of all that `coco_ap` needs; raises what it would."""
     if sigmas is None:
         raise ValueError(
             "`sigmas` must be one number per keypoint. Received: sigmas=None. A keypoint set that "
             "defines no OKS has no AP; use its own metric (MPII: PCKh)."
         )
     count, name = len(sigmas), "`annotations`"
-    if not isinstance(annotations, Mapping):
-        name = str(annotations)
-        try:
-            annotations = json.loads(Path(annotations).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{name} is not a complete JSON file ({error}).") from None
+    if isinstance(annotations, str | Path):
+        annotations = read_coco_json(annotations)
+    if isinstance(annotations, CocoFile):
+        name, annotations = str(annotations.path), vars(annotations)
     parts = ("images", "annotations")
-    if not isinstance(annotations, Mapping) or any(part not in annotations for part in parts):
+    if any(part not in annotations for part in parts):
         raise ValueError(
             f"{name} must be COCO annotations with images and annotations, "
             "like person_keypoints_val2017.json."
@@ -242,6 +198,8 @@ def ground_truth(
         each.setdefault("iscrowd", 0)
         each.setdefault("num_keypoints", sum(v > 0 for v in each["keypoints"][2::3]))
         each.setdefault("area", AREA_OF_BOX * each["bbox"][2] * each["bbox"][3])
+    # Segments and captions would hold many times the memory of all that is scored.
+    truth["annotations"] = [{key: e[key] for key in SCORED} for e in truth["annotations"]]
     return truth
 
 

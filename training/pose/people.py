@@ -11,7 +11,7 @@ from hrnet_tf.tasks.pose.geometry import center_scale
 from hrnet_tf.training.data import crops
 from hrnet_tf.training.pose import augment
 from hrnet_tf.training.pose.readers.coco import Record
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose.recipe import PoseRecipe
 
 SLACK = 4  # pixels that crops may read beyond their region
 
@@ -55,14 +55,14 @@ def images(records: Sequence[Record]) -> People:
     return People(rows, lambda row, window: crops.read_image(row["path"], row["size"], window))
 
 
-def regions(boxes: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+def regions(boxes: np.ndarray, recipe: PoseRecipe) -> tuple[np.ndarray, np.ndarray]:
     """Centre and size (N, 2) in image pixels of what plain crops of these boxes (N, 4) show."""
     height, width = recipe.input_size
     found = center_scale(boxes, width / height, recipe.padding)
     return tuple(map(ops.convert_to_numpy, found))
 
 
-def reach(people: People, recipe: Recipe) -> np.ndarray:
+def reach(people: People, recipe: PoseRecipe) -> np.ndarray:
     """Every pixel that some augmentation of a recipe may show.
 
     Returns:
@@ -94,7 +94,7 @@ def reach(people: People, recipe: Recipe) -> np.ndarray:
     return np.concatenate((low, high), axis=1).astype(np.int32)
 
 
-def check_reach(people: People, recipe: Recipe) -> None:
+def check_reach(people: People, recipe: PoseRecipe) -> None:
     """Raises ValueError if a crop of the recipe may need pixels that cannot be read."""
     needed, bounds = reach(people, recipe), people.rows["bounds"]
     lacking = (needed[:, :2] < bounds[:, :2]).any(axis=1) | (needed[:, 2:] > bounds[:, 2:]).any(1)

@@ -8,34 +8,14 @@ from PIL import Image
 from hrnet_tf.labels.keypoints import CENTER, LEFT, RIGHT, KeypointSet
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.draw import draw_poses
+from hrnet_tf.tasks.pose.heat import overlay
 from hrnet_tf.tasks.pose.predictor import Pose
-
-HEAT = np.array((255, 64, 32), np.float32)
-
-
-def crop_pixels(crops: np.ndarray, card: PoseCard) -> np.ndarray:
-    """Grey levels (..., H, W, 3) uint8 of normalised crops: the inverse of `card.normalize`."""
-    levels = (np.asarray(crops, np.float32) * card.std + card.mean) * 255
-    return np.rint(levels).clip(0, 255).astype(np.uint8)
-
-
-def joint_maps(heatmaps: np.ndarray, card: PoseCard) -> np.ndarray:
-    """Of heat maps (..., h, w, C), the one per keypoint that says where it is: (..., h, w, K)."""
-    return np.asarray(heatmaps, np.float32)[..., :: len(card.codec.mirror_signs)]
 
 
 def enlarge(picture: np.ndarray, factor: int = 2) -> np.ndarray:
     """A picture (H, W, 3) uint8 `factor` times as large."""
     size = (factor * picture.shape[1], factor * picture.shape[0])
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
-
-
-def overlay(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """A darkened picture (H, W, 3) uint8 under a heat map (h, w) of 0 to 1, of any size."""
-    heat = Image.fromarray(np.asarray(heat, np.float32))
-    heat = np.asarray(heat.resize(picture.shape[1::-1], Image.Resampling.BILINEAR))
-    share = np.sqrt(np.clip(heat, 0, 1))[..., None]
-    return (0.45 * picture * (1 - share) + HEAT * share).astype(np.uint8)
 
 
 def draw_points(
@@ -62,3 +42,29 @@ def by_side(keypoints: KeypointSet) -> KeypointSet:
         sides[first], sides[second] = LEFT, RIGHT
     lines = (sides[a] if sides[a] == sides[b] else CENTER for a, b in keypoints.skeleton)
     return dataclasses.replace(keypoints, colors=tuple(lines), point_colors=tuple(sides.values()))
+
+
+def panels(
+    card: PoseCard, crops: np.ndarray, targets: np.ndarray, maps: np.ndarray
+) -> list[np.ndarray]:
+    """Each crop beside itself under its target and under the prediction.
+
+    Args:
+        card: how the crops were normalised and what the channels are.
+        crops: (B, H, W, 3), normalised.
+        targets: (B, H / 4, W / 4, channels).
+        maps: likewise, predicted.
+
+    Returns:
+        B pictures (H, 3 W, 3) uint8.
+    """
+    heats = [joint_heat(each, card) for each in (targets, maps)]
+    return [
+        np.concatenate([crop, *(overlay(crop, heat, card.codec.aligned) for heat in pair)], axis=1)
+        for crop, *pair in zip(card.denormalize(crops), *heats, strict=True)
+    ]
+
+
+def joint_heat(heatmaps: np.ndarray, card: PoseCard) -> np.ndarray:
+    """Of heat maps (..., h, w, channels) one with all joints: (..., h, w)."""
+    return card.codec.joint_maps(np.asarray(heatmaps, np.float32)).max(axis=-1)

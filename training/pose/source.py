@@ -5,18 +5,20 @@ from pathlib import Path
 
 import numpy as np
 
-from hrnet_tf.training.evaluate import check
+from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.evaluate import Evaluator
 from hrnet_tf.training.pose.batches import readable
-from hrnet_tf.training.pose.evaluator import truth_beside
+from hrnet_tf.training.pose.evaluator import evaluator
+from hrnet_tf.training.pose.options import PoseScoring
 from hrnet_tf.training.pose.people import People, check_reach, images
-from hrnet_tf.training.pose.readers import FORMATS
+from hrnet_tf.training.pose.point_evaluators import truth_beside
+from hrnet_tf.training.pose.readers import Annotations, read, to_train_on
 from hrnet_tf.training.pose.readers.coco import Record
+from hrnet_tf.training.pose.recipe import PoseRecipe
 from hrnet_tf.training.pose.records import read_people
-from hrnet_tf.training.recipe import Recipe
-from hrnet_tf.weights.download import is_url
 
 
-def training_people(recipe: Recipe) -> People:
+def training_people(recipe: PoseRecipe) -> People:
     """Who is trained on: a source for `batches`.
 
     Raises:
@@ -25,37 +27,68 @@ def training_people(recipe: Recipe) -> People:
             lack shards or pixels.
     """
     if not recipe.train_records:
-        return images(_people(recipe, recipe.train_annotations, recipe.train_images))
+        found = read(recipe.data_format, recipe.train_annotations, recipe.train_images)
+        return images(people_for(recipe, found))
     people = read_people(recipe.train_records)
     _check_people(recipe, people.rows["keypoints"], recipe.train_records)
     check_reach(people, recipe)
     return people
 
 
-def validation_people(recipe: Recipe) -> list[Record]:
-    """Who is judged on.
+def held_out(recipe: PoseRecipe) -> tuple[People, Evaluator]:
+    """Who the validation loss is computed on, and who judges the run; the file is read once.
 
     Raises:
         FileNotFoundError: no such file or folder.
         ValueError: nobody there, or people with other keypoints than the recipe's.
     """
-    check(
-        recipe.card,
+    found, lines = _read_held_out(recipe)
+    # What the evaluator leaves out `people_for` names once more.
+    judge = evaluator(recipe.card, scored(recipe), lambda line: None, found)
+    for line in lines:
+        to_stderr(line)
+    return images(people_for(recipe, found)), judge
+
+
+def held_out_people(recipe: PoseRecipe) -> list[Record]:
+    """Who is judged on, for pictures; raises as `held_out`."""
+    return people_for(recipe, _read_held_out(recipe)[0], lambda line: None)
+
+
+def scored(recipe: PoseRecipe) -> PoseScoring:
+    """How a run is judged."""
+    return PoseScoring(
         recipe.val_annotations,
         recipe.val_images,
-        recipe.protocol,
-        recipe.data_format,
+        data_format=recipe.data_format,
+        protocol=recipe.protocol,
     )
-    return _people(recipe, recipe.val_annotations, recipe.val_images)
 
 
-def _people(recipe: Recipe, annotations: str, images_dir: str) -> list[Record]:
-    people = readable(FORMATS[recipe.data_format](annotations, images_dir))
-    _check_people(recipe, [person.keypoints for person in people], annotations)
+def people_for(recipe: PoseRecipe, found: Annotations, report: Report = to_stderr) -> list[Record]:
+    """The people of a file that can be trained on; one line to `report` for what cannot.
+
+    Raises:
+        ValueError: nobody, or people with other keypoints than the recipe's.
+    """
+    people = readable(to_train_on(found.everyone, found.data_format, report), report)
+    _check_people(recipe, [person.keypoints for person in people], found.path)
     return people
 
 
-def _check_people(recipe: Recipe, keypoints: Sequence[np.ndarray], source: str) -> None:
+def check(recipe: PoseRecipe) -> None:
+    """Raises ValueError if the ground truth of MPII is not where a run will look for it."""
+    if recipe.data_format == "mpii" and recipe.val_annotations and recipe.evaluate_every:
+        truth_beside(Path(recipe.val_annotations))
+
+
+def _read_held_out(recipe: PoseRecipe) -> tuple[Annotations, list[str]]:
+    lines = []
+    files = recipe.val_annotations, recipe.val_images
+    return read(recipe.data_format, *files, lines.append), lines
+
+
+def _check_people(recipe: PoseRecipe, keypoints: Sequence[np.ndarray], source: str | Path) -> None:
     if not len(keypoints):
         raise ValueError(
             f"{source} has nobody to train on: no person with labels in a readable image."
@@ -66,18 +99,3 @@ def _check_people(recipe: Recipe, keypoints: Sequence[np.ndarray], source: str) 
             f"{source} has {found} keypoints per person, the recipe's set has {wanted}. "
             "Override `keypoints`."
         )
-
-
-def check_files(recipe: Recipe) -> None:
-    """Raises an OSError or ValueError for what a recipe needs and is not there, before the work."""
-    files = {
-        "train_annotations": "" if recipe.train_records else recipe.train_annotations,
-        "val_annotations": recipe.val_annotations,
-    }
-    if Path(recipe.weights).suffix and not is_url(recipe.weights):
-        files["weights"] = recipe.weights
-    for name, path in files.items():
-        if path and not Path(path).is_file():
-            raise FileNotFoundError(f"`{name}` must be a file. Received: {name}={path}.")
-    if recipe.data_format == "mpii" and recipe.val_annotations and recipe.evaluate_every:
-        truth_beside(Path(recipe.val_annotations))

@@ -1,1 +1,15 @@
-"""One page for each published training, by task."""
+"""One page for each published training, in a folder for each task whose networks can be trained."""
+
+import pkgutil
+
+
+def _pages() -> dict[str, str]:
+    pages = {}
+    for task in (each.name for each in pkgutil.iter_modules(__path__) if each.ispkg):
+        folders = [f"{folder}/{task}" for folder in __path__]
+        pages |= {page.name: task for page in pkgutil.iter_modules(folders)}
+    return dict(sorted(pages.items()))
+
+
+PAGES = _pages()  # name of a page -> task
+TASKS = tuple(sorted(set(PAGES.values())))

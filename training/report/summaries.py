@@ -1,15 +1,14 @@
 """Curves and pictures for TensorBoard."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.training.loop.callbacks import copy_weights, going_on, is_due
+from hrnet_tf.training.loop.callbacks import going_on, is_due
 from hrnet_tf.training.loop.resume import Position
-from hrnet_tf.training.pose.pictures import crop_pixels, joint_maps, overlay
 from hrnet_tf.training.recipe import Recipe
 
 # What `tf.summary.scalar` and `image` write; but they need TensorBoard, which only reading needs.
@@ -26,8 +25,7 @@ class Summaries(keras.callbacks.Callback):
         position: where the run is.
         recipe: when to draw pictures.
         folder: for TensorBoard.
-        network: a plain copy, which predicts.
-        batch: crops and targets to draw, a few.
+        draw: pictures (H, W, 3) uint8 of what a model in training predicts.
     """
 
     def __init__(
@@ -35,12 +33,10 @@ class Summaries(keras.callbacks.Callback):
         position: Position,
         recipe: Recipe,
         folder: Path,
-        network: keras.Model,
-        batch: tuple[np.ndarray, np.ndarray],
+        draw: Callable[[keras.Model], list[np.ndarray]],
     ):
         super().__init__()
-        self.position, self.recipe, self.folder = position, recipe, folder
-        self.network, self.batch = network, batch
+        self.position, self.recipe, self.draw = position, recipe, draw
         self.writer = tf.summary.create_file_writer(str(folder))
 
     def on_train_batch_end(self, batch, logs=None):
@@ -52,9 +48,7 @@ class Summaries(keras.callbacks.Callback):
             return
         self._write(logs | {"learning_rate": self.position.rows[-1]["learning_rate"]})
         if is_due(self.recipe, epoch):
-            copy_weights(self.model, self.network)
-            maps = self.network.predict_on_batch(self.batch[0])
-            pictures = panels(self.recipe.card, *self.batch, maps)
+            pictures = self.draw(self.model)
             height, width = pictures[0].shape[:2]
             files = [tf.io.encode_png(picture) for picture in pictures]
             images = tf.stack([str(width), str(height), *files])
@@ -67,24 +61,3 @@ class Summaries(keras.callbacks.Callback):
             for name, value in numbers.items():
                 tf.summary.write(name, tf.constant(value, tf.float32), metadata=SCALAR)
             self.writer.flush()
-
-
-def panels(
-    card: PoseCard, crops: np.ndarray, targets: np.ndarray, maps: np.ndarray
-) -> list[np.ndarray]:
-    """Each crop beside itself under its target and under the prediction.
-
-    Args:
-        card: how the crops were normalised and what the channels are.
-        crops: (B, H, W, 3), normalised.
-        targets: (B, H / 4, W / 4, channels).
-        maps: likewise, predicted.
-
-    Returns:
-        B pictures (H, 3 W, 3) uint8.
-    """
-    heats = [joint_maps(each, card).max(axis=-1) for each in (targets, maps)]
-    return [
-        np.concatenate([crop, overlay(crop, target), overlay(crop, found)], axis=1)
-        for crop, target, found in zip(crop_pixels(crops, card), *heats, strict=True)
-    ]

@@ -2,17 +2,12 @@
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-
-def coco_id(path: str | os.PathLike) -> int | None:
-    """The image id in a name like `000000000139.jpg`, None in another name."""
-    number = re.search(r"\d{12}$", Path(path).stem)
-    return int(number[0]) if number else None
+from hrnet_tf.media.find import coco_id
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,9 @@
 """Fits images into the input of a detector, and chooses among the boxes that it finds."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from PIL import Image
 
-
-@dataclass(frozen=True)
-class Options:
-    """Which boxes of a detector count.
-
-    Attributes:
-        score_threshold: lowest score.
-        nms: IoU above which the worse of two boxes is left out; 1 keeps all.
-        max_persons: the best so many of an image; None for all.
-        min_size: pixels of the image that the longer side must have.
-
-    Raises:
-        ValueError: a number out of range.
-    """
-
-    score_threshold: float = 0.3
-    nms: float = 0.6
-    max_persons: int | None = None
-    min_size: float = 0.0
-
-    def __post_init__(self):
-        most = self.max_persons
-        if not 0 <= self.nms <= 1 or self.min_size < 0 or (most is not None and most < 1):
-            raise ValueError(
-                "`nms` must be within 0..1, `min_size` 0 or more, `max_persons` 1 or more or None. "
-                f"Received: nms={self.nms}, min_size={self.min_size}, max_persons={most}."
-            )
+from hrnet_tf.tasks.detection.options import Choice
 
 
 def fit(
@@ -60,7 +32,7 @@ def fit(
 
 
 def choose(
-    corners: np.ndarray, scores: np.ndarray, size: tuple[int, int], options: Options | None = None
+    corners: np.ndarray, scores: np.ndarray, size: tuple[int, int], choice: Choice | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The boxes that count, best first.
 
@@ -68,18 +40,18 @@ def choose(
         corners: (N, 2, 2), x and y of the top left and the bottom right corner in pixels.
         scores: (N,).
         size: (height, width) of the image, to which boxes are clipped.
-        options: which boxes count.
+        choice: which boxes count.
 
     Returns:
         Boxes (n, 4) as x, y, width, height and scores (n,), float32.
     """
-    options = options or Options()
+    choice = choice or Choice()
     corners = np.clip(corners, 0, size[::-1])
     sides = corners[:, 1] - corners[:, 0]
     good = np.isfinite(corners).all(axis=(1, 2)) & (sides > 0).all(axis=1)
-    good &= (sides.max(axis=1) >= options.min_size) & (scores >= options.score_threshold)
+    good &= (sides.max(axis=1) >= choice.min_size) & (scores >= choice.score_threshold)
     order = np.flatnonzero(good)[np.argsort(-scores[good], kind="stable")]
-    kept = order[_nms(corners[order], options.nms)][: options.max_persons]
+    kept = order[_nms(corners[order], choice.nms)][: choice.max_persons]
     boxes = np.concatenate([corners[kept, 0], sides[kept]], axis=1)
     return boxes.astype(np.float32), scores[kept].astype(np.float32)
 

@@ -1,6 +1,7 @@
 """Finds the people in images: detectors of several kinds, each as a function `Detector`."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from keras import ops
 
 from hrnet_tf.files import existing
 from hrnet_tf.runtime.keras_model import compiled
-from hrnet_tf.tasks.detection.boxes import Options, choose, fit
+from hrnet_tf.tasks.detection.boxes import choose, fit
+from hrnet_tf.tasks.detection.options import Choice
+from hrnet_tf.tasks.streaming import Timings
+from hrnet_tf.tasks.task import BoxSource
 
 # From images (H, W, 3) uint8 RGB of any sizes to a pair for each image, best first: boxes (N, 4) as
 # x, y, width, height in pixels of the image, and scores (N,).
@@ -22,13 +26,13 @@ CANDIDATES = 300  # boxes per image that are considered, those with the best sco
 PERSON = {1: 0, 80: 0, 91: 1}
 
 
-def detector(name: str | os.PathLike, options: Options | None = None, person: int | None = None):
+def detector(name: str | os.PathLike, choice: Choice | None = None, person: int | None = None):
     """Opens a detector by what a user typed.
 
     Args:
         name: "none" for the whole image, a `.tflite` file, or what KerasHub's
             `ObjectDetector.from_preset` takes: a preset, a folder, `hf://…`, `kaggle://…`.
-        options: which boxes count.
+        choice: which boxes count.
         person: index of the class of people; told by the number of classes if None.
 
     Returns:
@@ -45,17 +49,17 @@ def detector(name: str | os.PathLike, options: Options | None = None, person: in
             "Boxes from a file go into --boxes."
         )
     kind = tflite_detector if Path(name).suffix == ".tflite" else keras_hub_detector
-    return kind(name, options, person)
+    return kind(name, choice, person)
 
 
-def default_detector(options: Options | None = None) -> tuple[Detector, str]:
+def default_detector(choice: Choice | None = None) -> tuple[Detector, str]:
     """What finds people when nobody said how: `DEFAULT` if it can be had, else the whole image.
 
     Returns:
         The detector, and in words what it is.
     """
     try:
-        return detector(DEFAULT, options), f"{DEFAULT} of KerasHub."
+        return detector(DEFAULT, choice), f"{DEFAULT} of KerasHub."
     except (OSError, ValueError) as error:
         return whole_image, f"none, each picture is taken for one person. {error}"
 
@@ -66,6 +70,18 @@ def of_people(names: Sequence[str]) -> bool:
     return "shoulder" in text and ("wrist" in text or "ankle" in text)
 
 
+def detected(detector: Detector, timings: Timings) -> BoxSource:
+    """Boxes of a detector, one image at a time; notes the stage "detect"."""
+
+    def boxes_for(key, image):
+        start = time.perf_counter()
+        [found] = detector([image])
+        timings.add("detect", time.perf_counter() - start)
+        return found
+
+    return boxes_for
+
+
 def whole_image(images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
     """The detector for pictures of one person each: a box of the size of the image, of score 1."""
     sizes = (image.shape[1::-1] for image in images)
@@ -73,7 +89,7 @@ def whole_image(images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarr
 
 
 def keras_hub_detector(
-    model: str | os.PathLike | object, options: Options | None = None, person: int | None = None
+    model: str | os.PathLike | object, choice: Choice | None = None, person: int | None = None
 ) -> Detector:
     """A KerasHub object detector, such as RetinaNet or D-FINE.
 
@@ -83,7 +99,7 @@ def keras_hub_detector(
 
     Args:
         model: a preset (see `detector`), or the model.
-        options: which boxes count.
+        choice: which boxes count.
         person: index of the class of people; told by the number of classes if None.
 
     Raises:
@@ -130,7 +146,7 @@ def keras_hub_detector(
         found = predict(np.stack(pixels).astype(np.float32))
         rows = zip(images, places, *map(ops.convert_to_numpy, found), strict=True)
         return [
-            choose((corners.reshape(-1, 2, 2) - shift) / scale, each, image.shape[:2], options)
+            choose((corners.reshape(-1, 2, 2) - shift) / scale, each, image.shape[:2], choice)
             for image, (scale, shift), corners, each in rows
         ]
 
@@ -196,7 +212,7 @@ def _open_preset(name):
 
 
 def tflite_detector(
-    path: str | os.PathLike, options: Options | None = None, person: int | None = None
+    path: str | os.PathLike, choice: Choice | None = None, person: int | None = None
 ) -> Detector:
     """A TFLite detector with the usual four outputs, as SSD and EfficientDet-Lite have them.
 
@@ -207,7 +223,7 @@ def tflite_detector(
 
     Args:
         path: a `.tflite` file.
-        options: which boxes count.
+        choice: which boxes count.
         person: index of the class of people; 0 if None, as in COCO after the post-processing.
 
     Raises:
@@ -233,7 +249,7 @@ def tflite_detector(
         boxes, classes, scores = _sorted_out(found)
         boxes = boxes[classes == (person or 0)][:, [1, 0, 3, 2]].reshape(-1, 2, 2)
         return choose(
-            boxes * image.shape[1::-1], scores[classes == (person or 0)], image.shape[:2], options
+            boxes * image.shape[1::-1], scores[classes == (person or 0)], image.shape[:2], choice
         )
 
     return lambda images: [detect_one(image) for image in images]

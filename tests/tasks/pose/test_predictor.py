@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hrnet_tf.labels.keypoint_sets import AP10K, COCO
-from hrnet_tf.opening import load_network
+from hrnet_tf.opening import open_network
 from hrnet_tf.tasks import streaming
 from hrnet_tf.tasks.card_files import write_card
 from hrnet_tf.tasks.pose.card import PoseCard
@@ -343,7 +343,7 @@ def test_a_model_that_cannot_work_is_refused_at_once(arguments, said):
 def test_a_damaged_keras_file_gets_one_sentence(tmp_path):
     (tmp_path / "x.keras").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(ValueError, match="cannot be opened by Keras") as caught:
-        load_network(tmp_path / "x.keras")
+        open_network(tmp_path / "x.keras")
     assert "\n" not in str(caught.value)
 
 
@@ -351,13 +351,13 @@ def test_a_damaged_card_is_not_blamed_on_the_model(tmp_path):
     tiny_model().save(tmp_path / "x.keras")
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(ValueError, match=r"x\.json: A pose card must have"):
-        load_network(tmp_path / "x.keras")
+        open_network(tmp_path / "x.keras")
 
 
 def test_preset_brings_architecture_and_card():
-    model, card = load_network("tinypose_128x96", weights=None)
-    assert model.output_shape == (None, 32, 24, 17)
-    assert card.codec.name == "dark"
+    opened = open_network("tinypose_128x96", weights=None)
+    assert opened.network.outputs == {"heatmaps": (32, 24, 17)} and not opened.sha256
+    assert opened.card.codec.name == "dark"
 
 
 def test_ahead_keeps_order_and_works_only_a_little_ahead():

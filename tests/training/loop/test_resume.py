@@ -20,6 +20,7 @@ import pytest
 from hrnet_tf.training import train
 from hrnet_tf.training.loop import resume
 from hrnet_tf.training.loop.callbacks import Count
+from hrnet_tf.training.pose import task
 from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.source import training_people
 
@@ -35,7 +36,7 @@ def drawings(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
-    monkeypatch.setattr(train, "pose", tiny_training.network)
+    monkeypatch.setattr(task, "pose", tiny_training.network)
 
 
 @pytest.fixture
@@ -218,7 +219,7 @@ def test_a_checkpoint_of_other_people_or_another_network_is_refused(
     def wider(*arguments, **names):
         return tiny_training.network(arguments[0], arguments[1], 9, **names)
 
-    monkeypatch.setattr(train, "pose", wider)
+    monkeypatch.setattr(task, "pose", wider)
     with pytest.raises(
         ValueError, match=r"another network .*final_layer/kernel is .*17\), here .*9"
     ):

@@ -14,13 +14,14 @@ from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP
 from hrnet_tf.training import train
 from hrnet_tf.training.data import crops
+from hrnet_tf.training.data.order import order
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
-from hrnet_tf.training.pose import augment
-from hrnet_tf.training.pose.batches import batches, order, readable
+from hrnet_tf.training.pose import augment, task
+from hrnet_tf.training.pose.batches import batches, readable
 from hrnet_tf.training.pose.people import images
 from hrnet_tf.training.pose.readers import FORMATS
 from hrnet_tf.training.pose.readers.coco import ImageFile, Record
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose.recipe import PoseRecipe
 
 import tiny_training
 
@@ -37,7 +38,7 @@ PLAIN = {
 def drawings(tmp_path_factory):
     """A recipe over five drawings."""
     path = write_dataset(tmp_path_factory.mktemp("drawings") / "set", 5, seed=0)
-    return Recipe(
+    return PoseRecipe(
         arch="w18",
         input_size=(64, 64),
         train_annotations=str(path),
@@ -81,7 +82,7 @@ def test_a_mirrored_crop_is_the_crop_of_a_mirrored_image(tmp_path, codec):
         Image.fromarray(image).save(tmp_path / name)
         file = ImageFile(1, tmp_path / name, (80, 104))
         sources.append(Record(1, file, np.array((x, 10, 50, 60)), keypoints, 900.0, False))
-    recipe = Recipe("w18", (64, 64), "", "", codec=codec, batch_size=1, **PLAIN)
+    recipe = tiny_training.bare_recipe("w18", (64, 64), codec=codec, batch_size=1, **PLAIN)
     flipping = dataclasses.replace(recipe, flip_probability=1.0)
     crops, heatmaps, _ = next(iter(batches(sources[:1], flipping, augment=True)))
     wanted, maps, _ = next(iter(batches(sources[1:], recipe, augment=False)))
@@ -105,7 +106,7 @@ def test_augmented_targets_stay_on_their_joints(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "dots.png")
     file = ImageFile(1, tmp_path / "dots.png", (200, 180))
     record = Record(1, file, np.array((50, 60, 80, 80)), keypoints, 900.0, False)
-    recipe = Recipe("w18", (128, 96), "", "", codec=DARK(1.0, 1), batch_size=32)
+    recipe = tiny_training.bare_recipe("w18", (128, 96), codec=DARK(1.0, 1), batch_size=32)
     data = batches([record] * 32, recipe, augment=True)
     crops, heatmaps, weights = next(iter(data))
     levels = np.array(crops)[..., 0] * 255 * 0.229 + 255 * 0.485
@@ -150,7 +151,7 @@ def drawn(recipe, keypoints=None, box=(20, 10, 100, 200), count=20000):
 
 
 def test_augmentation_has_the_distributions_of_the_original():
-    views = drawn(Recipe("w18", (256, 192), "", ""))
+    views = drawn(tiny_training.bare_recipe("w18", (256, 192)))
     zoom, angle, mirrored = views["scale"][:, 0] / 187.5, views["angle"], views["mirrored"]
     assert zoom.min() == pytest.approx(0.65) and zoom.max() == pytest.approx(1.35)
     assert (zoom == zoom.max()).mean() == pytest.approx(0.159, abs=0.01)  # clipped beyond one sigma
@@ -193,7 +194,7 @@ def test_half_bodies_are_those_of_the_original(hidden, upper_share):
     """Who gets one, how often, which half, and where its crop lies."""
     keypoints = np.column_stack((RNG.uniform(20, 180, (17, 2)), np.ones(17)))
     keypoints[list(hidden)] = (-1000, 5000, 0)  # these say nothing
-    recipe = Recipe("w18", (256, 192), "", "", **PLAIN | {"half_body_probability": 0.3})
+    recipe = tiny_training.bare_recipe("w18", (256, 192), **PLAIN | {"half_body_probability": 0.3})
     views = drawn(recipe, keypoints)
     regions = np.column_stack((views["center"], views["scale"]))
     shares = {}
@@ -213,16 +214,16 @@ def test_a_half_of_two_joints_is_never_shown():
     keypoints[:2, 2] = 1
     two_above = dataclasses.replace(COCO, upper_body=(0, 1))
     changes = PLAIN | {"half_body_probability": 1.0, "keypoints": two_above}
-    views = drawn(Recipe("w18", (256, 192), "", "", **changes))
+    views = drawn(tiny_training.bare_recipe("w18", (256, 192), **changes))
     assert (views["center"] == (70, 110)).all()  # nobody has joints
-    views = drawn(Recipe("w18", (256, 192), "", "", **changes), keypoints)
+    views = drawn(tiny_training.bare_recipe("w18", (256, 192), **changes), keypoints)
     _, lower = halves(keypoints, two_above.upper_body)
     np.testing.assert_allclose(views["center"] - lower[:2], 0, atol=1e-3)
 
 
 def test_a_uniform_spread_is_uniform():
     changes = {"spread": "uniform", "rotation_factor": 180.0, "rotation_probability": 1.0}
-    views = drawn(Recipe("w18", (256, 192), "", "", scale_factor=0.25, **changes))
+    views = drawn(tiny_training.bare_recipe("w18", (256, 192), scale_factor=0.25, **changes))
     zoom, angle = views["scale"][:, 0] / 187.5, views["angle"]
     for values, low, high in ((zoom, 0.75, 1.25), (angle, -180, 180)):
         ranks = (np.sort(values) - low) / (high - low)
@@ -231,7 +232,7 @@ def test_a_uniform_spread_is_uniform():
 
 
 def test_colors_change_by_up_to_the_jitter_independently():
-    color = drawn(Recipe("w18", (256, 192), "", "", color_jitter=0.4))["color"]
+    color = drawn(tiny_training.bare_recipe("w18", (256, 192), color_jitter=0.4))["color"]
     ranks = (np.sort(color, axis=0) - 0.6) / 0.8
     assert np.abs(ranks - np.linspace(0, 1, len(ranks))[:, None]).max() < 0.012
     assert np.abs(np.corrcoef(color.T)[np.triu_indices(3, 1)]).max() < 0.03
@@ -263,7 +264,7 @@ def test_colors_change_as_in_pillow(color, enhance):
 
 def test_holes_are_ellipses_of_aid():
     """Anywhere in the crop, both radii 0.2 to 0.4 of its width (Huang et al. 2020)."""
-    recipe = Recipe("w18", (256, 192), "", "", cutout_probability=0.4)
+    recipe = tiny_training.bare_recipe("w18", (256, 192), cutout_probability=0.4)
     holes = drawn(recipe)["hole"]
     cut = holes[holes[:, 2] > 0]
     assert len(cut) / len(holes) == pytest.approx(0.4, abs=0.012)
@@ -310,7 +311,7 @@ def test_a_decoded_window_shows_what_the_whole_image_shows(photos, codec):
         pixels = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
         return pixels, tf.zeros(2, tf.int32)
 
-    recipe = Recipe("w18", (64, 64), "", "", codec=codec, batch_size=15)
+    recipe = tiny_training.bare_recipe("w18", (64, 64), codec=codec, batch_size=15)
     people = images(photos)
     sources = (people, dataclasses.replace(people, load=whole))
     data = (batches(source, recipe, augment=True).take(8) for source in sources)
@@ -329,7 +330,7 @@ def test_a_file_that_rots_during_a_run_counts_for_nothing(photos, tmp_path, capf
         file = dataclasses.replace(record.image, path=tmp_path / f"{number}.jpg")
         file.path.write_bytes(record.image.path.read_bytes())
         people.append(dataclasses.replace(record, id=number, image=file))
-    recipe = Recipe("w18", (64, 64), "", "", batch_size=5)
+    recipe = tiny_training.bare_recipe("w18", (64, 64), batch_size=5)
     wanted = list(batches(people, recipe, augment=True).take(3))
     people[0].image.path.write_bytes(people[0].image.path.read_bytes()[:1500])
     people[1].image.path.unlink()
@@ -337,7 +338,7 @@ def test_a_file_that_rots_during_a_run_counts_for_nothing(photos, tmp_path, capf
     Image.new("RGB", people[3].image.size).save(people[3].image.path, format="png")
     found = list(batches(people, recipe, augment=True).take(3))
     for step, (batch, sound) in enumerate(zip(found, wanted, strict=True)):
-        rotten = order(5, recipe, step) < 4
+        rotten = order(5, recipe.batch_size, recipe.seed, step) < 4
         levels = np.array(recipe.card.normalize(np.zeros((64, 64, 3))))
         pixels, _, weights = (np.array(part) for part in batch)
         np.testing.assert_array_equal(pixels[rotten], np.tile(levels, (4, 1, 1, 1)))
@@ -352,7 +353,7 @@ def test_a_file_that_rots_during_a_run_counts_for_nothing(photos, tmp_path, capf
 
 def test_training_goes_on_without_a_damaged_file(tmp_path, monkeypatch, capfd):
     """Its header is good, so nobody noticed before."""
-    monkeypatch.setattr(train, "pose", tiny_training.network)
+    monkeypatch.setattr(task, "pose", tiny_training.network)
     recipe = tiny_training.write_recipe(tmp_path, epochs=1, val_annotations="")
     victim = min(Path(recipe.train_images).iterdir())
     victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])

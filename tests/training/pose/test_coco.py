@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from hrnet_tf.labels.keypoint_sets import COCO_WHOLEBODY
+from hrnet_tf.training.data.coco_json import image_files, read_coco_json
 from hrnet_tf.training.pose.readers.coco import (
     all_keypoints,
     clean_boxes,
     read_coco,
-    read_images,
     trainable,
 )
 
@@ -82,7 +82,8 @@ def test_records_hold_what_the_file_says(write):
 
 
 def test_images_without_people_are_known(write):
-    assert list(read_images(*write(CONTENT))) == [5, 6]
+    path, folder = write(CONTENT)
+    assert list(image_files(read_coco_json(path), folder)[0]) == [5, 6]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,7 @@ def test_real_coco_files_are_read_whole(data_dir):
     assert not problems
     assert len(records) == 197
     assert len(trainable(records)) == 120
-    assert len(read_images(path, root / "val2017")) == 113
+    assert len(image_files(read_coco_json(path), root / "val2017")[0]) == 113
 
 
 # file, people, to train on, keypoints, labelled ones of all; of the first: its area, a joint

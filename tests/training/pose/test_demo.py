@@ -3,14 +3,13 @@
 import re
 
 from hrnet_tf import cli
-from hrnet_tf.training import train
-from hrnet_tf.training.pose import demo
+from hrnet_tf.training.pose import demo, task
 
 import tiny_training
 
 
 def test_the_demo_makes_one_page_that_needs_no_other_file(monkeypatch, tmp_path):
-    monkeypatch.setattr(train, "pose", tiny_training.network)
+    monkeypatch.setattr(task, "pose", tiny_training.network)
     recipe = tiny_training.write_recipe(tmp_path)
     page = demo.demo(tmp_path / "demo", recipe, scenes=4, held_out=3)
     html = page.read_text()

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from hrnet_tf import cli
 from hrnet_tf.tasks.pose.predictor import PosePredictor
-from hrnet_tf.training import train
 from hrnet_tf.training.evaluate import evaluate
 from hrnet_tf.training.recipe import load_recipe
 
@@ -24,7 +24,7 @@ def words(uses):
 
 def run(recipe, workdir, *flags):
     """Runs the command; the path of the network and the rows of the log."""
-    assert train.main(["train", recipe, f"--workdir={workdir}", *flags]) == 0
+    assert cli.main(["train", recipe, f"--workdir={workdir}", *flags]) == 0
     with open(workdir / "history.csv", newline="") as file:
         return workdir / "model.keras", list(csv.DictReader(file))
 

@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from hrnet_tf import cli
 from hrnet_tf.tasks.pose.codecs import UDP
 from hrnet_tf.training import train
-from hrnet_tf.training.pose import records as tfrecord
+from hrnet_tf.training.data.tfrecord import __main__ as tfrecord
+from hrnet_tf.training.pose import task
 from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.readers import FORMATS
 from hrnet_tf.training.pose.records import read_people, write_people
@@ -209,7 +211,7 @@ def test_batches_are_those_of_the_image_files(recipe, records, stored, changes):
 
 def test_training_on_records_is_training_on_files(recipe, stored, tmp_path, monkeypatch):
     """The annotations and images of the training data are not needed any more."""
-    monkeypatch.setattr(train, "pose", tiny_training.network)
+    monkeypatch.setattr(task, "pose", tiny_training.network)
     recipe = dataclasses.replace(recipe, epochs=3, val_annotations="")
     stored = dataclasses.replace(recipe, train_records=stored.train_records)
     stored = dataclasses.replace(stored, train_annotations="lost.json", train_images="lost")
@@ -262,7 +264,7 @@ def test_a_mistake_gets_one_sentence(
         change(tmp_path / "people")
     Path("tiny.json").write_text(recipe.to_json())
     words = ["train", "tiny.json", "--workdir=run", "--val_annotations="]
-    assert train.main([*words, "--train_records=people/*.tfrecord", *flags]) == 1
+    assert cli.main([*words, "--train_records=people/*.tfrecord", *flags]) == 1
     line = capsys.readouterr().err
     assert said in line and line.count("\n") == 1
 

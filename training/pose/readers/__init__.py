@@ -5,21 +5,75 @@ line each.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from hrnet_tf.training.data.sources import Report, to_stderr
-from hrnet_tf.training.pose.readers.coco import Record, clean_boxes, read_coco, trainable
-from hrnet_tf.training.pose.readers.landmarks import read_landmarks
+from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
+from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, to_stderr
+from hrnet_tf.training.pose.readers.coco import (
+    Record,
+    annotated_box,
+    clean_boxes,
+    people_of,
+    read_coco,
+    trainable,
+)
+from hrnet_tf.training.pose.readers.landmarks import face_box, read_landmarks
 from hrnet_tf.training.pose.readers.mpii import read_mpii
 
 Reader = Callable[..., list[Record]]  # (annotations, images_dir, report)
 
 # Everyone in a file, as annotated.
 READERS: dict[str, Reader] = {"coco": read_coco, "mpii": read_mpii, "landmarks": read_landmarks}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Annotations:
+    """An annotation file that has been read: what training, checks and evaluation take.
+
+    Attributes:
+        path: of the file.
+        data_format: a name of `READERS`.
+        everyone: in the file, as annotated.
+        images: by id, annotated or not; empty for files that only name the images of people.
+        coco: the parsed file, where it is of COCO's form.
+    """
+
+    path: Path
+    data_format: str
+    everyone: list[Record]
+    images: Mapping[int, ImageFile]
+    coco: CocoFile | None
+
+
+def read(
+    data_format: str,
+    annotations: str | Path,
+    images_dir: str | Path,
+    report: Report = to_stderr,
+) -> Annotations:
+    """Reads a file once, for all that is done with it.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder.
+        ValueError: the file is not of this format, or there is no such format.
+    """
+    if data_format not in READERS:
+        raise ValueError(
+            f"`data_format` must be one of {', '.join(READERS)}. "
+            f"Received: data_format={data_format!r}."
+        )
+    path, folder = check_paths(annotations, images_dir)
+    faces = data_format == "landmarks" and path.suffix.lower() == ".json"
+    if data_format != "coco" and not faces:
+        return Annotations(path, data_format, READERS[data_format](path, folder, report), {}, None)
+    coco = read_coco_json(path)
+    images, known = image_files(coco, folder, report)
+    everyone = people_of(coco, images, known, report, face_box if faces else annotated_box)
+    return Annotations(path, data_format, everyone, images, coco)
 
 
 def to_train_on(

@@ -5,20 +5,14 @@ own: whatever has the lists `images` and `annotations`, with a `bbox` and `keypo
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from hrnet_tf.training.data.sources import (
-    ImageFile,
-    Report,
-    check_paths,
-    left_out,
-    read_json,
-    to_stderr,
-)
+from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
+from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, left_out, to_stderr
 
 # CrowdPose's evaluation takes this share of a box for the area of a person.
 AREA_OF_BOX = 0.53
@@ -62,34 +56,49 @@ def read_coco(
     report: Report = to_stderr,
     box: Callable[[Mapping, np.ndarray], np.ndarray] = annotated_box,
 ) -> list[Record]:
-    """Reads every person of a COCO keypoint file, crowds and persons without keypoints included.
-
-    K is what most annotations have; the lists in `categories` may be missing. An annotation
-    without `area` gets 0.53 of its box. What cannot be used is named to `report`, one line each,
-    and left out.
-
-    Args:
-        annotations: the file.
-        images_dir: the folder its file names are relative to.
-        report: is told what is left out.
-        box: finds the box (4,) of an annotation with its keypoints (K, 3).
+    """Reads every person of a COCO keypoint file; see `people_of`.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
         ValueError: the file is not COCO keypoint JSON.
     """
     annotations, folder = check_paths(annotations, images_dir)
-    content = read_coco_json(annotations)
-    entries = _with_keypoints(content)
+    coco = read_coco_json(annotations)
+    return people_of(coco, *image_files(coco, folder, report), report, box)
+
+
+def people_of(
+    coco: CocoFile,
+    images: Mapping[int, ImageFile],
+    known: Container[int],
+    report: Report = to_stderr,
+    box: Callable[[Mapping, np.ndarray], np.ndarray] = annotated_box,
+) -> list[Record]:
+    """Every person of a parsed file, crowds and persons without keypoints included.
+
+    K is what most annotations have; the lists in `categories` may be missing. An annotation
+    without `area` gets 0.53 of its box. What cannot be used is named to `report`, one line each,
+    and left out.
+
+    Args:
+        coco: the parsed file.
+        images: by id, those that can be used, as `image_files` found them.
+        known: the ids of all images; who is in one that has been reported gets no line.
+        report: is told what is left out.
+        box: finds the box (4,) of an annotation with its keypoints (K, 3).
+
+    Raises:
+        ValueError: no annotation has keypoints.
+    """
+    entries = _with_keypoints(coco)
     sizes = Counter(_size(entry) for _, entry in entries)
     sizes.pop(None, None)
     if not sizes:
         raise ValueError(
             "`annotations` must have `keypoints`. "
-            f"Received: annotations={annotations}. COCO's are called person_keypoints_*.json."
+            f"Received: annotations={coco.path}. COCO's are called person_keypoints_*.json."
         )
     size = sizes.most_common(1)[0][0]
-    images, known = _images(content, folder, report)
     records = []
     for position, entry in entries:
         try:
@@ -97,30 +106,10 @@ def read_coco(
         except (KeyError, TypeError, ValueError) as error:
             name = entry.get("id") if isinstance(entry, dict) else None
             name = f"number {position + 1}" if name is None else name
-            report(left_out(annotations, f"annotation {name}", error))
+            report(left_out(coco.path, f"annotation {name}", error))
         else:
             records += [record] if record else []
     return records
-
-
-def read_images(
-    annotations: str | Path, images_dir: str | Path, report: Report = to_stderr
-) -> dict[int, ImageFile]:
-    """Reads the images of a COCO file by their id, annotated or not; raises as `read_coco`."""
-    annotations, folder = check_paths(annotations, images_dir)
-    return _images(read_coco_json(annotations), folder, report)[0]
-
-
-def read_coco_json(annotations: Path) -> dict:
-    """The content of a COCO file; raises ValueError if it has no images or annotations."""
-    content = read_json(annotations)
-    lists = content if isinstance(content, dict) else {}
-    if not all(isinstance(lists.get(key), list) for key in ("images", "annotations")):
-        raise ValueError(
-            "`annotations` must hold the lists `images` and `annotations`. "
-            f"Received: annotations={annotations}. Detections and results have neither."
-        )
-    return content
 
 
 def all_keypoints(annotation: Mapping) -> list:
@@ -165,17 +154,15 @@ def clean_boxes(
     return np.concatenate((low, high - low), axis=1), keep
 
 
-def _with_keypoints(content):
+def _with_keypoints(coco):
     """(place, annotation) of the categories that have keypoints: all, if none says so."""
-    categories = content.get("categories")
-    categories = categories if isinstance(categories, list) else []
-    categories = [each for each in categories if isinstance(each, dict) and "id" in each]
+    categories = [each for each in coco.categories if isinstance(each, dict) and "id" in each]
     others = [each["id"] for each in categories if not each.get("keypoints")]
     if len(others) == len(categories):
         others = []
     return [
         (place, entry)
-        for place, entry in enumerate(content["annotations"])
+        for place, entry in enumerate(coco.annotations)
         if not isinstance(entry, dict) or entry.get("category_id") not in others
     ]
 
@@ -187,25 +174,6 @@ def _size(entry):
     except (KeyError, TypeError):
         return None
     return size if size and size % 3 == 0 else None
-
-
-def _images(content, folder, report) -> tuple[dict[int, ImageFile], set[int]]:
-    """Images by id, and the ids of those that cannot be used, too."""
-    images, known = {}, set()
-    for position, entry in enumerate(content["images"]):
-        try:
-            known.add(entry["id"])
-            path = folder / entry["file_name"]
-            size = (int(entry["height"]), int(entry["width"]))
-            if min(size) < 1:
-                raise ValueError(f"its size is {size}")
-            if not path.is_file():
-                raise ValueError("the file is not there")
-            images[entry["id"]] = ImageFile(entry["id"], path, size)
-        except (KeyError, OverflowError, TypeError, ValueError) as error:
-            name = entry.get("file_name") if isinstance(entry, dict) else None
-            report(left_out(folder, f"image {name or f'number {position + 1}'}", error))
-    return images, known
 
 
 def _record(annotation, images, known, size, box) -> Record | None:

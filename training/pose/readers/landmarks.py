@@ -41,7 +41,7 @@ def read_landmarks(
     """
     annotations, folder = check_paths(annotations, images_dir)
     if annotations.suffix.lower() == ".json":
-        return read_coco(annotations, folder, report, box=_face_box)
+        return read_coco(annotations, folder, report, box=face_box)
     rows, width = _rows(annotations)
     images = measure(folder, [row[0] for _, row in rows if row[0]], report)
     records = []
@@ -55,7 +55,8 @@ def read_landmarks(
     return records
 
 
-def _face_box(annotation: Mapping, keypoints: np.ndarray) -> np.ndarray:
+def face_box(annotation: Mapping, keypoints: np.ndarray) -> np.ndarray:
+    """The box (4,) of a face: given by `center` and `scale`, or else around its landmarks."""
     if "center" in annotation and "scale" in annotation:
         return _square(np.array(annotation["center"], np.float64), float(annotation["scale"]))
     points = keypoints[keypoints[:, 2] > 0, :2]

@@ -1,13 +1,14 @@
 """Lite-HRNet-18 at 256x192 on COCO (Yu et al. CVPR 2021).
 
-Expected: AP .648 as `coco_w32_256x192` counts it, from scratch. Trained on 8 V100 with 64 crops
-each.
+Expected: the AP below as `coco_w32_256x192` counts it, from scratch. Trained on 8 V100 with 64
+crops each.
 
     hrnet-tf train coco_lite18_256x192 --workdir=runs/coco_lite18_256x192
 """
 
 import dataclasses
 
+from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.coco_w32_256x192 import RECIPE as BASE
 
 RECIPE = dataclasses.replace(
@@ -20,4 +21,5 @@ RECIPE = dataclasses.replace(
     warmup_steps=500,
     warmup_start=0.001,
     batch_size=512,
+    expected=Expected({"AP": 0.648}),
 )

@@ -1,6 +1,6 @@
 r"""HRNet-W32 at 256x192 on COCO (Sun et al. CVPR 2019, Table 1).
 
-Expected: AP .744 on COCO val2017 with the boxes of a detector of person AP 56.4, flip test and
+Expected: the AP below on COCO val2017 with the boxes of a detector of person AP 56.4, flip test and
 protocol "original"; .734 from scratch (`--weights=`). Trained on 4 P100 with 32 crops each. The
 ImageNet weights are those of the original repository. OpenMMLab's training of the same network is
 the preset `hrnet_w32_coco_256x192`.
@@ -23,9 +23,10 @@ Adam cancels.
 """
 
 from hrnet_tf.tasks.pose.codecs import MSRA
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose.recipe import PoseRecipe
+from hrnet_tf.training.recipe import Expected
 
-RECIPE = Recipe(
+RECIPE = PoseRecipe(
     arch="w32",
     input_size=(256, 192),
     train_annotations="data/coco/annotations/person_keypoints_train2017.json",
@@ -41,4 +42,5 @@ RECIPE = Recipe(
     milestones=(170, 200),
     epochs=210,
     batch_size=128,
+    expected=Expected({"AP": 0.744}),
 )

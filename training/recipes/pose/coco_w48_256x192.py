@@ -1,16 +1,18 @@
 """HRNet-W48 at 256x192 on COCO (Sun et al. CVPR 2019, Table 1).
 
-Expected: AP .751 as `coco_w32_256x192` counts it. Trained on 4 P100 with 32 crops each.
+Expected: the AP below as `coco_w32_256x192` counts it. Trained on 4 P100 with 32 crops each.
 
     hrnet-tf train coco_w48_256x192 --workdir=runs/coco_w48_256x192
 """
 
 import dataclasses
 
+from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.coco_w32_256x192 import RECIPE as BASE
 
 RECIPE = dataclasses.replace(
     BASE,
     arch="w48",
     weights="https://download.openmmlab.com/mmpose/pretrain_models/hrnet_w48-8ef0771d.pth",
+    expected=Expected({"AP": 0.751}),
 )

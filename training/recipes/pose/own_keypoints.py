@@ -25,9 +25,9 @@ smaller: `--arch=lite18 --weights=lite_hrnet18_coco_256x192`.
 """
 
 from hrnet_tf.tasks.pose.codecs import DARK
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose.recipe import PoseRecipe
 
-RECIPE = Recipe(
+RECIPE = PoseRecipe(
     arch="w32",
     input_size=(256, 192),
     train_annotations="data/own/train.json",

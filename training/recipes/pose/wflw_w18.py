@@ -1,16 +1,18 @@
 """HRNetV2-W18 on WFLW's 98 facial landmarks (Wang et al. TPAMI 2020).
 
-Expected: NME 4.60 % of the distance of the outer eye corners on WFLW test, without flip test.
-Trained on 1 P40 with 16 crops. The annotation files are those of HRNet-Facial-Landmark-Detection.
+Expected: the NME below, a share of the distance of the outer eye corners, on WFLW test, without
+flip test. Trained on 1 P40 with 16 crops. The annotation files are those of
+HRNet-Facial-Landmark-Detection.
 
     hrnet-tf train wflw_w18 --workdir=runs/wflw_w18
 """
 
 from hrnet_tf.labels.keypoint_sets import WFLW
 from hrnet_tf.tasks.pose.codecs import Face
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.pose.recipe import PoseRecipe
+from hrnet_tf.training.recipe import Expected
 
-RECIPE = Recipe(
+RECIPE = PoseRecipe(
     arch="w18",
     head="v2",
     input_size=(256, 256),
@@ -32,4 +34,5 @@ RECIPE = Recipe(
     batch_size=16,
     flip_test=False,
     evaluate_every=5,
+    expected=Expected({"NME": 0.0460}),
 )

@@ -24,6 +24,12 @@ class Codec:
         """Channels of the heatmaps of this many keypoints."""
         return num_keypoints * len(self.mirror_signs)
 
+    def joint_maps(self, heatmaps):
+        """Of heat maps (..., h, w, channels(K)) the map of each keypoint that is largest where the
+        keypoint is: (..., h, w, K). Other channels of a keypoint are offsets.
+        """
+        return heatmaps[..., :: len(self.mirror_signs)]
+
     def encode(self, keypoints, visible, input_size: tuple[int, int]):
         """Training targets.
 

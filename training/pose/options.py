@@ -1,0 +1,40 @@
+"""How a pose network is scored, as data; without Keras, so that flags and help answer at once."""
+
+from dataclasses import dataclass, field
+
+FORMATS = ("coco", "mpii", "landmarks")  # names of `readers.READERS`
+PROTOCOLS = ("original", "annotated")
+
+
+@dataclass(frozen=True)
+class PoseScoring:
+    """What a pose network is scored on, and how; `training.pose.evaluator` explains the numbers.
+
+    Attributes:
+        annotations: annotated keypoints.
+        images: folder of the annotated pictures.
+        data_format: what the annotations are.
+        ground_truth: MPII: gt_valid.mat, if not beside them.
+        detections: boxes of a detector instead of annotated ones.
+        score_threshold: lowest score of a detector's box.
+        protocol: how to score.
+
+    Raises:
+        ValueError: no such format or protocol.
+    """
+
+    annotations: str
+    images: str
+    data_format: str = field(default="coco", metadata={"choices": FORMATS})
+    ground_truth: str | None = None
+    detections: str | None = None
+    score_threshold: float = 0.0
+    protocol: str = field(default="original", metadata={"choices": PROTOCOLS})
+
+    def __post_init__(self):
+        for name, known in (("protocol", PROTOCOLS), ("data_format", FORMATS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(
+                    f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}."
+                )

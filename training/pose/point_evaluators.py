@@ -1,0 +1,201 @@
+"""Evaluators by distance: PCK, AUC and EPE, PCKh of MPII, NME of faces."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from hrnet_tf.tasks.pose.card import PoseCard
+from hrnet_tf.tasks.pose.codecs.face import Face, whole_pixels
+from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
+from hrnet_tf.tasks.pose.results import coco_result
+from hrnet_tf.training.data.sources import Report
+from hrnet_tf.training.evaluate import Evaluation, Table, Wanted
+from hrnet_tf.training.pose import point_metrics
+from hrnet_tf.training.pose.options import PoseScoring
+from hrnet_tf.training.pose.point_metrics import errors
+from hrnet_tf.training.pose.readers import Annotations, to_train_on
+from hrnet_tf.training.pose.readers.coco import Record, trainable
+
+Scores = tuple[dict[str, float], Table]  # numbers, table per keypoint
+
+
+class PointEvaluator:
+    """One box and at most one pose per record.
+
+    Subclasses choose the records, `self._records` (N,), and score points (N, K, 2), which are NaN
+    where there is no pose.
+    """
+
+    main: ClassVar[tuple[str, bool]]
+
+    def __init__(
+        self, card: PoseCard, scoring: PoseScoring, report: Report, annotations: Annotations
+    ):
+        self._card, self._scoring = card, scoring
+        self._records = records = self._choose(annotations, report)
+        by_path = sorted(range(len(records)), key=lambda i: str(records[i].image.path))
+        self.wanted = [
+            Wanted(i, records[i].image.path, records[i].box[None], np.ones(1)) for i in by_path
+        ]
+
+    def _choose(self, annotations: Annotations, report: Report) -> list[Record]:
+        raise NotImplementedError
+
+    def _score(self, points: np.ndarray) -> Scores:
+        raise NotImplementedError
+
+    def reset(self, predictor: PosePredictor) -> None:
+        """Forgets all poses; those of this predictor come next."""
+        shape = (len(self._records), len(self._card.keypoints.names), 2)
+        self._points, self._results, self._persons = np.full(shape, np.nan), [], 0
+
+    def add(self, key: int, poses: list[Pose]) -> None:
+        """Takes the poses for one record: none, or one."""
+        for pose in poses:
+            self._persons += 1
+            self._points[key] = pose.keypoints
+            self._results.append(coco_result(self._records[key].image.id, pose))
+
+    def finish(self) -> Evaluation:
+        """Numbers, and a table with a row for each keypoint."""
+        numbers, table = self._score(self._points)
+        return Evaluation(
+            numbers,
+            main=self.main,
+            results=self._results,
+            counted={"persons": self._persons},
+            tables={"per_keypoint": table},
+            conditions=conditions(self._scoring, self._card),
+        )
+
+
+class DistanceEvaluator(PointEvaluator):
+    """PCK, AUC and EPE on a COCO-format file, for keypoints without sigmas."""
+
+    main = ("PCK@0.2", True)
+
+    def _choose(self, annotations, report):
+        records = scored_people(annotations, self._scoring, report)
+        self._names = _check_count(records, self._card, self._scoring)
+        self._truth = _truth(records, len(self._names))
+        self._sizes = np.array([record.box[2:].max() for record in records])
+        return records
+
+    def _score(self, points):
+        off = errors(points, self._truth[..., :2], self._truth[..., 2] > 0)
+        table = point_metrics.pck_table(off, self._sizes, self._names)
+        return point_metrics.pck(off, self._sizes), table
+
+
+class HeadEvaluator(PointEvaluator):
+    """PCKh on MPII's annotations, by the positions and head boxes of `gt_valid.mat`."""
+
+    main = ("Mean", True)
+
+    def _choose(self, annotations, report):
+        records, scoring = annotations.everyone, self._scoring
+        _check_count(records, self._card, scoring)
+        path = scoring.ground_truth or truth_beside(annotations.path)
+        self._truth = point_metrics.read_mpii_truth(path)
+        self._rows = [record.id for record in records]
+        if records and not _same_people(records, self._truth, self._rows):
+            raise ValueError(
+                "`ground_truth` must hold the same people as `annotations`, in the same order. "
+                f"Received: ground_truth={path}, annotations={scoring.annotations}. "
+                "gt_valid.mat belongs to valid.json."
+            )
+        return records
+
+    def _score(self, points):
+        everyone = np.full(self._truth["truth"].shape, np.nan)
+        everyone[self._rows] = points + 1  # MATLAB counts pixels from 1
+        off = errors(everyone, **self._truth)
+        return point_metrics.pckh(off), point_metrics.pckh_table(off)
+
+
+class FaceEvaluator(PointEvaluator):
+    """NME and failure rates on facial landmarks."""
+
+    main = ("NME", False)
+
+    def _choose(self, annotations, report):
+        records = to_train_on(annotations.everyone, annotations.data_format, report)
+        self._names = _check_count(records, self._card, self._scoring)
+        truth = _truth(records, len(self._names))
+        boxes = np.array([record.box for record in records]).reshape(-1, 4)
+        sizes = point_metrics.face_sizes(truth, boxes, self._card.keypoints)
+        measured = sizes > 0
+        for i in np.flatnonzero(~measured):
+            path, name = records[i].image.path, records[i].id
+            reason = "NME needs both of its outer eye corners"
+            report(f"{path}: annotation {name} is left out: {reason}.")
+        self._truth, self._sizes = truth[measured], sizes[measured]
+        return [records[i] for i in np.flatnonzero(measured)]
+
+    def _score(self, points):
+        if self._scoring.protocol == "original" and isinstance(self._card.codec, Face):
+            points = whole_pixels(points)
+        off = errors(points, self._truth[..., :2], self._truth[..., 2] > 0, self._sizes)
+        return point_metrics.nme(off), point_metrics.nme_table(off, self._names)
+
+
+def scored_people(annotations: Annotations, scoring: PoseScoring, report: Report) -> list[Record]:
+    """Who of a COCO-format file is scored, with the boxes of the protocol."""
+    if scoring.protocol == "annotated":
+        return trainable(annotations.everyone)
+    return to_train_on(annotations.everyone, "coco", report)
+
+
+def conditions(scoring: PoseScoring, card: PoseCard) -> dict[str, Any]:
+    """What the numbers depend on, apart from the network."""
+    detections = scoring.detections and Path(scoring.detections).name
+    return {
+        "annotations": Path(scoring.annotations).name,
+        "boxes": detections or "annotated",
+        "score_threshold": scoring.score_threshold if detections else None,
+        "protocol": scoring.protocol,
+        "codec": str(card.codec),
+    }
+
+
+def truth_beside(annotations: Path) -> Path:
+    """The ground truth of MPII in the folder of its annotations; ValueError if it is not there."""
+    names = (f"gt_{annotations.stem}.mat", "mpii_gt_val.mat")
+    for name in names:
+        if (annotations.parent / name).is_file():
+            return annotations.parent / name
+    raise ValueError(
+        "`ground_truth` must be gt_valid.mat of MPII, whose head sizes PCKh is measured in. "
+        f"Received: ground_truth=None, and neither {' nor '.join(names)} in {annotations.parent}; "
+        "put it there."
+    )
+
+
+def _truth(records: Sequence[Record], count: int) -> np.ndarray:
+    return np.array([record.keypoints for record in records]).reshape(-1, count, 3)
+
+
+def _check_count(
+    records: Sequence[Record], card: PoseCard, scoring: PoseScoring
+) -> tuple[str, ...]:
+    """The names of the keypoints, if the records have as many."""
+    names = card.keypoints.names
+    if records and len(records[0].keypoints) != len(names):
+        raise ValueError(
+            f"`annotations` must have the {len(names)} keypoints of the network, "
+            f"{card.keypoints.name}. Received: {len(records[0].keypoints)} keypoints in "
+            f"annotations={scoring.annotations}."
+        )
+    return names
+
+
+def _same_people(records: Sequence[Record], truth: dict, rows: Sequence[int]) -> bool:
+    """Whether the joints of the annotations are those of the ground truth, but for rounding."""
+    if max(rows) >= len(truth["truth"]):
+        return False
+    points = np.array([record.keypoints for record in records])
+    labelled = (points[..., 2] > 0) & truth["labelled"][rows]
+    off = np.linalg.norm(points[..., :2] + 1 - truth["truth"][rows], axis=-1)
+    return not labelled.any() or np.median(off[labelled]) < 2
