@@ -1,14 +1,14 @@
-"""Keypoint sets of one's own, as JSON files.
+"""Your own keypoint sets, as JSON files.
 
-Only `names` is needed:
+Only `names` is required:
 
     {"names": ["nose", "left_ear", "right_ear", "tail"],
      "skeleton": [["nose", "tail"]]}
 
-Keypoints go by name or by their place from 0. What is left out: `name` is that of the file,
-`flip_pairs` are told from left and right in the names, `skeleton` and `upper_body` are empty,
-colours are the usual ones, and without `sigmas` there is no OKS, so that evaluation counts correct
-keypoints instead of giving AP.
+The other fields refer to a keypoint by its name or by its index, from 0. Their defaults: `name` is
+the file's name without suffix, `flip_pairs` follow from left and right in the names, `skeleton` and
+`upper_body` are empty, colours are the usual ones. Without `sigmas` OKS is not defined, so
+evaluation reports the share of correct keypoints (PCK) instead of AP.
 """
 
 import dataclasses
@@ -27,10 +27,10 @@ FIELDS = tuple(field.name for field in dataclasses.fields(KeypointSet))
 
 
 def read_keypoint_set(path: str | os.PathLike) -> KeypointSet:
-    """Reads a keypoint file, or the keypoints that a COCO annotation file says it holds.
+    """Reads a keypoint file, or the keypoints that the categories of a COCO annotation file name.
 
-    Names that are those of a published set give that set, with its sigmas, if the file is one of
-    annotations.
+    If the names in an annotation file equal those of a published set, the result is that set, with
+    its sigmas.
 
     Raises:
         OSError: the file cannot be read.
@@ -112,7 +112,7 @@ def _of_categories(categories, path):
     for known in KEYPOINT_SETS.values():
         if known.names == names:
             return known
-    # These count from 1.
+    # COCO files count keypoints from 1.
     edges = [[_less_one(i) for i in edge] for edge in _pairs_of(first, "skeleton")]
     return keypoint_set(
         names,
@@ -166,9 +166,9 @@ def _pairs(content, field, names):
 
 
 def _id(keypoint, field, names):
-    """A keypoint's place, given that or its name."""
+    """The index of a keypoint that is given by its index or its name."""
     if isinstance(keypoint, int) and not isinstance(keypoint, bool):
-        return keypoint  # the set itself refuses those that do not exist
+        return keypoint  # `KeypointSet` refuses an index that does not exist
     if keypoint not in names:
         raise ValueError(
             f"`{field}` must hold `names` or their places from 0. Received: {keypoint!r}."

@@ -1,12 +1,12 @@
 """Published weights as data, and `from_preset`.
 
-A name is architecture, variant, data set, input height x width: `hrnet_w32_coco_256x192`,
-`hrnet_w32_dark_coco_384x288`, `hrnet_w48_ocr_cityscapes_512x1024`, `hrnet_w18_imagenet_224x224`.
-The original repositories publish on drives without stable addresses: their files load by path,
-`pose_hrnet_w32_256x192.pth` (AP .744) for example into `hrnet_w32_coco_256x192`.
+A name consists of architecture, variant, data set, and input height x width:
+`hrnet_w32_coco_256x192`, `hrnet_w32_dark_coco_384x288`, `hrnet_w48_ocr_cityscapes_512x1024`,
+`hrnet_w18_imagenet_224x224`. The original repositories publish on drives without stable addresses,
+so their files load by path: `pose_hrnet_w32_256x192.pth` (AP .744) fits `hrnet_w32_coco_256x192`.
 
-The published file is what the cache keeps: building a network and reading W32 from it takes 0.7 of
-the time that `keras.models.load_model` takes for the converted file.
+The cache keeps the published file and no converted one: building W32 and reading its file takes 0.6
+of the time of `keras.models.load_model` (`python benchmarks/weights.py`).
 """
 
 import os
@@ -73,7 +73,7 @@ def from_preset(
     weights: str | os.PathLike | Mapping[str, np.ndarray] | None = "published",
     input_shape: tuple | None = None,
 ) -> keras.Model:
-    """A network by the name of its published weights.
+    """Builds a network by the name of its published weights, and loads them.
 
     Args:
         name: key in `PRESETS`.
@@ -83,7 +83,7 @@ def from_preset(
         input_shape: (height, width, channels) instead of the preset's.
 
     Returns:
-        What the preset's builder returns; `PRESETS[name].card` tells how to use it.
+        The model of the preset's builder; `PRESETS[name].card` says how to use it.
 
     Raises:
         OSError: the file cannot be fetched or read.

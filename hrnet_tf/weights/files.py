@@ -19,9 +19,9 @@ from hrnet_tf.weights.torch_files import (
 def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Read the weights in a `.pth`, `.npz` or `.safetensors` file; its content decides which.
 
-    PyTorch files since 0.1.10 are read without PyTorch and without running anything in them. Of a
-    training checkpoint these are the averaged or best weights if it has such
-    (`torch_files.NESTS`), never the optimizer's.
+    PyTorch files since 0.1.10 are read without PyTorch and without running anything in them. From a
+    training checkpoint come its averaged or best weights if it has them (`torch_files.NESTS`),
+    never the state of the optimizer.
 
     Returns:
         Arrays in PyTorch's layout under the names in the file; bfloat16 becomes float32.
@@ -38,7 +38,7 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
                 return _read(file, data)
             except UnreadableError as error:
                 reason = str(error)
-            except Exception as error:  # damage shows in many ways
+            except Exception as error:  # a damaged file makes readers raise many types
                 reason = f"is damaged or cut ({type(error).__name__}: {error}). {AGAIN}"
                 cause = error
     raise ValueError(

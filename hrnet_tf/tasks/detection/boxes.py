@@ -1,4 +1,4 @@
-"""Boxes that detectors find: to and from their input, and which of them count."""
+"""Fits images into the input of a detector, and chooses among the boxes that it finds."""
 
 import numpy as np
 from PIL import Image
@@ -9,16 +9,16 @@ from hrnet_tf.tasks.detection.options import Choice
 def fit(
     image: np.ndarray, size: tuple[int, int], letterbox: bool
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """An image as a detector wants it, smoothed where it shrinks.
+    """Brings an image to the input size of a detector, smoothing where it shrinks.
 
     Args:
         image: (H, W, 3) uint8.
         size: (height, width) to bring it to.
-        letterbox: keep its shape, with black borders on both sides; otherwise stretch it.
+        letterbox: keep the aspect ratio, with black borders; otherwise stretch.
 
     Returns:
-        The (height, width, 3) uint8 and `(scale, shift)`, x and y each: a point p of the image,
-        counted from its corner, is at p * scale + shift.
+        The (height, width, 3) uint8 and `(scale, shift)`, each for x and y: a point p, in pixels
+        from the corner of the image, comes to p * scale + shift.
     """
     have, want = np.array(image.shape[1::-1]), np.array(size[::-1])
     inner = want
@@ -57,7 +57,7 @@ def choose(
 
 
 def _nms(corners, threshold):
-    """Indices of the boxes (N, 2, 2), best first, that no better kept one overlaps too much."""
+    """Indices of the boxes (N, 2, 2), best first, whose IoU with better kept ones is low enough."""
     low, high = corners[:, 0], corners[:, 1]
     areas, kept, left = (high - low).prod(axis=1), [], np.arange(len(corners))
     while len(left):

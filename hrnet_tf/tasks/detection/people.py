@@ -1,4 +1,4 @@
-"""The people in an image: detectors of several kinds behind one small protocol."""
+"""Finds the people in images: detectors of several kinds, each as a function `Detector`."""
 
 import os
 import time
@@ -16,13 +16,13 @@ from hrnet_tf.tasks.detection.options import Choice
 from hrnet_tf.tasks.streaming import Timings
 from hrnet_tf.tasks.task import BoxSource
 
-# Images (H, W, 3) uint8 RGB of any sizes -> for each (boxes (N, 4) as x, y, width, height in its
-# pixels, scores (N,)), best first.
+# From images (H, W, 3) uint8 RGB of any sizes to a pair for each image, best first: boxes (N, 4) as
+# x, y, width, height in pixels of the image, and scores (N,).
 Detector = Callable[[Sequence[np.ndarray]], list[tuple[np.ndarray, np.ndarray]]]
 
 DEFAULT = "dfine_nano_coco"  # COCO AP 42.8 with 3.8 M parameters (Peng et al. 2024); Apache-2.0
-CANDIDATES = 300  # boxes looked at per image, the likeliest persons
-# By number of classes: COCO's 80, COCO's as torchvision counts them, with background at 0.
+CANDIDATES = 300  # boxes per image that are considered, those with the best scores as persons
+# Number of classes -> index of the person. 91: COCO as torchvision counts it, with background 0.
 PERSON = {1: 0, 80: 0, 91: 1}
 
 
@@ -94,8 +94,8 @@ def keras_hub_detector(
     """A KerasHub object detector, such as RetinaNet or D-FINE.
 
     The image is stretched to the size that the preprocessor names, or fitted into it with black
-    borders if that has `pad_to_aspect_ratio`. Where it has `crop_to_aspect_ratio` the image is
-    stretched too: nobody at its edges shall be missed.
+    borders if that has `pad_to_aspect_ratio`. If it has `crop_to_aspect_ratio`, the image is
+    stretched too, because cropping would lose people at its edges.
 
     Args:
         model: a preset (see `detector`), or the model.
@@ -154,9 +154,9 @@ def keras_hub_detector(
 
 
 def _decode(model, outputs, images, person):
-    """Boxes and scores by the model's own rules, but before its NMS.
+    """Boxes and scores by the model's own rules, but without its NMS.
 
-    That drops persons who overlap a likelier object of another class.
+    That NMS would drop persons who overlap a likelier object of another class.
     """
     usual = model.prediction_decoder
     from_logits = getattr(usual, "from_logits", True)
@@ -168,7 +168,7 @@ def _decode(model, outputs, images, person):
 
 
 class _Persons:
-    """In place of an NMS: the boxes that are likeliest persons, with their scores."""
+    """Replaces an NMS: returns the boxes with the best scores as persons, and these scores."""
 
     def __init__(self, bounding_box_format, from_logits, person):
         self.bounding_box_format = bounding_box_format  # the model asks for it
@@ -193,7 +193,7 @@ def _open_preset(name):
     try:
         try:
             return keras_hub.models.ObjectDetector.from_preset(name)
-        except TypeError:  # saved as a backbone, without the number of classes that it knows
+        except TypeError:  # saved as a backbone, which itself knows the number of classes
             backbone = keras_hub.models.Backbone.from_preset(name)
             return keras_hub.models.ObjectDetector.from_preset(
                 name, backbone=backbone, num_classes=backbone.num_labels
@@ -217,9 +217,9 @@ def tflite_detector(
     """A TFLite detector with the usual four outputs, as SSD and EfficientDet-Lite have them.
 
     Outputs are boxes (1, N, 4) as top, left, bottom, right, fractions of the image; classes (1, N);
-    scores (1, N); their number (1,). Their order differs between exporters: classes are told from
-    scores by being whole numbers. The image is stretched to the input: uint8 takes the grey levels,
-    int8 these less 128, float32 -1..1.
+    scores (1, N); their number (1,). Exporters order them differently: classes are the output of
+    whole numbers, scores the other. The image is stretched to the input. A uint8 input takes grey
+    levels, int8 takes grey levels minus 128, float32 takes -1..1.
 
     Args:
         path: a `.tflite` file.
@@ -271,20 +271,20 @@ def _interpreter(path):
 
 
 def _quantized(pixels, dtype):
-    """Grey levels 0..255 as the input wants them."""
+    """Grey levels 0..255 as the numbers that the input takes."""
     if dtype == np.int8:
         return (pixels.astype(np.int16) - 128).astype(np.int8)
     return pixels if dtype == np.uint8 else (pixels / 127.5 - 1).astype(dtype)
 
 
 def _real(values, output):
-    """The numbers that an output stands for."""
+    """The values of an output as real numbers."""
     scale, zero = output["quantization"]
     return values if scale == 0 else (values.astype(np.float32) - zero) * scale
 
 
 def _sorted_out(found):
-    """Boxes (n, 4), classes (n,) and scores (n,) of the four outputs, in whatever order."""
+    """Boxes (n, 4), classes (n,) and scores (n,) from the four outputs, in any order."""
     by_rank = sorted(found, key=np.ndim)
     count = int(by_rank[0].item())
     classes, scores, boxes = (each[0, :count] for each in by_rank[1:])
