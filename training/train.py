@@ -22,10 +22,11 @@ from absl import flags
 
 from hrnet_tf.files import whole
 from hrnet_tf.opening import predictor as predictor_of
+from hrnet_tf.patches.keras_normalization import fuse
 from hrnet_tf.training.data.order import order, steps_per_epoch
 from hrnet_tf.training.evaluate import Evaluation, Evaluator, evaluate_on, judge
 from hrnet_tf.training.loop import distribute as devices
-from hrnet_tf.training.loop import normalization, resume
+from hrnet_tf.training.loop import resume
 from hrnet_tf.training.loop.callbacks import (
     Count,
     History,
@@ -191,7 +192,7 @@ def _build(
         model = training.trainee(network, recipe)
         together = recipe.sync_norm and strategy.num_replicas_in_sync > 1
         set_normalization(model, recipe.frozen_norm, together)
-        normalization.fuse(model)
+        fuse(model)
         # XLA only if asked: it compiles for longer than it saves in a short run on CPUs.
         model.compile(optimizer(recipe, steps), loss, jit_compile=xla)
         model.optimizer.build(model.trainable_variables)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from hrnet_tf.convert.graph.nodes import Graph, Node
+from hrnet_tf.patches.keras_graph import is_functional, walk
 from hrnet_tf.runtime.keras_model import input_shapes, named_outputs
 
 EQUAL = ("Dropout", "SpatialDropout2D", "Identity", "InputLayer")
@@ -24,7 +25,7 @@ def read_graph(model: keras.Model, outputs: Sequence[str] | None = None) -> Grap
         ValueError: an open size, a model that is not functional, an output that it has not, a layer
             or operation that cannot be converted, weights that are not finite.
     """
-    if not isinstance(model, keras.Model) or not hasattr(model, "_run_through_graph"):
+    if not is_functional(model):
         raise ValueError(
             f"`model` must be a functional Keras model. Received: {type(model).__name__}. Build it "
             "as keras.Model(inputs, outputs)."
@@ -40,8 +41,7 @@ def read_graph(model: keras.Model, outputs: Sequence[str] | None = None) -> Grap
     def reader(operation):
         return lambda *sources, **_: _read(operation, *sources)
 
-    # Keras 3's own `clone_model` walks a graph by this method; tests/convert/graph guards it.
-    found = named_outputs(model._run_through_graph([*nodes.values()], operation_fn=reader))
+    found = named_outputs(walk(model, nodes.values(), reader))
     graph = Graph(model.name, [], nodes, _kept(found, outputs))
     graph.prune()  # finds the nodes from the outputs
     return graph

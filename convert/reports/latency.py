@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from hrnet_tf.patches.litert import operations
 from hrnet_tf.runtime.converted import TFLiteNetwork
 from hrnet_tf.runtime.network import Network
 
@@ -70,9 +71,8 @@ def latency(network: Network, threads: int) -> Latency:
 
 def delegated(network: TFLiteNetwork) -> Delegated:
     """What XNNPACK, which the interpreter uses unless told otherwise, has taken of a network."""
-    # The interpreter lists its operations first and then a DELEGATE for each part of the graph that
-    # replaces some of them; which those are follows from the tensors between its ends.
-    every = network._interpreter._get_ops_details()
+    # Which operations a DELEGATE replaces follows from the tensors between its ends.
+    every = operations(network.interpreter)
     makers = {int(i): each for each in every if not _is_part(each) for i in each["outputs"]}
     parts, inside = [each for each in every if _is_part(each)], set()
     for part in parts:

@@ -104,23 +104,35 @@ def _named(names):
     return ["image"] if len(names) == 1 else [*names]
 
 
+def open_interpreter(path: Path, threads: int | None = None):
+    """LiteRT's interpreter of a `.tflite` file, ready to run.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+        ValueError: the file cannot be run.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(str(path), num_threads=threads or os.cpu_count())
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path}: not a TFLite file that can be run ({reason}).") from error
+    return interpreter
+
+
 class TFLiteNetwork(_Converted):
     """A `.tflite` file as a `Network`; integer inputs and outputs are scaled here.
 
     Attributes:
+        interpreter: LiteRT's.
         inputs: shape of each input by name, that of the signature or else of the tensor.
         outputs: likewise, in the order of their names.
     """
 
     def __init__(self, path: Path, threads: int):
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            self._interpreter = Interpreter(str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise ValueError(f"{path}: not a TFLite file that can be run ({reason}).") from error
+        self.interpreter = open_interpreter(path, threads)
         inputs, self._outputs = self._tensors()
         self._inputs = dict(zip(_named(inputs), inputs.values(), strict=True))
         shapes = {name: _shape(each) for name, each in self._inputs.items()}
@@ -130,21 +142,21 @@ class TFLiteNetwork(_Converted):
 
     def _tensors(self):
         """Inputs and outputs by name; the order that the file has them in is chance."""
-        signatures = self._interpreter.get_signature_list()
+        signatures = self.interpreter.get_signature_list()
         if len(signatures) == 1:
-            runner = self._interpreter.get_signature_runner(next(iter(signatures)))
+            runner = self.interpreter.get_signature_runner(next(iter(signatures)))
             ends = runner.get_input_details(), runner.get_output_details()
         else:
-            both = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+            both = self.interpreter.get_input_details(), self.interpreter.get_output_details()
             ends = ({each["name"]: each for each in tensors} for tensors in both)
         return [dict(sorted(each.items())) for each in ends]
 
     def _run(self, arrays):
         for name, tensor in self._inputs.items():
-            self._interpreter.set_tensor(tensor["index"], quantize(arrays[name], tensor))
-        self._interpreter.invoke()
+            self.interpreter.set_tensor(tensor["index"], quantize(arrays[name], tensor))
+        self.interpreter.invoke()
         return {
-            name: dequantize(self._interpreter.get_tensor(each["index"]), each)
+            name: dequantize(self.interpreter.get_tensor(each["index"]), each)
             for name, each in self._outputs.items()
         }
 

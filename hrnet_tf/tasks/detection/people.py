@@ -10,6 +10,8 @@ import numpy as np
 from keras import ops
 
 from hrnet_tf.files import existing
+from hrnet_tf.patches.keras_hub import decode_persons
+from hrnet_tf.runtime.converted import dequantize, open_interpreter
 from hrnet_tf.runtime.keras_model import compiled
 from hrnet_tf.tasks.detection.boxes import choose, fit
 from hrnet_tf.tasks.detection.options import Choice
@@ -21,7 +23,6 @@ from hrnet_tf.tasks.task import BoxSource
 Detector = Callable[[Sequence[np.ndarray]], list[tuple[np.ndarray, np.ndarray]]]
 
 DEFAULT = "dfine_nano_coco"  # COCO AP 42.8 with 3.8 M parameters (Peng et al. 2024); Apache-2.0
-CANDIDATES = 300  # boxes per image that are considered, those with the best scores as persons
 # Number of classes -> index of the person. 91: COCO as torchvision counts it, with background 0.
 PERSON = {1: 0, 80: 0, 91: 1}
 
@@ -131,7 +132,7 @@ def keras_hub_detector(
 
     def predict(images):
         images = model.preprocessor(images) if model.preprocessor else images
-        found = _decode(model, model(images, training=False), images, person)
+        found = decode_persons(model, model(images, training=False), images, person)
         corners = keras.utils.bounding_boxes.convert_format(
             found["boxes"], source=source, target="xyxy", height=size[0], width=size[1]
         )
@@ -151,36 +152,6 @@ def keras_hub_detector(
         ]
 
     return detect
-
-
-def _decode(model, outputs, images, person):
-    """Boxes and scores by the model's own rules, but without its NMS.
-
-    That NMS would drop persons who overlap a likelier object of another class.
-    """
-    usual = model.prediction_decoder
-    from_logits = getattr(usual, "from_logits", True)
-    model.prediction_decoder = _Persons(model.bounding_box_format, from_logits, person)
-    try:
-        return model.decode_predictions(outputs, images)
-    finally:
-        model.prediction_decoder = usual
-
-
-class _Persons:
-    """Replaces an NMS: returns the boxes with the best scores as persons, and these scores."""
-
-    def __init__(self, bounding_box_format, from_logits, person):
-        self.bounding_box_format = bounding_box_format  # the model asks for it
-        self.from_logits = from_logits
-        self.person = person
-
-    def __call__(self, boxes, classes, images=None):
-        scores = classes[..., self.person]
-        scores = ops.sigmoid(scores) if self.from_logits else scores
-        scores, best = ops.top_k(scores, min(CANDIDATES, scores.shape[1]))
-        boxes = ops.take_along_axis(boxes, ops.expand_dims(best, -1), axis=1)
-        return {"boxes": boxes, "confidence": scores}
 
 
 def _open_preset(name):
@@ -230,7 +201,10 @@ def tflite_detector(
         OSError: no such file; the interpreter is not installed.
         ValueError: not a TFLite file, or one of other inputs or outputs.
     """
-    interpreter = _interpreter(path)
+    try:
+        interpreter = open_interpreter(existing(path))
+    except ModuleNotFoundError as error:
+        raise OSError(f"{path} needs its interpreter: pip install ai-edge-litert.") from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     takes, gives = ([tuple(each["shape"].tolist()) for each in all] for all in (inputs, outputs))
     ranks = sorted(map(len, gives))
@@ -245,7 +219,7 @@ def tflite_detector(
         pixels = fit(image, (height, width), letterbox=False)[0]
         interpreter.set_tensor(entry["index"], _quantized(pixels, entry["dtype"])[None])
         interpreter.invoke()
-        found = [_real(interpreter.get_tensor(each["index"]), each) for each in outputs]
+        found = [dequantize(interpreter.get_tensor(each["index"]), each) for each in outputs]
         boxes, classes, scores = _sorted_out(found)
         boxes = boxes[classes == (person or 0)][:, [1, 0, 3, 2]].reshape(-1, 2, 2)
         return choose(
@@ -255,32 +229,11 @@ def tflite_detector(
     return lambda images: [detect_one(image) for image in images]
 
 
-def _interpreter(path):
-    existing(path)
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise OSError(f"{path} needs its interpreter: pip install ai-edge-litert.") from error
-    try:
-        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"{path}: not a TFLite file that can be run ({reason}).") from error
-    return interpreter
-
-
 def _quantized(pixels, dtype):
     """Grey levels 0..255 as the numbers that the input takes."""
     if dtype == np.int8:
         return (pixels.astype(np.int16) - 128).astype(np.int8)
     return pixels if dtype == np.uint8 else (pixels / 127.5 - 1).astype(dtype)
-
-
-def _real(values, output):
-    """The values of an output as real numbers."""
-    scale, zero = output["quantization"]
-    return values if scale == 0 else (values.astype(np.float32) - zero) * scale
 
 
 def _sorted_out(found):

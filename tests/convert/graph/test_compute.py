@@ -10,6 +10,7 @@ from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.read import ACTIVATIONS as READ
 from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.networks.pose import pose
+from hrnet_tf.patches.litert import operations
 from hrnet_tf.runtime.converted import open_converted
 
 from tiny_networks import HRNET, NETWORKS, SHAPE, computed, difference, lively
@@ -34,7 +35,7 @@ def test_a_tflite_file_runs_like_the_original(tmp_path):
     images = np.random.default_rng(1).normal(size=(2, *SHAPE)).astype("float32")
     assert network.inputs == {"image": SHAPE} and network.outputs == {"output": (16, 16, 17)}
     assert difference(network({"image": images}), model(images)) < 1e-5
-    names = {each["op_name"] for each in network._interpreter._get_ops_details()}
+    names = {each["op_name"] for each in operations(network.interpreter)}
     assert names <= {"PAD", "CONV_2D", "ADD", "RESIZE_NEAREST_NEIGHBOR", "DELEGATE"}
 
 

@@ -13,6 +13,7 @@ from hrnet_tf.convert.graph.shuffles import fold_shuffles
 from hrnet_tf.networks.blocks import channel_shuffle
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
+from hrnet_tf.patches.litert import operations
 from hrnet_tf.runtime.converted import open_converted
 
 from tiny_networks import computed, difference, lively
@@ -131,6 +132,6 @@ def test_a_file_without_shuffles_is_one_graph_for_xnnpack(tmp_path):
     path.write_bytes(tflite(repeat_pixels(faster(folded(model))), "float32"))
     network = open_converted(path, threads=1)
     assert difference(network({"image": IMAGE}), model(IMAGE)) < 1e-5
-    names = [each["op_name"] for each in network._interpreter._get_ops_details()]
+    names = [each["op_name"] for each in operations(network.interpreter)]
     assert not {"TRANSPOSE", "RESIZE_NEAREST_NEIGHBOR", "RELU"} & {*names}
     assert names.count("DELEGATE") == 1

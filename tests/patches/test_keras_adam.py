@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hrnet_tf.training.loop.optimizers import Adam
+from hrnet_tf.patches.keras_adam import Adam
 
 EVERYTHING = {
     "global_clipnorm": 0.5,
