@@ -8,7 +8,7 @@ from keras import layers
 from hrnet_tf.convert.graph.compute import compute, own_weights, tensors, unmarked
 from hrnet_tf.convert.graph.faster import faster
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
-from hrnet_tf.convert.graph.read import by_name, read_graph
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.integers.simulate import rounded
 from hrnet_tf.networks.classification import classification
 from hrnet_tf.networks.features import feature_pyramid
@@ -16,6 +16,7 @@ from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.segmentation import segmentation
 from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
 from hrnet_tf.runtime.converted import open_converted
+from hrnet_tf.runtime.keras_model import named_outputs
 
 HRNET = HRNetSpec(8, 1, 8, (1, 1, 1), 1)
 LITE = LiteHRNetSpec(8, (1, 1, 1), 2, stem=16, reduction=4)
@@ -77,7 +78,7 @@ def difference(ours, wanted):
 
     A lone output may have another name.
     """
-    ours, wanted = by_name(ours), by_name(wanted)
+    ours, wanted = named_outputs(ours), named_outputs(wanted)
     if len(ours) == len(wanted) == 1:
         wanted = dict(zip(ours, wanted.values(), strict=True))
     assert ours.keys() == wanted.keys()
@@ -93,7 +94,7 @@ def answers(path, images):
 
 def kept(model):
     """The outputs of a model that files have: those of OCR that are for training are left out."""
-    return ["logits"] if "logits" in by_name(model.output) else None
+    return ["logits"] if "logits" in named_outputs(model.output) else None
 
 
 def graph_of(model, shuffles=False):
