@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from hrnet_tf.files import sha256
+from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
 from hrnet_tf.runtime.keras_model import KerasNetwork
@@ -91,8 +91,7 @@ def open_network(
             f"`weights` go with a preset; a {suffix} file has its own. "
             f"Received: weights={str(weights)!r}."
         )
-    if not Path(model).is_file():
-        raise FileNotFoundError(f"{model}: no such file; check its name.")
+    existing(model)
     card = read_card(model)
     if suffix in RUNTIMES:
         network = open_converted(model, threads)

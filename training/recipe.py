@@ -7,7 +7,6 @@ again; `overrides.py` reads values from the command line.
 """
 
 import dataclasses
-import difflib
 import importlib
 import json
 import math
@@ -16,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
+from hrnet_tf.names import did_you_mean
 from hrnet_tf.networks.checks import MULTIPLE, Arch, spec_of
 from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
 from hrnet_tf.tasks.card import Card
@@ -283,10 +283,9 @@ def load_recipe(name: str) -> Recipe:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     if name not in PAGES:
-        close = difflib.get_close_matches(name, PAGES, n=3) or PAGES
         raise ValueError(
             f"`recipe` must be a page in training/recipes or a .json file. Received: "
-            f"recipe={name!r}. Did you mean {', '.join(close)}?"
+            f"recipe={name!r}.{did_you_mean(name, PAGES)}"
         )
     return importlib.import_module(f"hrnet_tf.training.recipes.{PAGES[name]}.{name}").RECIPE
 
@@ -296,9 +295,8 @@ def check_fields(kind: type[Recipe], names: Iterable[str]) -> None:
     fields = [field.name for field in values_of(kind)]
     for name in names:
         if name not in fields:
-            close = difflib.get_close_matches(name, fields, n=1) or fields
             raise ValueError(
-                f"A {kind.task} recipe has no field {name!r}. Did you mean {', '.join(close)}?"
+                f"A {kind.task} recipe has no field {name!r}.{did_you_mean(name, fields, n=1)}"
             )
 
 

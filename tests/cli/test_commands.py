@@ -332,7 +332,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["predct"], "no command 'predct'. Did you mean 'predict'?"),
+        (["predct"], "no command 'predct'. Did you mean predict?"),
         (["predict", "a.jpg", "--modle=x"], "'modle'. Did you mean: model?"),
         (["predict", "a.jpg", "--output="], "`--output` is missing"),
         (["predict", "a.jpg", "--nms=1.5"], "nms=1.5"),
