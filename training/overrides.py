@@ -7,15 +7,15 @@ from absl import flags
 
 from hrnet_tf.fields import field_help
 from hrnet_tf.training.recipe import (
-    KINDS,
     PAGES,
     TASKS,
     Recipe,
     check_fields,
-    choose,
     load_recipe,
     recipe_class,
+    values_of,
 )
+from hrnet_tf.training.values import KINDS, KINDS_OF_TUPLES, choose, element
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -93,10 +93,12 @@ def _parse(recipe: Recipe, name: str, text: str) -> object:
         return choose(name, text, {"true": True, "false": False})
     if isinstance(current, str):
         return text
+    (field,) = (each for each in values_of(type(recipe)) if each.name == name)
     try:
-        if isinstance(current, tuple):
-            return tuple(int(part) for part in text.strip("()").split(",") if part.strip())
-        return type(current)(text)
+        if not isinstance(current, tuple):
+            rule = KINDS[type(current)]
+            return type(current)(text)
+        rule = KINDS_OF_TUPLES[element(field)]
+        return tuple(element(field)(part) for part in text.strip("()").split(",") if part.strip())
     except ValueError:
-        kind = KINDS[type(current)]
-        raise ValueError(f"`{name}` must be {kind}. Received: {name}={text!r}.") from None
+        raise ValueError(f"`{name}` must be {rule}. Received: {name}={text!r}.") from None

@@ -9,27 +9,18 @@ again; `overrides.py` reads values from the command line.
 import dataclasses
 import importlib
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
 from hrnet_tf.names import did_you_mean
 from hrnet_tf.networks.checks import MULTIPLE, Arch, spec_of
-from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
 from hrnet_tf.tasks.card import Card
 from hrnet_tf.training.recipes import PAGES, TASKS
+from hrnet_tf.training.values import ARCH, Form, broken_rule, frozen
 
-SPECS = {kind.__name__: kind for kind in (HRNetSpec, LiteHRNetSpec)}
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-KINDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a finite number",
-    str: "text",
-    tuple: "whole numbers with commas",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,32 +34,6 @@ class Expected:
 
     numbers: Mapping[str, float]
     note: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Form:
-    """How a value that is neither a number, text nor a tuple is written.
-
-    Attributes:
-        to_plain: from the value to what JSON can hold.
-        from_plain: from that, with tuples in place of lists, to the value.
-        from_text: from text of the command line and the value it replaces to the value.
-    """
-
-    to_plain: Callable[[object], object]
-    from_plain: Callable[[object], object]
-    from_text: Callable[[str, object], object]
-
-
-def _arch_to_plain(arch: Arch) -> object:
-    return arch if isinstance(arch, str) else {"spec": type(arch).__name__, **vars(arch)}
-
-
-def _arch_from_plain(plain: object) -> Arch:
-    if not isinstance(plain, dict):
-        return plain
-    values = dict(plain)
-    return SPECS[values.pop("spec")](**values)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,9 +73,7 @@ class Recipe:
     """
 
     task: ClassVar[str]
-    forms: ClassVar[Mapping[str, Form]] = {
-        "arch": Form(_arch_to_plain, _arch_from_plain, lambda text, _: text)
-    }
+    forms: ClassVar[Mapping[str, Form]] = {"arch": ARCH}
     arch: Arch
     input_size: tuple[int, int]
     train_annotations: str
@@ -139,10 +102,8 @@ class Recipe:
     def __post_init__(self):
         spec_of(self.arch)
         for field in values_of(type(self)):
-            self._check_type(field)
-            if choices := field.metadata.get("choices"):
-                valid = getattr(self, field.name) in choices
-                self._require(field.name, valid, f"be one of {', '.join(choices)}")
+            if rule := broken_rule(field, getattr(self, field.name)):
+                self._require(field.name, False, rule)
         for name in ("learning_rate", "epochs", "batch_size", "accumulation"):
             self._require(name, getattr(self, name) > 0, "be positive")
         self._require_share("warmup_start")
@@ -155,19 +116,6 @@ class Recipe:
         self._require("input_size", fits, f"be a height and a width, multiples of {MULTIPLE}")
         rising = all(a < b for a, b in pairwise((0, *self.milestones)))
         self._require("milestones", rising, "be epochs in rising order")
-
-    def _check_type(self, field: dataclasses.Field) -> None:
-        value = getattr(self, field.name)
-        if field.type in (bool, int, str):
-            self._require(field.name, type(value) is field.type, f"be {KINDS[field.type]}")
-        elif field.type is float:
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            self._require(field.name, number and math.isfinite(value), f"be {KINDS[float]}")
-        elif isinstance(field.type, type):
-            self._require(field.name, isinstance(value, field.type), f"be a {field.type.__name__}")
-        elif field.name != "arch":
-            whole = isinstance(value, tuple) and all(type(each) is int for each in value)
-            self._require(field.name, whole, f"be {KINDS[tuple]}")
 
     def _require_share(self, *names: str) -> None:
         for name in names:
@@ -208,7 +156,7 @@ class Recipe:
         Raises:
             ValueError: values that make no recipe, or that no run could use.
         """
-        values = {name: _frozen(value) for name, value in values.items()}
+        values = {name: frozen(value) for name, value in values.items()}
         kind = recipe_class(values.pop("task", "pose"))
         check_fields(kind, values)
         try:
@@ -298,18 +246,3 @@ def check_fields(kind: type[Recipe], names: Iterable[str]) -> None:
             raise ValueError(
                 f"A {kind.task} recipe has no field {name!r}.{did_you_mean(name, fields, n=1)}"
             )
-
-
-def choose(name: str, text: str, choices: Mapping[str, object]) -> object:
-    """The choice that text of the command line names for a field."""
-    if text not in choices:
-        known = ", ".join(choices)
-        raise ValueError(f"`{name}` must be one of {known}. Received: {name}={text!r}.")
-    return choices[text]
-
-
-def _frozen(value: object) -> object:
-    """JSON with tuples in place of lists, so that recipes compare equal."""
-    if isinstance(value, dict):
-        return {key: _frozen(each) for key, each in value.items()}
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value

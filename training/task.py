@@ -10,7 +10,7 @@ import numpy as np
 
 from hrnet_tf.tasks.card_files import save_model
 from hrnet_tf.training.loop.network import load_weights
-from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.recipe import TASKS, Recipe
 
 
 class Source(Protocol):
@@ -103,12 +103,9 @@ def training_named(task: str) -> Training:
     Raises:
         ValueError: networks of this task cannot be trained and evaluated here.
     """
-    module = f"hrnet_tf.training.{task}.task"
-    try:
-        return importlib.import_module(module).TRAINING
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
+    if task not in TASKS:
         raise ValueError(
-            f"`task` must be one that can be trained and evaluated. Received: task={task!r}."
-        ) from None
+            f"`task` must be one that can be trained and evaluated, {', '.join(TASKS)}. "
+            f"Received: task={task!r}."
+        )
+    return importlib.import_module(f"hrnet_tf.training.{task}.task").TRAINING

@@ -8,7 +8,6 @@ it opens without this package) with the weights that did best on the validation 
 goes on when the command is repeated: from `checkpoints/`, at the step of the last one.
 """
 
-import dataclasses
 import json
 import sys
 from collections.abc import Mapping
@@ -18,11 +17,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import flags
 
 from hrnet_tf.files import whole
 from hrnet_tf.opening import predictor as predictor_of
-from hrnet_tf.patches.keras_normalization import fuse
 from hrnet_tf.training.data.order import order, steps_per_epoch
 from hrnet_tf.training.evaluate import Evaluation, Evaluator, evaluate_on, judge
 from hrnet_tf.training.loop import distribute as devices
@@ -39,34 +36,15 @@ from hrnet_tf.training.loop.callbacks import (
     in_vain,
 )
 from hrnet_tf.training.loop.interrupt import asked_to_stop
-from hrnet_tf.training.loop.network import dtype_policy, set_normalization
-from hrnet_tf.training.loop.optimizers import optimizer
+from hrnet_tf.training.loop.networks import Networks, build
 from hrnet_tf.training.loop.resume import Position
 from hrnet_tf.training.loop.workdir import check_files, open_workdir
-from hrnet_tf.training.overrides import define_flags, resolve
 from hrnet_tf.training.recipe import Recipe, completed
 from hrnet_tf.training.report.curves import write_curves
 from hrnet_tf.training.report.summaries import Summaries
 from hrnet_tf.training.task import Source, Training, training_named
 
 SHOWN = 4  # items in the pictures for TensorBoard
-
-
-@dataclasses.dataclass(frozen=True)
-class Networks:
-    """The networks of a run.
-
-    Attributes:
-        network: what is trained, in the precision of the run.
-        model: the compiled model around it that `fit` sees; often the network itself.
-        copy: of the network, plain and in float32: it is measured and published.
-        trainee: the same around the copy; `copy_weights` brings it up to date.
-    """
-
-    network: keras.Model
-    model: keras.Model
-    copy: keras.Model
-    trainee: keras.Model
 
 
 def train(
@@ -130,7 +108,7 @@ def _train(
     if recipe.val_annotations and recipe.evaluate_every:
         held_out, evaluator = training.held_out(recipe)
     steps = steps_per_epoch(len(source), recipe.batch_size)
-    networks = _build(recipe, training, strategy, steps, xla)
+    networks = build(recipe, training, strategy, steps, xla)
     run = {training.counted: len(source), **json.loads(recipe.to_json())}
     position, metrics, start = _start(recipe, training, networks, run, Position(steps), checkpoints)
     if chief and start:
@@ -180,25 +158,6 @@ def _check_devices(recipe: Recipe, strategy: tf.distribute.Strategy, xla: bool) 
         raise ValueError(
             f"`xla` compiles steps of one device. Received: xla=True on {count} devices."
         )
-
-
-def _build(
-    recipe: Recipe, training: Training, strategy: tf.distribute.Strategy, steps: int, xla: bool
-) -> Networks:
-    """The compiled network on the devices of a strategy, and a plain copy in float32."""
-    loss = training.loss(recipe)
-    with strategy.scope(), dtype_policy(recipe.precision):
-        network = training.network(recipe)
-        model = training.trainee(network, recipe)
-        together = recipe.sync_norm and strategy.num_replicas_in_sync > 1
-        set_normalization(model, recipe.frozen_norm, together)
-        fuse(model)
-        # XLA only if asked: it compiles for longer than it saves in a short run on CPUs.
-        model.compile(optimizer(recipe, steps), loss, jit_compile=xla)
-        model.optimizer.build(model.trainable_variables)
-    with dtype_policy("float32"):
-        copy = training.network(recipe)
-        return Networks(network, model, copy, training.trainee(copy, recipe))
 
 
 def _start(
@@ -322,46 +281,3 @@ def _publish(
     with going_on():
         write_curves(workdir)
     training.publish(networks.copy, networks.trainee, recipe, workdir / "model.keras")
-
-
-def command_flags() -> flags.FlagValues:
-    """The flags of the command: those of a run, and one for each field of a recipe."""
-    values = flags.FlagValues()
-    flags.DEFINE_string("workdir", None, "folder of the run", flag_values=values)
-    flags.DEFINE_bool("overwrite", False, "replace earlier results there", flag_values=values)
-    flags.DEFINE_enum(
-        "distribute",
-        "auto",
-        devices.STRATEGIES,
-        "devices that share the work; auto: all GPUs, and all workers of TF_CONFIG",
-        flag_values=values,
-    )
-    flags.DEFINE_bool("xla", False, "compile the step with XLA", flag_values=values)
-    flags.DEFINE_bool("deterministic", False, "the same bits each time, slower", flag_values=values)
-    define_flags(values)
-    values.set_gnu_getopt(True)
-    return values
-
-
-def run(values: flags.FlagValues, words: list[str]) -> int:
-    """Trains what the flags of `command_flags` and the one word, a recipe, say; the exit status.
-
-    Raises:
-        absl.flags.Error: a usage mistake.
-        OSError, ValueError: as `train`.
-    """
-    recipe = resolve(values, words)
-    if not values.workdir:
-        raise flags.Error("name the folder of the run: --workdir=DIR.")
-    options = ("overwrite", "distribute", "xla", "deterministic")
-    try:
-        path = train(recipe, values.workdir, **{name: values[name].value for name in options})
-    except FloatingPointError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as stop:
-        again = "Stopped at once; the same command goes on from the last checkpoint."
-        print(stop if stop.args else again, file=sys.stderr)
-        return 130
-    print(f"The trained model: {path}")
-    return 0

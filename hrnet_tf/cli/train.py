@@ -28,7 +28,7 @@ model.keras with its card model.json, the values recipe.json, history.csv and cu
 
 def _train_flags():
     import_keras(use=False)
-    from hrnet_tf.training.train import command_flags
+    from hrnet_tf.training.command import command_flags
 
     return command_flags()
 
@@ -37,7 +37,7 @@ def _train(values, words):
     # Several workers must find each other before TensorFlow computes anything.
     alone = values.distribute in ("auto", "none", "mirrored") and not os.environ.get("TF_CONFIG")
     import_keras(use=alone)
-    from hrnet_tf.training.train import run
+    from hrnet_tf.training.command import run
 
     return run(values, words)
 

@@ -328,3 +328,17 @@ def test_what_a_page_expects_is_no_value_of_a_run():
     assert again == recipe and again.expected is None
     with pytest.raises(ValueError, match="no field 'expected'"):
         override(recipe, {"expected": "1"})
+
+
+def test_values_may_be_tuples_of_fractions():
+    """Scales of a segmentation network, say."""
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Scaled(PoseRecipe):
+        scales: tuple[float, ...] = (1.0,)
+
+    recipe = Scaled(arch="w18", input_size=(64, 64), train_annotations="", train_images="")
+    assert override(recipe, {"scales": "0.5,1"}).scales == (0.5, 1.0)
+    for text in ("wide", "nan"):
+        with pytest.raises(ValueError, match="`scales` must be finite numbers with commas"):
+            override(recipe, {"scales": text})

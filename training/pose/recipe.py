@@ -9,7 +9,8 @@ from hrnet_tf.labels.keypoints import KeypointSet
 from hrnet_tf.tasks.pose.card import CODECS, PoseCard
 from hrnet_tf.tasks.pose.codecs import MSRA, Codec
 from hrnet_tf.training.pose.options import FORMATS, PROTOCOLS
-from hrnet_tf.training.recipe import Form, Recipe, choose
+from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.values import Form, choose
 
 
 def _codec_to_plain(codec: Codec) -> dict:

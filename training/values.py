@@ -1,0 +1,96 @@
+"""Values of recipes: which are allowed, and how JSON and the command line write them."""
+
+import dataclasses
+import math
+import typing
+from collections.abc import Callable, Mapping
+
+from hrnet_tf.networks.checks import Arch
+from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
+
+SPECS = {kind.__name__: kind for kind in (HRNetSpec, LiteHRNetSpec)}
+KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a finite number",
+    str: "text",
+}
+KINDS_OF_TUPLES = {int: "whole numbers with commas", float: "finite numbers with commas"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How a value that is neither a number, text nor a tuple is written.
+
+    Attributes:
+        to_plain: from the value to what JSON can hold.
+        from_plain: from that, with tuples in place of lists, to the value.
+        from_text: from text of the command line and the value it replaces to the value.
+    """
+
+    to_plain: Callable[[object], object]
+    from_plain: Callable[[object], object]
+    from_text: Callable[[str, object], object]
+
+
+def _arch_to_plain(arch: Arch) -> object:
+    return arch if isinstance(arch, str) else {"spec": type(arch).__name__, **vars(arch)}
+
+
+def _arch_from_plain(plain: object) -> Arch:
+    if not isinstance(plain, dict):
+        return plain
+    values = dict(plain)
+    return SPECS[values.pop("spec")](**values)
+
+
+ARCH = Form(_arch_to_plain, _arch_from_plain, lambda text, _: text)
+
+
+def broken_rule(field: dataclasses.Field, value: object) -> str:
+    """The rule of a field's type or `choices` that a value breaks; empty if it keeps them.
+
+    A union, such as that of names and specs, is left to the dataclass.
+    """
+    choices = field.metadata.get("choices")
+    if field.type in (bool, int, str):
+        valid, rule = type(value) is field.type, f"be {KINDS[field.type]}"
+    elif field.type is float:
+        valid, rule = _is_number(value), f"be {KINDS[float]}"
+    elif typing.get_origin(field.type) is tuple:
+        kind = element(field)
+        fits = _is_number if kind is float else lambda each: type(each) is int
+        valid = isinstance(value, tuple) and all(map(fits, value))
+        rule = f"be {KINDS_OF_TUPLES[kind]}"
+    elif isinstance(field.type, type):
+        valid, rule = isinstance(value, field.type), f"be a {field.type.__name__}"
+    else:
+        valid, rule = True, ""
+    if valid and choices:
+        valid, rule = value in choices, f"be one of {', '.join(choices)}"
+    return "" if valid else rule
+
+
+def element(field: dataclasses.Field) -> type:
+    """What a tuple field holds: int or float."""
+    return typing.get_args(field.type)[0]
+
+
+def _is_number(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
+def choose(name: str, text: str, choices: Mapping[str, object]) -> object:
+    """The choice that text of the command line names for a field."""
+    if text not in choices:
+        known = ", ".join(choices)
+        raise ValueError(f"`{name}` must be one of {known}. Received: {name}={text!r}.")
+    return choices[text]
+
+
+def frozen(value: object) -> object:
+    """JSON with tuples in place of lists, so that recipes compare equal."""
+    if isinstance(value, dict):
+        return {key: frozen(each) for key, each in value.items()}
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
