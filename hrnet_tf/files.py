@@ -4,8 +4,13 @@ import contextlib
 import hashlib
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+# Exceptions that `np.load` raises on a damaged file.
+DAMAGE = (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 def existing(path: str | os.PathLike) -> Path:

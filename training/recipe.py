@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from hrnet_tf.names import did_you_mean
 from hrnet_tf.networks.checks import MULTIPLE, Arch, spec_of
+from hrnet_tf.tasks import NAMES
 from hrnet_tf.tasks.card import Card
 from hrnet_tf.training.recipes import PAGES, TASKS
 from hrnet_tf.training.values import ARCH, Form, broken_rule, frozen
@@ -157,7 +158,7 @@ class Recipe:
             ValueError: values that make no recipe, or that no run could use.
         """
         values = {name: frozen(value) for name, value in values.items()}
-        kind = recipe_class(values.pop("task", "pose"))
+        kind = recipe_class(values.pop("task", NAMES[0]))
         check_fields(kind, values)
         try:
             for name in kind.forms.keys() & values.keys():
@@ -191,7 +192,7 @@ def values_of(kind: type[Recipe]) -> list[dataclasses.Field]:
 
 
 def recipe_class(task: str) -> type[Recipe]:
-    """The recipes of a task: `PoseRecipe` of `training.pose.recipe` for "pose".
+    """The recipes of a task: `PoseRecipe` of `training.pose.recipe` for NAMES[0].
 
     Raises:
         ValueError: no networks of such a task can be trained.

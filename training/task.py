@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from hrnet_tf.tasks.card_files import save_model
-from hrnet_tf.training.loop.network import load_weights
 from hrnet_tf.training.recipe import TASKS, Recipe
+from hrnet_tf.training.start import start_from_weights
 
 
 class Source(Protocol):
@@ -30,14 +30,6 @@ class Source(Protocol):
 def plain(network, recipe: Recipe):
     """What `fit` trains if a task needs nothing around the network: the network itself."""
     return network
-
-
-def start_from_weights(network, recipe: Recipe) -> str:
-    """Loads `weights` of a recipe, if it has any; a sentence that says so."""
-    if not recipe.weights:
-        return ""
-    report = load_weights(network, recipe.weights).summary()
-    return f"Starting from {recipe.weights}: {'; '.join(report.splitlines())}."
 
 
 def save(network, trainee, recipe: Recipe, path: Path) -> None:

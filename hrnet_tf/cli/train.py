@@ -1,11 +1,13 @@
 """`hrnet-tf train`, `inspect` and `demo`: the ways into `hrnet_tf.training`."""
 
+import importlib
 import os
 
 from absl import flags
 
 from hrnet_tf.cli.command import Command, UsageError, required
 from hrnet_tf.quiet import import_keras
+from hrnet_tf.tasks import NAMES
 
 TRAIN_USAGE = """\
   hrnet-tf train RECIPE --workdir=DIR [--FIELD=VALUE...]
@@ -103,8 +105,7 @@ def _demo(values, inputs):
     if inputs:
         raise UsageError(f"`demo` takes flags only. Received: {inputs[0]!r}.")
     import_keras()
-    from hrnet_tf.training.pose.demo import demo
-
+    demo = importlib.import_module(f"hrnet_tf.training.{NAMES[0]}.demo").demo
     demo(values.output, overwrite=values.overwrite)
     print("For phones:", flush=True)
     from hrnet_tf.convert.demo import convert_demo

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from hrnet_tf.files import sha256, whole
-from hrnet_tf.tasks import task_named
+from hrnet_tf.tasks import NAMES, task_named
 from hrnet_tf.tasks.card import VERSION, Card, frozen, pretty
 
 
@@ -24,7 +24,7 @@ def card_from_json(text: str) -> Card | None:
     except ValueError as error:
         raise ValueError(f"A card must be complete JSON, this text is not ({error}).") from None
     card = card if isinstance(card, dict) else {}
-    task = card.pop("task", "pose")  # the first cards did not tell
+    task = card.pop("task", NAMES[0])  # the first cards did not tell
     if task is None:
         return None
     kind = task_named(task).card

@@ -24,12 +24,12 @@ from hrnet_tf.tasks.card_files import read_card
 from hrnet_tf.tasks.pose.codecs import UDPCombined
 from hrnet_tf.training import train
 from hrnet_tf.training.loop import resume
-from hrnet_tf.training.loop.network import load_weights
 from hrnet_tf.training.loop.schedules import learning_rate
 from hrnet_tf.training.overrides import override
 from hrnet_tf.training.pose import losses, task
 from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.source import training_people
+from hrnet_tf.training.start import load_weights
 from hrnet_tf.weights.load import weights_of
 
 import tiny_training

@@ -6,18 +6,14 @@ metrics, and a `Position`. Data and rates are functions of the step: there is no
 
 import dataclasses
 import json
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from hrnet_tf.files import whole
+from hrnet_tf.files import DAMAGE, whole
 
-# What reading a file raises whose content is not what was written.
-DAMAGE = (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 ABOUT = "about"  # the array with everything that is no variable, as JSON
 
 

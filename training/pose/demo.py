@@ -30,11 +30,12 @@ from hrnet_tf.training.pose.pictures import enlarge
 from hrnet_tf.training.pose.readers.coco import Record
 from hrnet_tf.training.pose.recipe import PoseRecipe
 from hrnet_tf.training.pose.source import held_out_people
-from hrnet_tf.training.recipes.pose.synthetic_pose import RECIPE
+from hrnet_tf.training.recipe import load_recipe
 from hrnet_tf.training.report.curves import curves, read_history
 from hrnet_tf.training.report.page import figure, page
 from hrnet_tf.training.train import train, validate
 
+PAGE = "synthetic_pose"
 SEED = 2019
 SCENE_SEED = 2023
 SHOWN_JOINTS = ("nose", "left_elbow", "right_wrist", "left_knee")
@@ -62,12 +63,12 @@ hrnet-tf train synthetic_pose --workdir=runs/longer --epochs=40 \\
 
 def demo(
     folder: str | Path,
-    recipe: PoseRecipe = RECIPE,
+    recipe: PoseRecipe | None = None,
     scenes: int = 1000,
     held_out: int = 110,
     overwrite: bool = False,
 ) -> Path:
-    """Does everything; returns the path of the page.
+    """Does everything, by the recipe or else by `PAGE`; returns the path of the page.
 
     Raises:
         FileExistsError: `folder` is not empty and `overwrite` is False.
@@ -81,7 +82,7 @@ def demo(
     learn = write_dataset(drawings / "train", scenes, seed=SEED)
     judge = write_dataset(drawings / "held_out", held_out, seed=SEED + 1)
     recipe = dataclasses.replace(
-        recipe,
+        recipe or load_recipe(PAGE),
         train_annotations=str(learn),
         train_images=str(learn.parent / "images"),
         val_annotations=str(judge),

@@ -17,8 +17,8 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
+from hrnet_tf.files import DAMAGE
 from hrnet_tf.training.data.sources import Report, to_stderr
-from hrnet_tf.training.loop.resume import DAMAGE
 
 BLOCK = 64  # items that are made at a time
 FRAME = 16  # bytes of length and checksums around a record
