@@ -32,6 +32,25 @@ def plain(network, recipe: Recipe):
     return network
 
 
+def nothing(recipe: Recipe) -> None:
+    """What is checked of a recipe if it needs nothing but the files that every recipe names."""
+
+
+def no_panels(card, inputs, targets, outputs) -> list[np.ndarray]:
+    """The pictures of a task that draws none."""
+    return []
+
+
+def no_view(recipe: Recipe):
+    """Refuses `inspect`."""
+    raise ValueError(f"`inspect` shows nothing of {recipe.task} recipes; train them as they are.")
+
+
+def no_records(recipe: Recipe, *_):
+    """Refuses to write TFRecords."""
+    raise ValueError(f"TFRecords are not written of {recipe.task} data; train on the files.")
+
+
 def save(network, trainee, recipe: Recipe, path: Path) -> None:
     """Saves a trained network and its card."""
     save_model(network, recipe.card, path)
@@ -72,7 +91,6 @@ class Training:
     recipe: type[Recipe]
     scoring: type
     counted: str
-    check: Callable[[Recipe], None]
     network: Callable[[Recipe], Any]
     source: Callable[[Recipe], Source]
     held_out: Callable[[Recipe], tuple[Source, Any]]
@@ -80,10 +98,11 @@ class Training:
     loss: Callable[[Recipe], Any]
     scored: Callable[[Recipe], Any]
     evaluator: Callable
-    options: Callable[[Recipe], dict[str, Any]]
-    panels: Callable
-    inspect: Callable
-    write_records: Callable
+    options: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
+    check: Callable[[Recipe], None] = nothing
+    panels: Callable = no_panels
+    inspect: Callable = no_view
+    write_records: Callable = no_records
     start: Callable[[Any, Recipe], str] = start_from_weights
     trainee: Callable[[Any, Recipe], Any] = plain
     publish: Callable[[Any, Any, Recipe, Path], None] = save

@@ -1,20 +1,23 @@
-"""Adds the task of this folder to the package, as one word in NAMES and two rooms would."""
+"""Adds the task of this folder to the package, as one word in NAMES and its rooms would."""
 
 from pathlib import Path
 
 import keras
 
 import hrnet_tf.tasks
-import hrnet_tf.training
+import hrnet_tf.training.recipes as pages
 
 HERE = Path(__file__).parent
 hrnet_tf.tasks.NAMES += ("depth",)
 hrnet_tf.tasks.__path__.append(str(HERE / "tasks"))
 hrnet_tf.training.__path__.append(str(HERE / "training"))
+pages.__path__.append(str(HERE / "training" / "recipes"))
+pages.PAGES = pages.find_pages()
+pages.TASKS += ("depth",)
 
 
 def depth(input_shape=(32, 32, 3)):
-    """A builder: distances from brightness, and how sure they are for training."""
+    """A builder: distances, and how sure they are, which only training needs."""
     image = keras.Input(input_shape, name="image")
     x = keras.layers.Conv2D(4, 3, 2, "same", activation="relu", name="conv1")(image)
     distances = keras.layers.Conv2D(1, 1, activation="sigmoid", name="distances")(x)

@@ -3,7 +3,8 @@
 import pkgutil
 
 
-def _pages() -> dict[str, str]:
+def find_pages() -> dict[str, str]:
+    """Name of each page -> task, the folder that it lies in."""
     pages = {}
     for task in (each.name for each in pkgutil.iter_modules(__path__) if each.ispkg):
         folders = [f"{folder}/{task}" for folder in __path__]
@@ -11,5 +12,5 @@ def _pages() -> dict[str, str]:
     return dict(sorted(pages.items()))
 
 
-PAGES = _pages()  # name of a page -> task
+PAGES = find_pages()
 TASKS = tuple(sorted(set(PAGES.values())))

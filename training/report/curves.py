@@ -46,7 +46,7 @@ def curves(history: History) -> str:
     losses = {label: columns.pop(name, []) for name, label in LOSSES.items()}
     columns.pop("epoch", None)
     shares = {name: line for name, line in columns.items() if all(0 <= y <= 1 for _, y in line)}
-    panels = [("error of the heat maps (logarithmic)", losses, True)]
+    panels = [("loss (logarithmic)", losses, True)]
     panels += [("evaluation", shares, False), ("learning rate (logarithmic)", {"": rate}, True)]
     panels = [(title, lines, log) for title, lines, log in panels if any(lines.values())]
     last = max(len(history), 2)

@@ -47,8 +47,7 @@ class Summaries(keras.callbacks.Callback):
         if self.position.within_epoch:
             return
         self._write(logs | {"learning_rate": self.position.rows[-1]["learning_rate"]})
-        if is_due(self.recipe, epoch):
-            pictures = self.draw(self.model)
+        if is_due(self.recipe, epoch) and (pictures := self.draw(self.model)):
             height, width = pictures[0].shape[:2]
             files = [tf.io.encode_png(picture) for picture in pictures]
             images = tf.stack([str(width), str(height), *files])

@@ -1,0 +1,1 @@
+"""How depth networks are trained and judged."""
