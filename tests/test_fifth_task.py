@@ -44,7 +44,7 @@ def test_it_trains_and_is_judged(found):
 def test_it_predicts_from_the_command_line_and_from_python(found):
     assert found["predict"][0] == 0
     assert found["written"] == ["7.png", "results.json", "timings.json"]
-    assert 12 < found["python"] < 19  # twice eight metres
+    assert 10 < found["python"] < 19  # twice eight metres, learned in twenty steps
     code, text = found["wrong flag"]
     assert code == 2 and "has no meaning" in text and "a depth network" in text
 
