@@ -16,7 +16,16 @@ def svg(width: int, height: int, body: str) -> str:
 
 
 def text(x: object, y: object, words: str, colour: str = "", end: str = "", drop: int = 0) -> str:
-    """Words that start at a point, or with `end` "middle" or "end" have that there; `drop` below it."""
+    """Words beside a point.
+
+    Args:
+        x: of the point.
+        y: of the point, the base line of the words.
+        words: to write.
+        colour: of the words; that of `STYLE` if empty.
+        end: which end of the words is at x: "start", "middle" or "end".
+        drop: units by which the words lie lower.
+    """
     style = f' style="fill:{colour}"' if colour else ""
     anchor = f' text-anchor="{end}"' if end else ""
     shift = f' dy="{drop}"' if drop else ""
