@@ -27,6 +27,7 @@ setup(
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15",
+        "ml_dtypes>=0.5",
         "numpy>=2.0",
         "absl-py>=2.1",
         "ai-edge-litert>=2.1",
@@ -34,6 +35,7 @@ setup(
         "pillow>=11.0",
         "pycocotools>=2.0.8",
         "rich>=13.7",
+        "safetensors>=0.8.0",
         "scipy>=1.13",
     ],
     extras_require={
@@ -49,7 +51,6 @@ setup(
             "pytest>=8.3",
             "pytest-xdist>=3.6",
             "ruff>=0.9",
-            "safetensors>=0.4.5",
         ],
     },
     entry_points={"console_scripts": ["hrnet-tf = hrnet_tf.cli:main"]},

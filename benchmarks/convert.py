@@ -23,9 +23,10 @@ import numpy as np
 
 import hrnet_tf
 from hrnet_tf.convert.formats.emit import tflite
+from hrnet_tf.convert.formats.onnx_file import onnx_model
 from hrnet_tf.convert.graph.faster import faster, repeat_pixels
-from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
-from hrnet_tf.convert.to_onnx import Options, onnx_model
+from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.quiet import quiet
 
 SIZE = (256, 192, 3)
@@ -52,7 +53,7 @@ def straightforward(model):
 
 def files(model, count=4):
     """Our float32 and int8 files."""
-    crops = RNG.normal(size=(count, *SIZE)).astype("float32")
+    crops = {"image": RNG.normal(size=(count, *SIZE)).astype("float32")}
     graph = repeat_pixels(faster(straightforward(model)))
     return tflite(graph, "float32"), tflite(graph, "int8_min_max", crops)
 
@@ -126,7 +127,7 @@ def w32():
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "w32.onnx"))
         with quiet():
-            proto = onnx_model(faster(straightforward(model)), Options(batch=1))
+            proto = onnx_model(faster(straightforward(model)), batch=1)
         Path(path).write_bytes(proto.SerializeToString())
         calls["ONNX Runtime float32"] = onnx_runtime(path, 2)
         try:
@@ -147,7 +148,7 @@ def w32():
 def conversion():
     model = network("w32")
     start = time.perf_counter(), time.process_time()
-    crops = RNG.normal(size=(100, *SIZE)).astype("float32")
+    crops = {"image": RNG.normal(size=(100, *SIZE)).astype("float32")}
     graph = repeat_pixels(faster(straightforward(model)))
     content = tflite(graph, "int8", crops)
     seconds, work = time.perf_counter() - start[0], time.process_time() - start[1]

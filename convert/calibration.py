@@ -1,6 +1,6 @@
-"""Images that ranges are measured on: exactly what a network sees in prediction and evaluation.
+"""Examples that ranges are measured on: exactly what a network is given in prediction.
 
-The predictors themselves cut them: a recorder takes the place of the network.
+The predictor of the network's task makes them; a recorder takes the place of the network.
 """
 
 import os
@@ -10,21 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.convert.examples import count as number_of
+from hrnet_tf.convert.examples import part
 from hrnet_tf.media.find import find_images
 from hrnet_tf.media.images import read_image
+from hrnet_tf.runtime.network import Shapes
+from hrnet_tf.tasks import WHOLE_PICTURES, task_named
 from hrnet_tf.tasks.card import Card
-from hrnet_tf.tasks.classification.card import ClassificationCard
-from hrnet_tf.tasks.classification.predictor import ImageClassifier
 from hrnet_tf.tasks.detection.box_files import read_boxes
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.predictor import PosePredictor
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
-from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor
 from hrnet_tf.training.data.sources import Report, to_stderr
 from hrnet_tf.training.data.synthetic.scenes import draw_scene
 
-MOST_PIXELS = 2**25  # of all crops together: 400 MB
+MOST_PIXELS = 2**25  # of all images together: 400 MB
 SCENE = (360, 480)  # of drawings, height and width
+OPEN = 8  # stands for open sizes of outputs: a map of one pixel cannot be decoded
 
 # What a predictor's `stream` takes, (id, image) or (id, image, boxes), made when it is its turn.
 Item = Callable[[], tuple]
@@ -32,15 +31,15 @@ Item = Callable[[], tuple]
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Images for a network.
+    """Examples for a network.
 
     Attributes:
-        crops: (N, H, W, 3) float32, as the network takes them.
-        ids: where each comes from.
+        examples: (N, ...) float32 for each input by name, as the network takes them.
+        ids: where each example comes from.
         words: what they are, for people.
     """
 
-    crops: np.ndarray
+    examples: dict[str, np.ndarray]
     ids: tuple[str, ...]
     words: str
 
@@ -49,88 +48,102 @@ def calibration(
     source: str | os.PathLike | None,
     images: str | os.PathLike | None,
     card: Card | None,
-    input_size: tuple[int, int],
+    inputs: Shapes,
     count: int = 200,
     seed: int = 0,
     report: Report = to_stderr,
 ) -> Calibration:
-    """Cuts crops for a network, chosen by chance.
+    """Makes examples for a network from pictures chosen by chance.
 
     Args:
         source: a COCO json with boxes (annotations or detections), a folder of pictures, which
             are taken whole, or None for drawn people.
         images: folder of the json's pictures; found beside it, as COCO and our own sets lie, if
             None.
-        card: of the network: the predictor of its task cuts the crops. None for a network without
-            a task: they are cut as for classification.
-        input_size: (height, width) of the network.
-        count: of crops; fewer if there are not so many, or they have more than 2**25 pixels.
-        seed: another one chooses others.
-        report: is told what is left out, a sentence each.
+        card: of the network: the predictor of its task makes the examples. None for a network
+            without a task: pictures are cut as for classification.
+        inputs: shapes of the network's inputs without the batch, by name.
+        count: of examples; fewer if there are not so many, or their images have more than 2**25
+            pixels.
+        seed: another one chooses other pictures.
+        report: called with a sentence for each picture or box that is left out.
 
     Raises:
         OSError: no such file or folder.
-        ValueError: a file of another kind, or nothing that can be used.
+        ValueError: a file of another kind, nothing that can be used, or a network with inputs that
+            its card does not describe.
     """
     if count < 1:
         raise ValueError(f"`count` must be positive. Received: count={count}.")
-    card = card or ClassificationCard()
-    rng = np.random.default_rng(seed)
+    task = task_named(card.task if card else WHOLE_PICTURES)
+    card = card or task.card()
+    wanted = card.inputs()
+    axes, own = ({name: len(x) for name, x in each.items()} for each in (wanted, inputs))
+    if own != axes:
+        raise ValueError(
+            f"`inputs` must be those that the network's card describes, {wanted}. Received: "
+            f"{inputs}. Convert it in a float precision without verifying it (--noverify), or give "
+            "arrays of your own for all inputs to hrnet_tf.convert.formats.emit.tflite."
+        )
+    rng, by_box = np.random.default_rng(seed), task.wants_boxes
     if source is None:
-        items, name = _drawn(isinstance(card, PoseCard), count, seed), "drawings"
+        items, name = _drawn(by_box, count, seed), "drawings"
     elif Path(source).is_dir():
         items, name = _pictures(find_images([source])), str(source)
     else:
-        items, name = _listed(Path(source), images, isinstance(card, PoseCard)), str(source)
+        items, name = _listed(Path(source), images, by_box), str(source)
     order = rng.permutation(len(items))
-    most = min(count, max(1, MOST_PIXELS // (input_size[0] * input_size[1])))
-    crops, ids = _cut((items[i] for i in order), card, tuple(input_size), most, report)
-    if not crops:
+    height, width, _ = inputs["image"]
+    most = min(count, max(1, MOST_PIXELS // (height * width)))
+    recorder = _Recorder(card, inputs)
+    found, ids = _recorded((items[i] for i in order), task, card, recorder, most, report)
+    if not ids:
         raise ValueError(
             f"{name}: nothing to calibrate on. Give a folder of pictures, or a COCO file with boxes"
             " of people and the folder of its pictures."
         )
-    words = f"{len(crops)} crops of {name}, seed {seed}"
-    return Calibration(np.stack(crops), tuple(ids), words)
+    examples = {each: np.stack([example[each] for example in found]) for each in inputs}
+    return Calibration(examples, tuple(ids), f"{len(ids)} crops of {name}, seed {seed}")
 
 
 class _Recorder:
-    """Takes the place of a network: keeps its inputs and answers nothing."""
+    """A `Network` that keeps what it is given and answers zeros."""
 
-    def __init__(self, card, size):
+    def __init__(self, card, inputs):
+        self.inputs = inputs
+        self.outputs = {
+            name: tuple(n or OPEN for n in shape) for name, shape in card.outputs().items()
+        }
         self.seen = []
-        self.input_shape = (None, *size, 3)
-        # A map of one pixel cannot be decoded.
-        self.output_shape = (None, *((8, 8) if card.rank == 4 else ()), card.channels)
 
-    def __call__(self, images):
-        self.seen.extend(np.array(images, np.float32))
-        return np.zeros((len(images), *self.output_shape[1:]), np.float32)
+    def __call__(self, arrays):
+        count = number_of(arrays)
+        for number in range(count):
+            each = part(arrays, number, number + 1)
+            self.seen.append({name: np.array(x[0], np.float32) for name, x in each.items()})
+        return {name: np.zeros((count, *x), np.float32) for name, x in self.outputs.items()}
 
 
-def _cut(items, card, size, most, report):
-    """Crops and their ids, until there are enough."""
-    recorder = _Recorder(card, size)
-    if isinstance(card, PoseCard):
-        predictor = PosePredictor(recorder, card, batch_size=1)
-    elif isinstance(card, SegmentationCard):
-        predictor = SegmentationPredictor(recorder, card)
-    else:
-        predictor = ImageClassifier(recorder, card)
-    crops, ids = [], []
+def _recorded(items, task, card, recorder, most, report):
+    """Examples and their ids, until there are enough."""
+    # What was seen belongs to one key: tasks that gather boxes across images take one at a time.
+    options = task.options(**({"batch_size": 1} if task.wants_boxes else {}))
+    predictor = task.predictor(recorder, card, options)
+    examples, ids = [], []
     for key, _, found in predictor.stream(_readable(items, report)):
         if not len(found):
             continue  # without a usable box; what was seen belongs to the next
-        for number, crop in enumerate(recorder.seen):
-            if (crop == crop[:1, :1]).all():
+        for number, example in enumerate(recorder.seen):
+            image = example["image"]
+            if (image == image[:1, :1]).all():
                 report(f"{key}: left out: all of it has the same colour.")
             else:
-                crops.append(crop)
+                examples.append(example)
                 ids.append(f"{key}#{number}" if len(recorder.seen) > 1 else str(key))
         recorder.seen.clear()
-        if len(crops) >= most:
+        if len(ids) >= most:
             break
-    return crops[:most], ids[:most]
+    return examples[:most], ids[:most]
 
 
 def _readable(items, report):
@@ -147,13 +160,13 @@ def _pictures(paths) -> list[Item]:
     return [lambda path=path: (path.name, read_image(path)) for path in paths]
 
 
-def _listed(path, images, persons) -> list[Item]:
-    """Every person of a json, or its whole pictures."""
+def _listed(path, images, by_box) -> list[Item]:
+    """Every box of a json with its picture, or the whole pictures."""
     people = read_boxes(path)
     folder = Path(images) if images else _folder(path, people)
     names = people.ids.items() if people.ids else _named(folder, people)
 
-    if not persons:
+    if not by_box:
         return _pictures(folder / name for name, _ in _once(names))
 
     def read(name, box, number):
@@ -192,12 +205,12 @@ def _folder(path, people):
     )
 
 
-def _drawn(persons, count, seed) -> list[Item]:
+def _drawn(by_box, count, seed) -> list[Item]:
     """Drawn people, one after the other, or whole scenes."""
 
     def draw(number):
         scene = draw_scene(np.random.default_rng((seed, number)), SCENE)
         boxes = [person.box for person in scene.people[:1]]
-        return f"drawing {number}", scene.image, *([np.array(boxes)] if persons else [])
+        return f"drawing {number}", scene.image, *([np.array(boxes)] if by_box else [])
 
     return [lambda number=number: draw(number) for number in range(count)]

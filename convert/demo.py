@@ -1,14 +1,15 @@
 """What `make demo` ends with: its network as files for phones, and what each costs."""
 
 import dataclasses
-import functools
 import os
 from pathlib import Path
 
 from hrnet_tf.convert.reports.compare import compare, table
 from hrnet_tf.convert.to_tflite import Options, to_tflite
-from hrnet_tf.training.evaluate import evaluate
+from hrnet_tf.opening import predictor
+from hrnet_tf.training.evaluate import evaluate_on
 from hrnet_tf.training.recipe import load_recipe
+from hrnet_tf.training.task import training_named
 
 VARIANTS = (
     Options(precision="float32", verify=False),
@@ -38,11 +39,11 @@ def convert_demo(folder: str | os.PathLike, threads: int = 2) -> list[str]:
         to_tflite(model, options=dataclasses.replace(options, **data), report=lambda line: None)
         for options in VARIANTS
     ]
-    measure = functools.partial(
-        evaluate,
-        annotations=recipe.val_annotations,
-        images_dir=recipe.val_images,
-        protocol=recipe.protocol,
-    )
-    name, rows = compare([model, *files], None, threads, measure, recipe.flip_test)
+    training = training_named(recipe.task)
+
+    def measure(opened):
+        judge = predictor(opened.network, card=opened.card, **training.options(recipe))
+        return evaluate_on(judge, training.scored(recipe))
+
+    name, rows = compare([model, *files], None, threads, measure)
     return table(name, rows, threads)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 try:
     from absl import flags
 
-    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
+    from hrnet_tf import fields
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
     from hrnet_tf.files import whole, write_json
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
@@ -48,9 +49,9 @@ def layer_picture(losses: Sequence["Loss"], title: str, worst: int) -> str:
     """An SVG with a row for each of the worst layers: a dot for its own loss, a ring for the total.
 
     Args:
-        losses: of `quantize.losses`, the worst first; at least one.
+        losses: of `layer_losses.losses`, the worst first; at least one.
         title: what was measured.
-        worst: how many are drawn.
+        worst: number of layers to draw.
     """
     shown = losses[:worst]
     values = [each for loss in shown for each in (loss.own, loss.total)]
@@ -123,11 +124,11 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     known = [name for name, each in PRECISIONS.items() if each.activations == 8]
     if values.precision not in known:
         raise flags.Error(f"`--precision` must be one of {', '.join(known)}.")
-    source = open_source(values.model, values.weights, parse_size(values.size))
-    place = (values.calibration, values.images, source.card, source.input_size)
-    crops = calibration(*place, values.count, values.seed)
-    found = losses(source.graph, values.precision, crops.crops)
-    title = f"{stem}, {values.precision}, {crops.words}"
+    source = open_source(values.model, values.weights, fields.parse_size(values.size))
+    place = (values.calibration, values.images, source.card, source.inputs)
+    measured = calibration(*place, values.count, values.seed)
+    found = losses(source.graph, values.precision, measured.examples)
+    title = f"{stem}, {values.precision}, {measured.words}"
     with whole(output) as part:
         part.write_text(layer_picture(found, title, values.worst), encoding="utf-8")
     write_json(output.with_suffix(".json"), [dataclasses.asdict(each) for each in found], indent=1)

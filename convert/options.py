@@ -1,54 +1,52 @@
-"""How a network becomes a `.tflite` file: what can be chosen, and what goes together."""
+"""How a network becomes a `.tflite` file: the options, and which of them go together."""
 
-import dataclasses
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hrnet_tf.convert.integers.precisions import PRECISIONS, Precision
+from hrnet_tf.convert.integers.precisions import PRECISIONS, TYPES, Precision
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Options:
-    """How a network becomes a file.
+    """How a network becomes a `.tflite` file.
 
     Attributes:
-        precision: key of `precisions.PRECISIONS`.
-        calibration: where crops come from, to measure ranges on and compare file and network: a
-            COCO file, a folder of pictures, or None for drawn people.
-        images: folder of the COCO file's pictures; found beside it if None.
-        count: how many crops.
-        seed: which ones.
-        input_type: "float32", "int8" or "uint8"; None for that of the precision.
-        output_type: likewise.
-        size: (height, width) of the images; None for the network's own.
+        precision: a key of `precisions.PRECISIONS`.
+        calibration: COCO file or folder of pictures to measure ranges on (default: drawn people).
+        images: folder of that file's pictures (default: beside it).
+        count: crops to measure ranges on.
+        seed: which crops.
+        input_type: numbers of the image (default: those of the precision).
+        output_type: numbers of the maps (default: those of the precision).
+        size: HEIGHTxWIDTH of the images (default: the network's).
         batch: images per call.
-        decode: a second output "keypoints" (batch, K, 3), x and y in pixels of the image and
-            score, for the CPU.
-        verify: compare the file with its source.
-        cpu: upsample by operations that XNNPACK takes; other accelerators have one of their own.
-        qat: train for integers first, in the folder NAME_training beside the file.
-        recipe: whose data and values that takes: a name or a file; None for the recipe.json beside
-            the network.
-        qat_epochs: how often it sees them.
-        qat_rate: learning rate.
+        decode: a second output: keypoints, for the CPU.
+        verify: compare the file with the network.
+        cpu: upsample as CPUs like it; --nocpu for GPUs and other accelerators.
+        qat: train for int8 first: most accurate.
+        recipe: recipe whose data the training takes, a name or a file (default: recipe.json beside
+            the model).
+        qat_epochs: passes of the training over its data.
+        qat_rate: learning rate of the training.
     """
 
     precision: str = "float32"
     calibration: str | os.PathLike | None = None
     images: str | os.PathLike | None = None
-    count: int = 200
+    count: int = field(default=200, metadata={"least": 1})
     seed: int = 0
-    input_type: str | None = None
-    output_type: str | None = None
+    input_type: str | None = field(default=None, metadata={"choices": TYPES})
+    output_type: str | None = field(default=None, metadata={"choices": TYPES})
     size: tuple[int, int] | None = None
-    batch: int = 1
+    batch: int = field(default=1, metadata={"least": 1})
     decode: bool = False
     verify: bool = True
     cpu: bool = True
     qat: bool = False
     recipe: str | os.PathLike | None = None
-    qat_epochs: int = 5
-    qat_rate: float = 3e-5
+    qat_epochs: int = field(default=5, metadata={"least": 1})
+    qat_rate: float = field(default=3e-5, metadata={"least": 0})
 
 
 def default_output(model: str | os.PathLike, options: Options) -> Path:
@@ -89,7 +87,7 @@ def check(options: Options) -> Precision:
 
 
 def types(options: Options, precision: Precision) -> tuple[str, str]:
-    """The numbers that go in and come out: integers if everything between is."""
+    """Types of inputs and outputs: integers if all operations between are of integers."""
     integers = precision.activations == 8
-    maps = "int8" if integers and not precision.float_head else "float32"
-    return options.input_type or ("int8" if integers else "float32"), options.output_type or maps
+    outputs = "int8" if integers and not precision.float_head else "float32"
+    return options.input_type or ("int8" if integers else "float32"), options.output_type or outputs

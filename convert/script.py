@@ -1,7 +1,6 @@
 """What the scripts of convert/ share: one sentence instead of a traceback, what may be written."""
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -51,14 +50,3 @@ def check_output(
     inputs = (model, Path(model).with_suffix(".json"))
     prepare_folder(output.parent, (output.name, f"{output.stem}.json"), inputs, overwrite)
     return output
-
-
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """(256, 192) of "256x192".
-
-    Raises:
-        absl.flags.Error: another text.
-    """
-    if text and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
-        raise flags.Error(f"`--size` must be HEIGHTxWIDTH, such as 256x192. Received: {text!r}.")
-    return tuple(map(int, text.split("x"))) if text else None

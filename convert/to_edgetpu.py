@@ -22,11 +22,12 @@ from pathlib import Path
 try:
     from absl import flags
 
+    from hrnet_tf import fields
     from hrnet_tf.convert.reports.ethos_u import ethos_u
     from hrnet_tf.convert.reports.op_list import precision, read_operations
     from hrnet_tf.convert.reports.targets import TargetReport, edge_tpu, gpu
     from hrnet_tf.convert.script import script
-    from hrnet_tf.convert.to_tflite import DEFAULT_MODEL, Options, parse_size, to_tflite
+    from hrnet_tf.convert.to_tflite import DEFAULT_MODEL, Options, to_tflite
     from hrnet_tf.files import prepare_folder, whole, write_json
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
@@ -176,9 +177,7 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
         prepare_folder(file.parent, [file.name], [values.model], values.overwrite)
     path = values.model
     if Path(path).suffix != ".tflite":
-        names = ("precision", "calibration", "images", "count", "seed")
-        fields = {name: values[name].value for name in names}
-        options = Options(**fields, size=parse_size(values.size), cpu=False)
+        options = fields.read(values, Options, cpu=False)
         path = to_tflite(path, values.output, values.weights, options, values.overwrite)
     found = to_edgetpu(path, targets, values.overwrite)
     if values.json:

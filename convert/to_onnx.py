@@ -8,7 +8,7 @@ r"""Makes an `.onnx` file of a network, for ONNX Runtime, OpenVINO, TensorRT and
     python convert/to_onnx.py --model=hrnet_w32_coco_256x192 --weights=pose_hrnet_w32.pth \
         --batch=1 --opset=13 --output=w32.onnx
 
-The file takes "image" (batch, height, width, 3), any number at a time, and gives "heatmaps",
+The file takes "image" (batch, height, width, 3), any number at a time, and returns "heatmaps",
 "logits" or a pyramid's "P2", "P3", …. Beside FILE.onnx appears its card FILE.json. It needs
 `pip install tf2onnx onnxruntime`. `hrnet-tf predict` and `evaluate` take the file as --model.
 """
@@ -19,37 +19,33 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 try:
     from absl import flags
 
-    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
+    from hrnet_tf import fields
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
     from hrnet_tf.files import whole
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
-if TYPE_CHECKING:
-    from hrnet_tf.convert.graph.nodes import Graph
-
 OPSETS = range(13, 19)  # what tf2onnx 1.17 writes; before 13 it makes other operations of ours
-VERIFIED = 8  # crops that a file is compared with its source on
+VERIFIED = 8  # examples on which a file is compared with its source
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a network becomes a file.
+    """How a network becomes an `.onnx` file.
 
     Attributes:
         opset: version of ONNX's operations, 13 to 18.
-        batch: images per call; None for any number.
-        nchw: the channels of images and maps come first.
-        size: (height, width) of the images; None for the network's own.
-        calibration: where the crops come from that the file is compared on: a COCO file, a folder
-            of pictures, or None for drawn people.
-        images: folder of the COCO file's pictures.
-        verify: compare the file with its source, which needs onnxruntime.
+        batch: images per call (default: any number).
+        nchw: channels come first, in and out.
+        size: HEIGHTxWIDTH of the images (default: the network's).
+        calibration: COCO file or folder of pictures to compare on (default: drawn people).
+        images: folder of that file's pictures (default: beside it).
+        verify: compare the file with the network; needs onnxruntime.
     """
 
     opset: int = 17
@@ -103,6 +99,7 @@ def to_onnx(
     report(f"Opening {model}")
     with quiet():
         import_keras()
+        from hrnet_tf.convert.formats import onnx_file
         from hrnet_tf.convert.formats.origin import origin
         from hrnet_tf.convert.source import open_source
         from hrnet_tf.tasks.card_files import write_card
@@ -110,12 +107,12 @@ def to_onnx(
     source = open_source(model, weights, options.size)
     report(f"Converting to ONNX, opset {options.opset}")
     with quiet():
-        content = onnx_model(source.graph, options)
+        content = onnx_file.onnx_model(source.graph, options.opset, options.batch, options.nchw)
     with whole(output) as part:
         part.write_bytes(content.SerializeToString())
         found = _verified(part, output.name, source, options, report) if options.verify else None
         facts = origin(part.read_bytes(), source, "float32", None, found)
-        write_card(output, source.card, tensor_facts(content) | facts)
+        write_card(output, source.card, onnx_file.tensor_facts(content) | facts)
     report(
         f"Wrote {output}, {output.stat().st_size / 1e6:.2f} MB, and its card {output.stem}.json."
     )
@@ -130,95 +127,31 @@ def default_output(model: str | os.PathLike, options: Options) -> Path:
     return Path(model).with_name(f"{stem}{size}_opset{options.opset}{order}.onnx")
 
 
-def onnx_model(graph: "Graph", options: Options):
-    """A graph as an ONNX model.
-
-    Args:
-        graph: of `source.open_source`.
-        options: opset, batch and order of axes.
-
-    Returns:
-        An `onnx.ModelProto`, checked.
-
-    Raises:
-        ValueError: it cannot be written as ONNX.
-    """
-    import onnx
-    import tf2onnx
-
-    from hrnet_tf.convert.graph.compute import function, own_weights
-
-    # Open even for a file of fixed batch: `compute` cuts slices differently then.
-    call = function(graph, own_weights(graph), None)
-    maps = [each.name for each in call.get_concrete_function().outputs if each.shape.rank == 4]
-    first = {"inputs_as_nchw": ["image:0"], "outputs_as_nchw": maps} if options.nchw else {}
-    specs = call.input_signature
-    model, _ = tf2onnx.convert.from_function(call, specs, opset=options.opset, **first)
-    for each in (*model.graph.input, *model.graph.output):
-        batch = each.type.tensor_type.shape.dim[0]
-        if options.batch is None:
-            batch.dim_param = "batch"
-        else:
-            batch.dim_value = options.batch
-    model.graph.name = graph.name
-    try:
-        # What tf2onnx cannot convert it leaves as it is.
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"{graph.name}: cannot be written as ONNX ({reason}).") from error
-    return model
-
-
-def tensor_facts(model) -> dict[str, object]:
-    """Inputs and outputs of an `onnx.ModelProto` as fields of its card, as `tflite_card` has them.
-
-    An open batch is -1.
-    """
-
-    def facts(value):
-        sizes = value.type.tensor_type.shape.dim
-        shape = [each.dim_value if each.HasField("dim_value") else -1 for each in sizes]
-        return {"name": value.name, "shape": shape, "dtype": "float32"}
-
-    output, *others = map(facts, model.graph.output)
-    found = {"input": facts(model.graph.input[0]), "output": output}
-    return found | ({"other_outputs": others} if others else {})
-
-
 def _verified(part, name, source, options, report):
     """Says how the file compares with its source, and returns it for the card."""
     from hrnet_tf.convert.calibration import calibration
     from hrnet_tf.convert.verify import reported
 
-    place = (options.calibration, options.images, source.card, source.input_size)
-    crops = calibration(*place, VERIFIED, report=report).crops
-    return reported(part, name, source.outputs, crops, report)
+    place = (options.calibration, options.images, source.card, source.inputs)
+    examples = calibration(*place, VERIFIED, report=report).examples
+    return reported(part, name, source, examples, report)
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """The flags of the command."""
-    text, number, switch = flags.DEFINE_string, flags.DEFINE_integer, flags.DEFINE_bool
+    """The flags of the command: those of `Options`, and what says which files."""
+    text = flags.DEFINE_string
     text("model", DEFAULT_MODEL, "a preset or a .keras file", flag_values=values)
     text("weights", "published", "checkpoint for the preset", flag_values=values)
     text("output", None, "the .onnx file (default: named after the model)", flag_values=values)
-    number("opset", 17, "version of ONNX's operations", OPSETS[0], OPSETS[-1], flag_values=values)
-    number("batch", None, "images per call (default: any number)", 1, flag_values=values)
-    switch("nchw", False, "channels come first, in and out", flag_values=values)
-    text("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
-    place = "COCO file or folder of pictures to compare on (default: drawn people)"
-    text("calibration", None, place, flag_values=values)
-    text("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
-    switch("verify", True, "compare the file with the network", flag_values=values)
-    switch("overwrite", False, "replace existing files", flag_values=values)
+    fields.define(values, Options)
+    flags.DEFINE_bool("overwrite", False, "replace existing files", flag_values=values)
 
 
 def run(values: flags.FlagValues, words: list[str]) -> int:
     """The command behind its flags."""
     if words:
         raise flags.Error(f"everything is given by flags. Received: {words[0]!r}.")
-    fields = {field.name: values[field.name].value for field in dataclasses.fields(Options)}
-    options = Options(**fields | {"size": parse_size(values.size)})
+    options = fields.read(values, Options)
     to_onnx(values.model, values.output, values.weights, options, values.overwrite)
     return 0
 

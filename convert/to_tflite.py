@@ -29,9 +29,10 @@ from pathlib import Path
 try:
     from absl import flags
 
-    from hrnet_tf.convert.integers.precisions import PRECISIONS, TYPES
+    from hrnet_tf import fields
+    from hrnet_tf.convert.integers.precisions import PRECISIONS
     from hrnet_tf.convert.options import Options, check, default_output, types
-    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, parse_size, script
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
     from hrnet_tf.files import whole
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
@@ -39,7 +40,7 @@ except ModuleNotFoundError as error:
 
 SHORTHANDS = ("float32", "float16", "dynamic", "int8", "int16x8")  # flags of their own
 ASSETS = Path(__file__).parents[1] / "android_demo" / "app" / "src" / "main" / "assets"
-VERIFIED = 16  # crops that a file is compared with its source on
+VERIFIED = 16  # examples on which a file is compared with its source
 
 
 def to_tflite(
@@ -72,22 +73,23 @@ def to_tflite(
     report(f"Opening {model}")
     with quiet():
         import_keras()
+        from hrnet_tf.convert.examples import part as part_of
         from hrnet_tf.convert.formats.origin import origin, tensor_facts
         from hrnet_tf.convert.graph.faster import repeat_pixels
-        from hrnet_tf.convert.source import open_source, with_keypoints
+        from hrnet_tf.convert.source import open_source, with_decoded
         from hrnet_tf.convert.verify import reported
         from hrnet_tf.tasks.card_files import write_card
 
     recipe = _recipe(model, options) if options.qat else None
     source = open_source(model, weights, options.size)
-    found = _crops(source, options, precision, report)
+    found = _calibration(source, options, precision, report)
     if options.qat:
         workdir = output.with_name(f"{output.stem}_training")
         report(f"Training for {options.precision} in {workdir}")
-        source = _trained(source, recipe, options, found.crops, workdir, overwrite)
+        source = _trained(source, recipe, options, found.examples, workdir, overwrite)
         precision = PRECISIONS["int8_min_max"]  # the rest is in the weights already
     if options.decode:
-        source = with_keypoints(source)
+        source = with_decoded(source)
     if options.cpu:
         repeat_pixels(source.graph)
     report(f"Converting to {options.precision}")
@@ -96,8 +98,8 @@ def to_tflite(
         part.write_bytes(content)
         verification = None
         if options.verify:
-            crops = found.crops[:VERIFIED]
-            verification = reported(part, output.name, source.outputs, crops, report)
+            examples = part_of(found.examples, 0, VERIFIED)
+            verification = reported(part, output.name, source, examples, report)
         calibration = found if precision.calibrated else None
         training = {"epochs": options.qat_epochs, "learning_rate": options.qat_rate}
         training = training if options.qat else None
@@ -107,14 +109,14 @@ def to_tflite(
     return output
 
 
-def _crops(source, options, precision, report):
-    """What ranges are measured on and the file is compared with: a `Calibration`, or None."""
+def _calibration(source, options, precision, report):
+    """Examples to measure ranges on and to compare file and network on; None if none are needed."""
     if not precision.calibrated and not options.verify:
         return None
     from hrnet_tf.convert.calibration import calibration
 
     count = options.count if precision.calibrated else VERIFIED
-    place = (options.calibration, options.images, source.card, source.input_size)
+    place = (options.calibration, options.images, source.card, source.inputs)
     found = calibration(*place, count, options.seed, report)
     if precision.calibrated:
         better = "" if options.calibration else "; real people are better: --calibration=FILE"
@@ -123,17 +125,17 @@ def _crops(source, options, precision, report):
 
 
 def _content(source, options, precision, found):
-    """Of the file, with what it says of itself if anything is known."""
+    """The content of the file, with metadata if the network has a card."""
     from hrnet_tf.convert.formats.emit import tflite
     from hrnet_tf.convert.formats.metadata import with_metadata
 
-    crops = found.crops if precision.calibrated else None
-    content = tflite(source.graph, precision, crops, *types(options, precision), options.batch)
+    examples = found.examples if precision.calibrated else None
+    content = tflite(source.graph, precision, examples, *types(options, precision), options.batch)
     return with_metadata(content, source.card, source.graph.name) if source.card else content
 
 
 def _recipe(model, options):
-    """Whose data and values the training takes."""
+    """The recipe whose data and values the training takes."""
     from hrnet_tf.training.recipe import load_recipe
 
     beside = Path(model).with_name("recipe.json")
@@ -145,51 +147,31 @@ def _recipe(model, options):
     return load_recipe(str(options.recipe or beside))
 
 
-def _trained(source, recipe, options, crops, workdir, overwrite):
+def _trained(source, recipe, options, examples, workdir, overwrite):
     """The source with a graph that was trained to be rounded; its model stays what it was."""
     from hrnet_tf.convert.integers.aware import fine_tune, qat_recipe
     from hrnet_tf.convert.source import open_source
 
     recipe = qat_recipe(recipe, source, options.qat_epochs, options.qat_rate)
-    path = fine_tune(source, crops, recipe, workdir, options.precision, overwrite)
+    path = fine_tune(source, examples, recipe, workdir, options.precision, overwrite)
     return dataclasses.replace(source, graph=open_source(path).graph)
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """The flags of the command."""
-    text, number, choice = flags.DEFINE_string, flags.DEFINE_integer, flags.DEFINE_enum
-
-    def switch(name, default, meaning):
-        flags.DEFINE_bool(name, default, meaning, flag_values=values)
-
+    """The flags of the command: those of `Options`, and what says which files."""
+    text = flags.DEFINE_string
     text("model", DEFAULT_MODEL, "a preset or a .keras file", flag_values=values)
     text("weights", "published", "checkpoint for the preset", flag_values=values)
     text("output", None, "the .tflite file (default: named after the model)", flag_values=values)
     for name in SHORTHANDS:
-        switch(name, False, PRECISIONS[name].description)
+        flags.DEFINE_bool(name, False, PRECISIONS[name].description, flag_values=values)
     recipes = "; ".join(
         f"{name}: {each.description}" for name, each in PRECISIONS.items() if name not in SHORTHANDS
     )
     text("precision", None, f"one of these, or {recipes} (default: float32)", flag_values=values)
-    switch("qat", False, "train for int8 first: most accurate")
-    text("recipe", None, "whose data (default: recipe.json beside the model)", flag_values=values)
-    number("qat_epochs", 5, "passes over them", 1, flag_values=values)
-    flags.DEFINE_float("qat_rate", 3e-5, "learning rate", 0, flag_values=values)
-    place = "COCO file or folder of pictures to measure ranges on (default: drawn people)"
-    text("calibration", None, place, flag_values=values)
-    text("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
-    number("count", 200, "crops to measure ranges on", 1, flag_values=values)
-    number("seed", 0, "which crops", flag_values=values)
-    for name, what in (("input_type", "image"), ("output_type", "maps")):
-        meaning = f"numbers of the {what} (default: those of the precision)"
-        choice(name, None, TYPES, meaning, flag_values=values)
-    text("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
-    number("batch", 1, "images per call", 1, flag_values=values)
-    switch("cpu", True, "upsample as CPUs like it; --nocpu for GPUs and other accelerators")
-    switch("decode", False, "a second output: keypoints, for the CPU")
-    switch("android", False, "write into the Android app")
-    switch("verify", True, "compare the file with the network")
-    switch("overwrite", False, "replace existing files")
+    fields.define(values, Options)
+    flags.DEFINE_bool("android", False, "write into the Android app", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace existing files", flag_values=values)
 
 
 def run(values: flags.FlagValues, words: list[str]) -> int:
@@ -200,12 +182,8 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     chosen += [values.precision] if values.precision else []
     if len(chosen) > 1:
         raise flags.Error(f"one precision at a time. Received: {', '.join(chosen)}.")
-    fields = {f.name: values[f.name].value for f in dataclasses.fields(Options)}
-    fields |= {
-        "precision": (*chosen, "int8" if values.qat else "float32")[0],
-        "size": parse_size(values.size),
-    }
-    options, output = Options(**fields), values.output
+    chosen = (*chosen, "int8" if values.qat else "float32")[0]
+    options, output = fields.read(values, Options, precision=chosen), values.output
     if values.android:
         output = ASSETS / Path(output or default_output(values.model, options)).name
         if not ASSETS.parents[3].is_dir():

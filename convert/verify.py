@@ -5,7 +5,7 @@ r"""Compares a converted file with the network it was made from, and looks at wh
     python convert/verify.py mine.onnx --model=mine.keras \
         --calibration=person_keypoints_val2017.json --images=val2017 --output=mine_verified.json
 
-prints operations with their versions and what is wrong with them, size, time of one image, and the
+It prints the operations with their versions and problems, the size, the time of one image, and the
 largest and mean difference in standard deviations of the source's output.
 """
 
@@ -19,28 +19,32 @@ try:
     import numpy as np
     from absl import flags
 
+    from hrnet_tf.convert.examples import batched, count
     from hrnet_tf.convert.reports.latency import Delegated, Latency, delegated, latency
     from hrnet_tf.convert.reports.lint import lint
     from hrnet_tf.convert.reports.op_list import counts, precision, read_operations
     from hrnet_tf.convert.script import script
     from hrnet_tf.files import prepare_folder, write_json
     from hrnet_tf.quiet import quiet
-    from hrnet_tf.runtime.converted import ONNXNetwork, TFLiteNetwork, open_converted
+    from hrnet_tf.runtime.converted import TFLiteNetwork, open_converted
+    from hrnet_tf.runtime.network import Arrays, Network, fixed_size
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
-BATCH = 8  # crops per call of the source
+BATCH = 8  # examples per call of the source
+
+Source = Callable[[Arrays], Mapping[str, np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How far outputs are from those of the source, over all crops and outputs.
+    """How far a file's outputs are from those of its source.
 
     Attributes:
-        crops: how many were compared.
-        maximum: the largest, in standard deviations of the source's output.
-        mean: likewise.
-        cosine: of the angle between both, 1 if they agree; the lowest of all outputs.
+        crops: number of examples that were compared.
+        maximum: the largest difference, in standard deviations of the source's output.
+        mean: the mean difference, likewise, of the output where it is largest.
+        cosine: of the angle between both outputs, 1 if they agree; the lowest of all outputs.
     """
 
     crops: int
@@ -55,13 +59,13 @@ class Verification:
 
     Attributes:
         file: its name.
-        precision: in what numbers it computes, see `op_list.precision`.
-        megabytes: of 10^6 bytes.
-        operations: how many of each, by name and version.
-        problems: what is wrong, one sentence each.
-        latency: of one image.
-        delegated: None for ONNX.
-        difference: None if there was nothing to compare with.
+        precision: type of the numbers it computes with, see `op_list.precision`.
+        megabytes: size in 10^6 bytes.
+        operations: number of operations by name and version.
+        problems: sentences of `lint`.
+        latency: time for one example.
+        delegated: operations that XNNPACK runs; None for ONNX.
+        difference: from the source; None if there was nothing to compare with.
     """
 
     file: str
@@ -101,21 +105,21 @@ class Verification:
 
 def verify(
     path: str | os.PathLike,
-    source: Callable | None = None,
-    crops: np.ndarray | None = None,
+    source: Source | None = None,
+    examples: Arrays | None = None,
     threads: int = 2,
 ) -> Verification:
     """Looks at a converted file and compares it with its source.
 
     Args:
         path: a `.tflite` or `.onnx` file.
-        source: the Keras model it was made from, or a function from images to its outputs.
-        crops: (N, H, W, 3) float32 as the network takes them.
-        threads: that the file may use.
+        source: the network it was made from, a function from arrays by name to outputs by name.
+        examples: (N, ...) float32 for each input, as the network takes them.
+        threads: number that the file may use.
 
     Raises:
-        OSError, ValueError: the file cannot be read or run, `crops` do not fit it, or what it
-            gives is not finite.
+        OSError, ValueError: the file cannot be read or run, `examples` do not fit it, or its
+            outputs are not finite.
         ModuleNotFoundError: what runs it is not installed.
     """
     path = Path(path)
@@ -123,37 +127,37 @@ def verify(
     with quiet():
         network = open_converted(path, threads)
     difference = None
-    if source is not None and crops is not None:
-        difference = differences(network, source, crops)
+    if source is not None and examples is not None:
+        difference = differences(network, source, examples)
     return Verification(
         path.name,
         precision(operations),
         round(path.stat().st_size / 1e6, 3),
         counts(operations),
         tuple(lint(operations)),
-        latency(network, threads, network.input_shape),
+        latency(network, threads),
         delegated(network) if isinstance(network, TFLiteNetwork) else None,
         difference,
     )
 
 
 def reported(
-    path: Path, name: str, source: Callable, crops: np.ndarray, report: Callable[[str], None]
+    path: Path, name: str, source: Source, examples: Arrays, report: Callable[[str], None]
 ) -> dict | None:
-    """`verify` of a file that is being written, told line by line.
+    """Verifies a file that is being written, and reports line by line.
 
     Args:
-        path: where it lies now.
-        name: that it will have.
+        path: its path until it is complete.
+        name: its name afterwards.
         source: see `verify`.
-        crops: likewise.
+        examples: likewise.
         report: called with each line.
 
     Returns:
         What was found, for the card; None if what runs the file is not installed.
     """
     try:
-        found = dataclasses.replace(verify(path, source, crops), file=name)
+        found = dataclasses.replace(verify(path, source, examples), file=name)
     except ModuleNotFoundError as error:
         report(f"Not verified. {error}")
         return None
@@ -162,53 +166,59 @@ def reported(
     return dataclasses.asdict(found)
 
 
-def differences(
-    network: TFLiteNetwork | ONNXNetwork, source: Callable, crops: np.ndarray
-) -> Difference:
-    """Compares all outputs on all crops.
+def differences(network: Network, source: Source, examples: Arrays) -> Difference:
+    """Compares all outputs of a file, by name, on all examples.
 
     Args:
         network: of `open_converted`.
-        source: see `verify`.
-        crops: likewise.
+        source: see `verify`. What it returns besides the file's outputs is passed over; a lone
+            output may have another name.
+        examples: likewise.
 
     Raises:
-        ValueError: `crops` do not fit the network, it has not the source's outputs, or they are not
-            finite.
+        ValueError: `examples` do not fit the network, it has not the source's outputs, or they are
+            not finite.
     """
-    wanted_shape = network.input_shape[1:]
-    if (
-        crops.ndim != 4
-        or not len(crops)
-        or any(n not in (None, m) for n, m in zip(wanted_shape, crops.shape[1:], strict=True))
-    ):
+    examples = _fitting(network.inputs, examples)
+    pairs = [(network(each), source(each)) for each in batched(examples, BATCH)]
+    ours, theirs = (_joined(side) for side in zip(*pairs, strict=True))
+    if len(ours) == len(theirs) == 1:
+        theirs = dict(zip(ours, theirs.values(), strict=True))
+    wanted = {name: theirs[name].shape[1:] for name in ours if name in theirs}
+    shapes = {name: each.shape[1:] for name, each in ours.items()}
+    if shapes != wanted:
+        every = {name: each.shape[1:] for name, each in theirs.items()}
         raise ValueError(
-            f"`crops` must be at least one image of {wanted_shape}. Received: {crops.shape}."
+            f"The file must give what its source gives, {every}. "
+            f"Received: {shapes}. Was it made from this network?"
         )
-    batches = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
-    import keras
-
-    from hrnet_tf.convert.source import as_in_file, compiled_model
-
-    call = compiled_model(source) if isinstance(source, keras.Model) else source
-    pairs = [(network.outputs(batch), as_in_file(call(batch))) for batch in batches]
-    ours, theirs = (
-        [np.concatenate(each) for each in zip(*side, strict=True)]
-        for side in zip(*pairs, strict=True)
-    )
-    if [each.shape for each in ours] != [each.shape for each in theirs]:
-        raise ValueError(
-            f"The file must give what its source gives, {[each.shape[1:] for each in theirs]}. "
-            f"Received: {[each.shape[1:] for each in ours]}. Was it made from this network?"
-        )
-    if not all(np.isfinite(each).all() for each in ours):
+    if not all(np.isfinite(each).all() for each in ours.values()):
         raise ValueError(
             "The file gives numbers that are not finite, so it is of no use. Does its source, on "
-            "these crops? If not, convert it in another precision."
+            "these examples? If not, convert it in another precision."
         )
-    found = [_difference(a, b) for a, b in zip(ours, theirs, strict=True)]
+    found = [_difference(each, theirs[name]) for name, each in ours.items()]
     maximum, mean, cosine = (np.array(each) for each in zip(*found, strict=True))
-    return Difference(len(crops), float(maximum.max()), float(mean.max()), float(cosine.min()))
+    largest, lowest = float(maximum.max()), float(cosine.min())
+    return Difference(count(examples), largest, float(mean.max()), lowest)
+
+
+def _fitting(inputs, examples):
+    """The arrays that a network takes, if they are at least one example."""
+    wanted = {name: examples.get(name, np.zeros(0)) for name in inputs}
+    for name, shape in inputs.items():
+        received = wanted[name].shape
+        fits = len(received) == len(shape) + 1 and received[0]
+        if not fits or any(n not in (None, m) for n, m in zip(shape, received[1:], strict=True)):
+            raise ValueError(
+                f"`examples` must be at least one array {name} of {shape}. Received: {received}."
+            )
+    return wanted
+
+
+def _joined(batches):
+    """Outputs of all batches, by name."""
+    return {name: np.concatenate([each[name] for each in batches]) for name in batches[0]}
 
 
 def _difference(ours, theirs):
@@ -241,10 +251,10 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
         output = Path(values.output)
         prepare_folder(output.parent, [output.name], [path, values.model or path], values.overwrite)
     read_operations(path)  # says what is no such file before Keras is imported
-    source = crops = None
+    source = examples = None
     if values.model:
-        source, crops = _source(values, path)
-    found = verify(path, source, crops, values.threads)
+        source, examples = _source(values, path)
+    found = verify(path, source, examples, values.threads)
     print("\n".join(found.lines()))
     if not values.model:
         print("No --model to compare with.")
@@ -254,22 +264,22 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
 
 
 def _source(values, path):
-    """The Keras model that --model names, and crops for it."""
+    """The network that --model names, and examples for it."""
     with quiet():
         from hrnet_tf.convert.calibration import calibration
         from hrnet_tf.convert.source import open_source
 
-        size = open_converted(path).input_shape[1:3]
-    source = open_source(values.model, values.weights, None if None in size else size)
+        size = fixed_size(open_converted(path))
+    source = open_source(values.model, values.weights, size)
     found = calibration(
         values.calibration,
         values.images,
         source.card,
-        source.input_size,
+        source.inputs,
         values.count,
         values.seed,
     )
-    return source.model, found.crops
+    return source, found.examples
 
 
 if __name__ == "__main__":

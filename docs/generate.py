@@ -114,7 +114,7 @@ RULES = {
 
 
 def _preprocessing(preset):
-    card, section = preset.card, preset.channels[0]
+    card, section = preset.card, preset.card and preset.card.label_set
     if card is None:
         return PYRAMID
     return (

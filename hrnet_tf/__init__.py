@@ -24,6 +24,7 @@ _HOMES = {
     "from_preset": "presets",
     "load_checkpoint": "weights.load",
     "pose": "networks.pose",
+    "predictor": "opening",
     "read_checkpoint": "weights.load",
     "segmentation": "networks.segmentation",
 }

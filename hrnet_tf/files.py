@@ -1,21 +1,33 @@
-"""Files that appear whole or not at all."""
+"""Files that must exist, their hashes, and files that appear whole or not at all."""
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
-@contextlib.contextmanager
-def whole(path: str | os.PathLike) -> Iterator[Path]:
-    """A path to write to, which takes the place of `path` when the block ends well.
-
-    After an error, also a full disk or Ctrl-C, `path` is as it was. The suffix stays, for writers
-    that go by it.
+def existing(path: str | os.PathLike) -> Path:
+    """The path of a file that exists.
 
     Raises:
-        OSError: what the writer raised, as one sentence that names `path`.
+        FileNotFoundError: there is no such file; a folder is none.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{os.fspath(path)}: no such file; check its name.")
+    return Path(path)
+
+
+@contextlib.contextmanager
+def whole(path: str | os.PathLike) -> Iterator[Path]:
+    """A temporary path to write to; it replaces `path` if the block ends without an error.
+
+    After an error, such as a full disk or Ctrl-C, `path` is unchanged. The temporary path has the
+    suffix of `path`, because some writers choose their format by it.
+
+    Raises:
+        OSError: the writer raised one; the message is one sentence that names `path`.
     """
     path = Path(path)
     part = path.with_name(f".{path.stem}.part{path.suffix}")
@@ -31,7 +43,7 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: object, indent: int | None = None) -> None:
-    """All of a JSON file or nothing."""
+    """Writes a JSON file, which appears whole or not at all."""
     with whole(path) as part:
         part.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
 
@@ -42,10 +54,10 @@ def prepare_folder(
     inputs: Iterable[str | os.PathLike] = (),
     overwrite: bool = False,
 ) -> Path:
-    """Makes a folder for results, and refuses what would lose work.
+    """Makes a folder for results; refuses to replace inputs, or earlier results unasked.
 
     Raises:
-        OSError: it cannot be made or written to.
+        OSError: the folder cannot be made or written to.
         ValueError: a target exists and `overwrite` is False, or a target is one of the inputs.
     """
     folder = Path(folder)
@@ -68,3 +80,9 @@ def prepare_folder(
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder}: may not be written; choose another --output.")
     return folder
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """The SHA-256 of a file in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,19 +1,48 @@
-"""Networks by name or file, with their cards, as functions from images to maps or logits."""
+"""Networks by name or file, with their cards: opened once, as functions of named arrays."""
 
+import functools
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
-from hrnet_tf.presets import PRESETS, from_preset
+from hrnet_tf.files import existing, sha256
+from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
-from hrnet_tf.runtime.keras_model import fixed_size, output_shape
+from hrnet_tf.runtime.keras_model import KerasNetwork
+from hrnet_tf.runtime.network import IMAGES, ArrayFunction, Network, fixed_size, renamed
+from hrnet_tf.tasks import task_named
 from hrnet_tf.tasks.card import Card
 from hrnet_tf.tasks.card_files import read_card
 
 LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A network that was asked for by name or file.
+
+    Attributes:
+        name: what it was called: a preset or a path.
+        network: what computes it.
+        model: the Keras model behind that; None for a converted file.
+        card: how to feed it and read its outputs; None if nothing says so.
+        file: where its weights come from; None for random ones or arrays.
+    """
+
+    name: str
+    network: Network
+    model: keras.Model | None
+    card: Card | None
+    file: Path | None
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of the file, in hexadecimal digits; empty without one."""
+        return sha256(self.file) if self.file else ""
 
 
 def known_card(model: str | os.PathLike) -> Card | None:
@@ -28,18 +57,19 @@ def known_card(model: str | os.PathLike) -> Card | None:
     return preset and preset.card
 
 
-def load_network(
-    model: str | os.PathLike, weights: str | os.PathLike | Mapping | None = "published"
-) -> tuple[object, Card | None]:
+def open_network(
+    model: str | os.PathLike,
+    weights: str | os.PathLike | Mapping | None = "published",
+    threads: int | None = None,
+    input_shape: tuple | None = None,
+) -> Opened:
     """Opens a network by name or file.
 
     Args:
         model: a preset, or a `.keras`, `.tflite` or `.onnx` file with its card beside it.
         weights: for a preset, as in `from_preset`: "published", a checkpoint, or None for random.
-
-    Returns:
-        `(model, card)`: a `keras.Model`, or for a converted file a function of images as
-        `runtimes.open_converted` returns it; the card is None if there is none.
+        threads: that a converted file may use; all cores if None.
+        input_shape: (height, width, channels) of a preset instead of its own.
 
     Raises:
         OSError, ValueError: no such preset or file, or it cannot be opened.
@@ -53,16 +83,134 @@ def load_network(
             "A checkpoint goes into `weights`, beside the preset of its architecture."
         )
     if not suffix:
-        return from_preset(str(model), weights=weights), known_card(model)
+        file = weight_file(find_preset(str(model)), weights)
+        network = from_preset(str(model), weights, input_shape)
+        return _opened(model, network, known_card(model), file)
     if weights != "published":
         raise ValueError(
             f"`weights` go with a preset; a {suffix} file has its own. "
             f"Received: weights={str(weights)!r}."
         )
-    if not Path(model).is_file():
-        raise FileNotFoundError(f"{model}: no such file; check its name.")
+    existing(model)
     card = read_card(model)
-    return open_converted(model) if suffix in RUNTIMES else _load_keras(model), card
+    if suffix in RUNTIMES:
+        network = open_converted(model, threads)
+        network = renamed(network, card.outputs()) if card else network
+        return Opened(str(model), network, None, card, Path(model))
+    return _opened(model, _load_keras(model), card, Path(model))
+
+
+def predictor(
+    model: object,
+    *,
+    card: Card | None = None,
+    weights: str | os.PathLike | Mapping | None = "published",
+    **options: object,
+) -> object:
+    """The predictor of whatever task a network is for.
+
+    Args:
+        model: a preset, a `.keras`, `.tflite` or `.onnx` file, or a Keras model.
+        card: what its outputs mean; by default the preset's, or the one beside the file.
+        weights: for a preset, as in `from_preset`.
+        options: fields of the task's options, such as `flip=True`; `hrnet-tf predict --help`
+            lists them as flags.
+
+    Returns:
+        A function of an image (H, W, 3) uint8 RGB: `PosePredictor`, `SegmentationPredictor`,
+        `ImageClassifier`.
+
+    Raises:
+        OSError, ValueError: the model cannot be opened, nothing says what it is for, or an unknown
+            option.
+    """
+    if isinstance(model, str | os.PathLike):
+        opened = open_network(model, weights)
+        network, card, name = opened.network, card or opened.card, opened.name
+    else:
+        network, name = as_network(model, card), getattr(model, "name", "the network")
+    if card is None:
+        raise ValueError(
+            f"`card` must say what the outputs of {name} mean. Received: card=None. Pass one, such "
+            "as hrnet_tf.PoseCard(), or write it beside the file with hrnet_tf.write_card."
+        )
+    task = task_named(card.task)
+    try:
+        chosen = task.options(**options)
+    except TypeError:
+        known = ", ".join(task.options.__dataclass_fields__)
+        raise ValueError(
+            f"`options` of {card.task} are {known}. Received: {', '.join(options)}."
+        ) from None
+    return task.predictor(network, card, chosen)
+
+
+def as_network(model: object, card: Card | None = None) -> Network:
+    """A Keras model, or any function of images, as a `Network`; a network as it is.
+
+    A function may tell the shapes of what it takes and returns, batch first, by attributes
+    `input_shape` and `output_shape` as Keras models have them.
+    """
+    if isinstance(model, keras.Model):
+        model = KerasNetwork(model)
+    elif not hasattr(model, "inputs"):
+        given, found = (getattr(model, each, None) for each in ("input_shape", "output_shape"))
+        outputs = {"output": tuple(found[1:])} if found else None
+        model = ArrayFunction(model, {"image": tuple(given[1:])} if given else IMAGES, outputs)
+    return renamed(model, card.outputs() if card else ())
+
+
+def settled(
+    model: str | os.PathLike | Opened | keras.Model | Network | Callable,
+    card: Card | None,
+    weights: str | os.PathLike | Mapping | None,
+    kind: type[Card],
+) -> tuple[Network, Card]:
+    """The network and the card that a predictor of one task works with.
+
+    A name or file is opened. Without a card, a network with as many channels as usual is taken for
+    the usual one, with a warning.
+
+    Raises:
+        OSError, ValueError: it cannot be opened, or is of another task than `kind`.
+    """
+    name = getattr(model, "name", "The network")
+    if isinstance(model, str | os.PathLike):
+        model = open_network(model, weights)
+    if isinstance(model, Opened):
+        model, card = model.network, card or model.card
+    if card is None:
+        card = _assumed(as_network(model, kind()), name, kind)
+    if not isinstance(card, kind):
+        raise ValueError(
+            f"`model` must be a network for {kind.task}. Received: {name}, whose card says "
+            f"{card.task}. `hrnet-tf predict` takes either."
+        )
+    network = as_network(model, card)
+    taken = {name: len(shape) for name, shape in network.inputs.items()}
+    if taken != {name: len(shape) for name, shape in card.inputs().items()}:
+        raise ValueError(
+            f"`model` must take one image (height, width, 3). Received: {dict(network.inputs)}."
+        )
+    if network.outputs:
+        card.check(network.outputs)
+    return network, card
+
+
+def crop_size(network: Network, input_size: tuple[int, int] | None) -> tuple[int, int]:
+    """(height, width) of the crops: the network's own, or `input_size` if it fixes none."""
+    size = fixed_size(network) or input_size
+    if size is None:
+        raise ValueError(
+            "`input_size` must be the (height, width) of the crops if the network does not fix it. "
+            "Received: input_size=None. HRNet's usual one is (256, 192), for classification "
+            "(224, 224)."
+        )
+    return tuple(size)
+
+
+def _opened(name, model, card, file):
+    return Opened(str(name), as_network(model, card), model, card, file)
 
 
 def _load_keras(path):
@@ -76,55 +224,15 @@ def _load_keras(path):
         ) from error
 
 
-def open_network(
-    model: str | os.PathLike | object,
-    card: Card | None,
-    weights: str | os.PathLike | Mapping | None,
-    kind: type[Card],
-) -> tuple[object, Card]:
-    """What a predictor of one task is given as network, and its card.
-
-    A name or file is opened; anything else is returned as it is.
-
-    Raises:
-        OSError, ValueError: it cannot be opened, or is of another task than `kind`.
-    """
-    name = getattr(model, "name", "The network")
-    if isinstance(model, str | os.PathLike):
-        name = model
-        model, found = load_network(model, weights)
-        card = card or found
-    card = card or _assumed(model, name, kind)
-    if not isinstance(card, kind):
-        raise ValueError(
-            f"`model` must be a network for {kind.task}. Received: {name}, whose card says "
-            f"{card.task}. `hrnet-tf predict` takes either."
-        )
-    shape = output_shape(model)
-    if shape is not None or isinstance(model, keras.Model):
-        card.check_output(shape)
-    return model, card
-
-
-def _assumed(model, name, kind):
+def _assumed(network, name, kind):
     """The card of a network that comes without one; raises if its channels are unusual."""
-    card, channels = kind(), (output_shape(model) or (None,))[-1]
-    if channels != card.channels:
+    card = kind()
+    ((wanted, shape),) = card.outputs().items()
+    channels = (network.outputs.get(wanted) or (None,))[-1]
+    if channels != shape[-1]:
         raise ValueError(
             f"`card` must say what the network's channels mean unless they are {kind.default}. "
             f"Received: card=None, channels={channels}. Write one with hrnet_tf.write_card."
         )
     LOG.warning("%s has no card: assuming %s and ImageNet normalisation.", name, kind.default)
     return card
-
-
-def crop_size(model: object, input_size: tuple[int, int] | None) -> tuple[int, int]:
-    """(height, width) of the crops: the network's own, or `input_size` if it fixes none."""
-    size = fixed_size(model) or input_size
-    if size is None:
-        raise ValueError(
-            "`input_size` must be the (height, width) of the crops if the network does not fix it. "
-            "Received: input_size=None. HRNet's usual one is (256, 192), for classification "
-            "(224, 224)."
-        )
-    return tuple(size)

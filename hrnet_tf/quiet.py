@@ -1,4 +1,4 @@
-"""Silence while libraries written in C++ talk to themselves."""
+"""Suppresses the log lines that C++ libraries write to stderr."""
 
 import contextlib
 import os
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing reaches stderr, from Python or from below it.
+    """Discards everything that Python and C++ write to stderr during the block.
 
-    TensorFlow logs some lines before it knows its log level, and its converter all of them.
+    TensorFlow writes some lines before its log level applies, and its converter ignores that level.
     """
     kept = os.dup(2)
     try:
@@ -22,10 +22,15 @@ def quiet() -> Iterator[None]:
 
 
 def import_keras(use: bool = True) -> None:
-    """Imports Keras and its backend without their chatter, and uses them once if told."""
+    """Imports Keras and its backend without their log lines.
+
+    Args:
+        use: also run one operation. The backend then looks for devices, and logs which are missing,
+            while its log lines are still discarded.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
         import keras
 
         if use:
-            keras.ops.zeros(())  # the backend looks for devices, and complains of those it lacks
+            keras.ops.zeros(())

@@ -129,7 +129,7 @@ class Kotlin:
     """The app's estimator as a predictor: what it found is kept in `found`."""
 
     def __init__(self, model, folder, tensors=False):
-        self.card, self.input_size = read_card(model), open_converted(model).input_shape[1:3]
+        self.card, self.input_size = read_card(model), open_converted(model).inputs["image"][:2]
         self._model, self._folder, self._tensors = model, folder, tensors
         self.found = []
 
@@ -154,7 +154,7 @@ def test_a_network_of_ours_gives_python_s_keypoints(built, tmp_path):
     path = to_tflite(tmp_path / "tiny.keras", report=lambda line: None)
     image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), np.uint8)
     boxes = [[5, 5, 40, 60], [-20, 30, 60, 80], [50, -10, 100, 20]]
-    python = PosePredictor(open_converted(path, 1), PoseCard())(image, np.float32(boxes))
+    python = PosePredictor(path, PoseCard())(image, np.float32(boxes))
     (kotlin,) = _estimated(path, [(image, boxes)], tmp_path)
     for ours, theirs in zip(kotlin, python, strict=True):
         assert np.abs(np.reshape(ours["points"], (-1, 2)) - theirs.keypoints).max() <= 0.05
@@ -187,10 +187,9 @@ def test_real_photos_give_python_s_keypoints_and_ap(built, data_dir, tmp_path, s
     weights = data_dir / "tinypose" / f"derived_tinypose_{size}.npz"
     path = tmp_path / "tiny.tflite"
     to_tflite(f"tinypose_{size}", path, weights, options, report=lambda line: None)
-    network = open_converted(path, 1)
     kotlin = Kotlin(path, tmp_path, tensors=bool(integer))
     files = people / "person_keypoints_val2017.json", coco / "val2017"
-    python = evaluate(PosePredictor(network, kotlin.card), *files, protocol="annotated")
+    python = evaluate(PosePredictor(path, kotlin.card), *files, protocol="annotated")
     ours = evaluate(kotlin, *files, protocol="annotated")
     assert ours.numbers["AP"] == pytest.approx(python.numbers["AP"], abs=0.001)
     assert python.numbers["AP"] > 0.3

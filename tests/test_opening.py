@@ -11,7 +11,7 @@ from PIL import Image
 
 from hrnet_tf import cli
 from hrnet_tf.convert.to_tflite import Options, to_tflite
-from hrnet_tf.opening import load_network
+from hrnet_tf.opening import open_network
 from hrnet_tf.tasks.card_files import save_model, write_card
 from hrnet_tf.tasks.classification.card import ClassificationCard
 from hrnet_tf.tasks.classification.predictor import ImageClassifier
@@ -134,7 +134,7 @@ def test_a_card_of_another_network_is_refused_at_once(files, tmp_path):
 )
 def test_what_is_no_network_is_said_in_a_sentence(model, weights, message):
     with pytest.raises((OSError, ValueError), match=message):
-        load_network(model, weights)
+        open_network(model, weights)
 
 
 def test_a_missing_runtime_is_one_sentence_on_the_command_line(files, monkeypatch, capsys):

@@ -39,6 +39,7 @@ class Evaluation:
         counted: what was predicted, such as {"persons": 120}.
         tables: by name, such as `per_keypoint`: row -> column -> number.
         conditions: what the numbers depend on, by name: protocol, codec, boxes.
+        words: the most important of these for people.
         images: images that were read.
         problems: what was left out, one sentence each.
     """
@@ -49,6 +50,7 @@ class Evaluation:
     counted: Mapping[str, int] = dataclasses.field(default_factory=dict)
     tables: Mapping[str, Table] = dataclasses.field(default_factory=dict)
     conditions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    words: str = ""
     images: int = 0
     problems: tuple[str, ...] = ()
 

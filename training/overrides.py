@@ -1,12 +1,11 @@
 """Recipes on the command line: a page by name or a JSON file, and `--field=value`."""
 
 import dataclasses
-import inspect
-import re
 from collections.abc import Callable, Mapping
 
 from absl import flags
 
+from hrnet_tf.fields import field_help
 from hrnet_tf.training.recipe import (
     PAGES,
     TASKS,
@@ -54,21 +53,6 @@ def all_fields() -> dict[str, str]:
         )
         for name, texts in meanings.items()
     }
-
-
-def field_help(kind: type) -> dict[str, str]:
-    """What each field of a dataclass means: the `Attributes` of its docstring and its bases'."""
-    meanings = {}
-    for each in reversed(kind.__mro__):
-        text = inspect.cleandoc(vars(each).get("__doc__") or "")
-        text = text.partition("Attributes:\n")[2].partition("\n\n")[0]
-        entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", text, re.MULTILINE)
-        meanings |= {
-            name: " ".join(meaning.split()).rstrip(".")
-            for names, meaning in entries
-            for name in names.split(", ")
-        }
-    return meanings
 
 
 def override(

@@ -7,7 +7,6 @@ again; `overrides.py` reads values from the command line.
 """
 
 import dataclasses
-import difflib
 import importlib
 import json
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
+from hrnet_tf.names import did_you_mean
 from hrnet_tf.networks.checks import MULTIPLE, Arch, spec_of
 from hrnet_tf.tasks.card import Card
 from hrnet_tf.training.recipes import PAGES, TASKS
@@ -130,6 +130,10 @@ class Recipe:
         """How to feed the network that this recipe trains."""
         raise NotImplementedError
 
+    def for_card(self, card: Card) -> "Recipe":
+        """The recipe with the values that a card settles, for going on with a trained network."""
+        return self
+
     def to_plain(self) -> dict[str, object]:
         """Task and values by name, as JSON can hold them."""
         values = {field.name: getattr(self, field.name) for field in values_of(type(self))}
@@ -227,10 +231,9 @@ def load_recipe(name: str) -> Recipe:
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     if name not in PAGES:
-        close = difflib.get_close_matches(name, PAGES, n=3) or PAGES
         raise ValueError(
             f"`recipe` must be a page in training/recipes or a .json file. Received: "
-            f"recipe={name!r}. Did you mean {', '.join(close)}?"
+            f"recipe={name!r}.{did_you_mean(name, PAGES)}"
         )
     return importlib.import_module(f"hrnet_tf.training.recipes.{PAGES[name]}.{name}").RECIPE
 
@@ -240,7 +243,6 @@ def check_fields(kind: type[Recipe], names: Iterable[str]) -> None:
     fields = [field.name for field in values_of(kind)]
     for name in names:
         if name not in fields:
-            close = difflib.get_close_matches(name, fields, n=1) or fields
             raise ValueError(
-                f"A {kind.task} recipe has no field {name!r}. Did you mean {', '.join(close)}?"
+                f"A {kind.task} recipe has no field {name!r}.{did_you_mean(name, fields, n=1)}"
             )

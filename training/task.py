@@ -67,8 +67,7 @@ class Training:
         loss: recipe -> Keras loss; raises ValueError if there is none.
         scored: recipe -> `scoring`: how a run is judged.
         evaluator: (card, scoring, report) -> `Evaluator`.
-        predictor: (model or path, card=None, **options) -> predictor.
-        options: recipe -> options of the predictor that judges a run.
+        options: recipe -> options of the predictor that judges a run, as of `hrnet_tf.predictor`.
         panels: (card, inputs, targets, outputs) -> pictures (H, W, 3) uint8 for TensorBoard.
         inspect: recipe -> `report.inspect.View`, what `inspect` shows of the data.
         write_records: (recipe, output, shards, overwrite) -> (number of items, paths), TFRecords.
@@ -89,7 +88,6 @@ class Training:
     loss: Callable[[Recipe], Any]
     scored: Callable[[Recipe], Any]
     evaluator: Callable
-    predictor: Callable
     options: Callable[[Recipe], dict[str, Any]]
     panels: Callable
     inspect: Callable

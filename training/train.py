@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from hrnet_tf.files import whole
+from hrnet_tf.opening import predictor as predictor_of
 from hrnet_tf.training.data.order import order, steps_per_epoch
 from hrnet_tf.training.evaluate import Evaluation, Evaluator, evaluate_on, judge
 from hrnet_tf.training.loop import distribute as devices
@@ -142,7 +143,7 @@ def _train(
 def validate(recipe: Recipe, model_path: Path) -> Evaluation:
     """Judges a saved model on the validation data by the recipe's own protocol."""
     training = training_named(recipe.task)
-    predictor = training.predictor(model_path, **training.options(recipe))
+    predictor = predictor_of(model_path, **training.options(recipe))
     return evaluate_on(predictor, training.scored(recipe))
 
 
@@ -225,7 +226,7 @@ def _measure(
     evaluator: Evaluator,
 ) -> Measure:
     """Measures a network, for `Judge`."""
-    predictor = training.predictor(network, card=recipe.card, **training.options(recipe))
+    predictor = predictor_of(network, card=recipe.card, **training.options(recipe))
     network.compile(loss=training.loss(recipe), jit_compile=False)
     data = training.batches(held_out, recipe, augment=False)
 

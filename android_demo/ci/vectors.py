@@ -58,7 +58,7 @@ def card_json(
     dtype, (scale, zero) = (np.float32, (1.0, 0))
     if input_tensor:
         dtype, (scale, zero) = input_tensor["dtype"], input_tensor["quantization"]
-    maps = (1, size[0] // 4, size[1] // 4, card.channels)
+    maps = (1, size[0] // 4, size[1] // 4, card.outputs()["heatmaps"][-1])
     tensors = {
         "input": {
             "shape": (1, *size, 3),

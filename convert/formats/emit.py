@@ -1,28 +1,29 @@
 """TFLite files of a network in every precision of `precisions.PRECISIONS`.
 
-Ranges are set as fake quantization in the graph, and TFLite's converter takes them from there. It
-needs no images of its own then, and decides nothing.
+For int8, fake quantization in the graph states the range of every tensor. TFLite's converter takes
+the ranges from there and needs no images of its own.
 """
 
-from collections.abc import Callable
+import warnings
 
-import numpy as np
 import tensorflow as tf
 
+from hrnet_tf.convert.examples import batched, check_examples
 from hrnet_tf.convert.formats.flatbuffer import half_kernels
-from hrnet_tf.convert.graph.compute import Weights, function, own_weights, unmarked
+from hrnet_tf.convert.graph.compute import Mark, Weights, function, own_weights, unmarked
 from hrnet_tf.convert.graph.nodes import Graph
-from hrnet_tf.convert.integers.plan import check_crops, plan
+from hrnet_tf.convert.integers.plan import plan
 from hrnet_tf.convert.integers.precisions import PRECISIONS, TYPES, Precision
 from hrnet_tf.convert.integers.rounding import compensated
 from hrnet_tf.convert.integers.simulate import Plan
 from hrnet_tf.quiet import quiet
+from hrnet_tf.runtime.network import Arrays
 
 
 def tflite(
     graph: Graph,
     precision: str | Precision,
-    crops: np.ndarray | None = None,
+    examples: Arrays | None = None,
     input_type: str = "float32",
     output_type: str = "float32",
     batch: int = 1,
@@ -32,10 +33,11 @@ def tflite(
     Args:
         graph: after `fold_norms` and `merge_resizes`; it stays as it is.
         precision: a key of `PRECISIONS`, or one's own.
-        crops: (N, H, W, 3) float32, as the network takes them, for integer results.
-        input_type: "int8" or "uint8" for files of integers, or "float32".
-        output_type: likewise.
-        batch: images per call.
+        examples: (N, ...) float32 for each input, as the network takes them, to measure the ranges
+            of integer results on.
+        input_type: of all inputs, "int8" or "uint8" for files of integers, or "float32".
+        output_type: likewise of all outputs.
+        batch: examples per call.
 
     Raises:
         ValueError: unusable arguments.
@@ -48,12 +50,12 @@ def tflite(
                 f"Received: {name}={value!r}."
             )
     if precision.activations == 8:
-        return emit(plan(graph, precision, crops), input_type, output_type, batch)
+        return emit(plan(graph, precision, examples), input_type, output_type, batch)
     weights = own_weights(graph)
     if precision.activations == 16:
-        check_crops(graph, crops)
+        check_examples(graph, examples)
         if precision.correct:
-            weights = compensated(graph, weights, crops)
+            weights = compensated(graph, weights, examples)
     converter = _converter(graph, weights, batch)
     if precision.weights == "float16":
         return half_kernels(_converted(converter))
@@ -62,7 +64,7 @@ def tflite(
     if precision.activations == 16:
         kind = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
         converter.target_spec.supported_ops = [tf.lite.OpsSet[kind]]
-        converter.representative_dataset = lambda: ([crop[None]] for crop in crops)
+        converter.representative_dataset = lambda: _samples(graph, examples)
     return _converted(converter)
 
 
@@ -77,23 +79,31 @@ def emit(
     return _converted(converter)
 
 
-def _converter(graph: Graph, weights: Weights, batch: int, mark: Callable = unmarked):
+def _converter(graph: Graph, weights: Weights, batch: int, mark: Mark = unmarked):
     """TFLite's converter of a graph."""
-    # Of variables there is one copy in memory; of constants a dozen.
+    # The converter keeps one copy of a variable in memory, and a dozen of a constant.
     weights = {
         node: {name: tf.Variable(value) for name, value in values.items()}
         for node, values in weights.items()
     }
-    module = tf.Module()  # without one the converter takes twice the time, and names no outputs
+    module = tf.Module()  # without one conversion takes twice as long, and outputs have no names
     module.weights = [*weights.values()]
     module.call = function(graph, weights, batch, mark)
     concrete = module.call.get_concrete_function()
     return tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
 
 
+def _samples(graph, examples):
+    """The examples as the converter takes them: of one input in a list, of several by name."""
+    for each in batched(examples, 1):
+        yield each if len(graph.inputs) > 1 else [*each.values()]
+
+
 def _converted(converter):
     try:
-        with quiet():
+        with quiet(), warnings.catch_warnings():
+            # For examples by name it opens its own interpreter, which is deprecated.
+            warnings.filterwarnings("ignore", message=".*Interpreter is deprecated")
             return converter.convert()
     except Exception as error:  # the converter has a class of its own for every stage
         reason = str(error).strip().split("\n")[0].split("error: ")[-1]

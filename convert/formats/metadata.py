@@ -1,4 +1,4 @@
-"""What a `.tflite` file says of itself: TFLite's metadata, which Android Studio and Netron show.
+"""TFLite's metadata: how to feed a file and what it returns, as Android Studio and Netron show it.
 
 MediaPipe's ImageClassifier and ImageSegmenter take the mean and deviation of images from here, and
 the classes from `labels.txt`, which is zipped to the end of the file. Version 1.2 opens files that
@@ -32,15 +32,14 @@ SEGMENTER = ("activation",)  # image_segmenter_metadata_schema.fbs of MediaPipe
 
 RGB, IMAGES, FEATURES, NORMALIZE, AXIS_LABELS, SOFTMAX = map(np.uint8, (1, 2, 1, 1, 2, 2))
 LABELS = "labels.txt"
-DECODED = "of each keypoint x and y in pixels of the image, and score"
 
 
 def with_metadata(content: bytes, card: Card, name: str) -> bytes:
-    """A `.tflite` file with its metadata; it computes what it did, and weights lie at 16 bytes.
+    """A `.tflite` file with metadata, which computes the same; its weights are aligned to 16 bytes.
 
     Args:
         content: of the file.
-        card: how to feed it and what its output means.
+        card: how to feed it and what its outputs mean.
         name: of the network.
 
     Returns:
@@ -49,24 +48,40 @@ def with_metadata(content: bytes, card: Card, name: str) -> bytes:
     from tensorflow.lite.python import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(content)
-    labels = card.classes if hasattr(card, "classes") else card.keypoints.names
-    data = np.frombuffer(_metadata(model, card, name, card.channels == len(labels)), np.uint8)
+    data = np.frombuffer(_metadata(model, card, name), np.uint8)
     entry = schema.MetadataT("TFLITE_METADATA", len(model.buffers))
     model.metadata = [*(model.metadata or ()), entry]
     model.buffers.append(schema.BufferT(data))
     file = io.BytesIO()
     file.write(packed(model))
     with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(LABELS), "\n".join(labels))  # without today's date
+        archive.writestr(zipfile.ZipInfo(LABELS), "\n".join(card.labels()))  # undated
     return file.getvalue()
 
 
-def _metadata(model, card, name, labelled):
+def _metadata(model, card, name):
     (signature,) = model.signatureDefs
-    names = {each.tensorIndex: each.name.decode() for each in signature.outputs}
-    graph = model.subgraphs[0]
+    ends = (*signature.inputs, *signature.outputs)
+    names = {each.tensorIndex: each.name.decode() for each in ends}
+    graph, wanted = model.subgraphs[0], card.outputs()
+    inputs = [names[index] for index in graph.inputs]
+    # MediaPipe's ImageSegmenter gives raw logits unless the file names the activation.
+    softmax = _written(_table(SEGMENTER, activation=SOFTMAX), b"V001")
+    custom = _table(CUSTOM, name="SEGMENTER_METADATA", data=np.frombuffer(softmax, np.uint8))
+    graphs = _table(
+        GRAPH,
+        inputs=[_image(card) if each == "image" else _tensor(each) for each in inputs],
+        outputs=[_output(card, names[index]) for index in graph.outputs],
+        custom=[custom] if len(wanted.get("logits", ())) == 3 else None,
+    )
+    description = f"{card.task}: {card.returns} of {card.meaning}"
+    return _written(_table(MODEL, name=name, description=description, graphs=[graphs]), b"M001")
+
+
+def _image(card):
+    """The input that is an image, in grey levels."""
     mean, std = (255 * np.float32(each) for each in (card.mean, card.std))
-    image = _table(
+    return _table(
         TENSOR,
         name="image",
         description="RGB: (grey level 0..255 - mean) / std, in integers by scale and zero point",
@@ -74,30 +89,26 @@ def _metadata(model, card, name, labelled):
         steps=[_table(STEP, kind=NORMALIZE, options=_table(NORMALIZATION, mean=mean, std=std))],
         statistics=_table(("max", "min"), max=(255 - mean) / std, min=-mean / std),
     )
-    labels = _table(
-        FILE, name=LABELS, description="names of classes or keypoints", kind=AXIS_LABELS
-    )
-    outputs = []
-    for index in graph.outputs:
-        decoded = names[index] == "keypoints"
-        output = _table(
-            TENSOR,
-            name=names[index],
-            description=DECODED if decoded else f"{card.output}: {card.meaning}",
-            content=_table(CONTENT, kind=FEATURES, properties=_table(())),
-            files=[labels] if decoded or labelled else None,
-        )
-        outputs.append(output)
-    softmax = _written(_table(SEGMENTER, activation=SOFTMAX), b"V001")
-    custom = _table(CUSTOM, name="SEGMENTER_METADATA", data=np.frombuffer(softmax, np.uint8))
-    graphs = _table(
-        GRAPH,
-        inputs=[image],
-        outputs=outputs,
-        custom=[custom] if card.task == "segmentation" else None,
-    )
-    description = f"{card.task}: {card.output} of {card.meaning}"
-    return _written(_table(MODEL, name=name, description=description, graphs=[graphs]), b"M001")
+
+
+def _output(card, name):
+    """An output, with the names behind one of its axes where the card has them."""
+    wanted, decoded, labels = card.outputs(), card.decoder(), card.labels()
+    description, labelled = None, False
+    if name in wanted:
+        description = f"{card.returns}: {card.meaning}"
+        labelled = wanted[name][-1] == len(labels)
+    elif decoded and name == decoded.name:
+        description, labelled = decoded.meaning, True
+    words = "names of classes or keypoints"
+    file = _table(FILE, name=LABELS, description=words, kind=AXIS_LABELS)
+    return _tensor(name, description, [file] if labelled else None)
+
+
+def _tensor(name, description=None, files=None):
+    """A tensor that is no image."""
+    content = _table(CONTENT, kind=FEATURES, properties=_table(()))
+    return _table(TENSOR, name=name, description=description, content=content, files=files)
 
 
 def _table(fields, **values):

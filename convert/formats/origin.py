@@ -1,8 +1,8 @@
-"""What the card beside a `.tflite` file says of the file and of where it comes from."""
+"""Fields of the card beside a converted file: its tensors, and what it was made of."""
 
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hrnet_tf.convert.calibration import Calibration
@@ -24,12 +24,12 @@ def origin(
     Args:
         content: of the converted file.
         source: what it was made from.
-        precision: how.
-        calibration: what ranges were measured on; None if nothing.
-        verification: of `verify`, by field; None if the file was not verified.
-        training: how it was trained for that, None if it was not.
+        precision: name of the precision.
+        calibration: what ranges were measured on; None if none were.
+        verification: fields of `verify.Verification`; None if the file was not verified.
+        training: how it was trained for integers; None if it was not.
     """
-    crops = calibration and {"words": calibration.words, "ids": calibration.ids}
+    measured = calibration and {"words": calibration.words, "ids": calibration.ids}
     conversion = {
         "source": Path(source.name).name,
         "source_sha256": source.sha256,
@@ -37,7 +37,7 @@ def origin(
         "bytes": len(content),
         "precision": precision,
         "training": training,
-        "calibration": crops,
+        "calibration": measured,
         "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
         "verification": verification,
     }
@@ -48,9 +48,9 @@ def tensor_facts(content: bytes) -> dict[str, object]:
     """Inputs and outputs of a file as fields of its card.
 
     Returns:
-        "input" and "output", each with name, shape, dtype, scale and zero_point: the number that
-        an integer n stands for is scale * (n - zero_point). "other_outputs" has the same of each
-        further output, if there are any.
+        "input" and "output", each with name, shape, dtype, scale and zero_point: an integer n
+        stands for the number scale * (n - zero_point). "input" is the image if there is one,
+        "output" the first by name. "other_inputs" and "other_outputs" list the others, if any.
     """
     from tensorflow.lite.python import schema_py_generated as schema
 
@@ -76,6 +76,14 @@ def tensor_facts(content: bytes) -> dict[str, object]:
         }
 
     outputs = [facts(graph.Outputs(i)) for i in range(graph.OutputsLength())]
-    output, *others = sorted(outputs, key=lambda each: each["name"]) if names else outputs
-    found = {"input": facts(graph.Inputs(0)), "output": output}
+    inputs = [facts(graph.Inputs(i)) for i in range(graph.InputsLength())]
+    return end_facts(inputs, sorted(outputs, key=lambda each: each["name"]) if names else outputs)
+
+
+def end_facts(inputs: Sequence[Mapping], outputs: Sequence[Mapping]) -> dict[str, object]:
+    """Facts of all inputs and outputs as fields of a card; the first output becomes "output"."""
+    image, *more = sorted(inputs, key=lambda each: (each["name"] != "image", each["name"]))
+    output, *others = outputs
+    found = {"input": image, "output": output}
+    found |= {"other_inputs": more} if more else {}
     return found | ({"other_outputs": others} if others else {})

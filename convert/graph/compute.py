@@ -1,10 +1,10 @@
-"""A graph computed by plain TensorFlow operations: the bridge to TFLite, int8 training and ONNX.
+"""A graph computed by plain TensorFlow operations, those that TFLite has.
 
-TensorFlow's own converters see Keras 3 models badly: of nearest upsampling they make a chain of
-TILE and RESHAPE, and quantization-aware training refuses them. The operations here are those that
-TFLite has.
+TensorFlow's own converters read Keras 3 models badly: they turn nearest upsampling into a chain of
+TILE and RESHAPE, and quantization-aware training refuses the models.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -13,6 +13,7 @@ import tensorflow as tf
 from hrnet_tf.convert.graph.nodes import Graph, Node
 
 Weights = Mapping[Node, Mapping[str, np.ndarray]]
+Mark = Callable[[Node, tf.Tensor], tf.Tensor]
 
 
 def own_weights(graph: Graph) -> Weights:
@@ -21,16 +22,19 @@ def own_weights(graph: Graph) -> Weights:
 
 
 def tensors(weights: Weights) -> dict[Node, dict[str, tf.Tensor]]:
-    """Weights to compute with, outside of the function that does: constants in it take longer."""
+    """Weights as tensors, made outside of a `tf.function`: constants inside it take longer."""
     return {
         node: {name: tf.constant(value) for name, value in values.items()}
         for node, values in weights.items()
     }
 
 
-def batches(graph: Graph) -> tf.TensorSpec:
-    """Any number of images."""
-    return tf.TensorSpec((None, *graph.nodes[0].shape), tf.float32)
+def specs(graph: Graph, batch: int | None = None) -> dict[str, tf.TensorSpec]:
+    """What a `tf.function` of the inputs takes, by name: `batch` examples, any number if None."""
+    return {
+        name: tf.TensorSpec((batch, *node.shape), tf.float32, name=name)
+        for name, node in graph.inputs.items()
+    }
 
 
 def unmarked(node: Node, x: tf.Tensor) -> tf.Tensor:
@@ -39,16 +43,13 @@ def unmarked(node: Node, x: tf.Tensor) -> tf.Tensor:
 
 
 def compute(
-    graph: Graph,
-    image: tf.Tensor,
-    weights: Weights,
-    mark: Callable[[Node, tf.Tensor], tf.Tensor] = unmarked,
-):
-    """The outputs of a graph for images (B, H, W, 3); faster in a `tf.function` without autograph.
+    graph: Graph, arrays: Mapping[str, tf.Tensor], weights: Weights, mark: Mark = unmarked
+) -> dict[str, tf.Tensor]:
+    """The outputs of a graph by name; faster in a `tf.function` without autograph.
 
     Args:
         graph: of `read_graph`.
-        image: the images.
+        arrays: (B, ...) for each input by name.
         weights: arrays, tensors or variables of each node that has some.
         mark: `(node, tensor) -> tensor`, called with each result: to note or to quantize it.
     """
@@ -57,39 +58,33 @@ def compute(
     for node in graph.nodes:
         sources = [results[source] for source in node.inputs]
         with tf.name_scope(node.name.replace("/", ".")):
-            x = apply(node, weights.get(node), sources) if sources else image
+            x = apply(node, weights.get(node), sources) if sources else arrays[node.name]
             results[node] = mark(node, x)
         for source in {*node.inputs} - kept:
             if last[source] is node:
                 del results[source]  # memory, if this is not being traced
-    outputs = graph.outputs
-    if isinstance(outputs, dict):
-        return {name: results[node] for name, node in outputs.items()}
-    return results[outputs]
+    return {name: results[node] for name, node in graph.outputs.items()}
 
 
-def function(
-    graph: Graph,
-    weights: Weights,
-    batch: int | None,
-    mark: Callable[[Node, tf.Tensor], tf.Tensor] = unmarked,
-):
-    """A `tf.function` for converters: from "image" to the outputs by name, a lone one "output".
+def function(graph: Graph, weights: Weights, batch: int | None, mark: Mark = unmarked):
+    """A `tf.function` for converters: its parameters are the inputs, it returns outputs by name.
 
     Args:
         graph: of `read_graph`.
         weights: as of `compute`.
-        batch: images per call; None for any number.
+        batch: examples per call; None for any number.
         mark: as of `compute`.
     """
-    spec = tf.TensorSpec((batch, *graph.nodes[0].shape), tf.float32, name="image")
 
-    @tf.function(autograph=False, input_signature=[spec])
-    def call(image):
-        outputs = compute(graph, image, weights, mark)
-        return outputs if isinstance(outputs, dict) else {"output": outputs}
+    def call(*arrays):
+        return compute(graph, dict(zip(graph.inputs, arrays, strict=True)), weights, mark)
 
-    return call
+    # Converters name the inputs of a file after the parameters.
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind) for name in graph.inputs]
+    call.__signature__ = inspect.Signature(parameters)
+    signature = [*specs(graph, batch).values()]
+    return tf.function(call, autograph=False, input_signature=signature)
 
 
 def apply(node: Node, weights: Mapping | None, sources: list[tf.Tensor]) -> tf.Tensor:
@@ -153,7 +148,7 @@ def _softmax(node, x):
     axis = node.settings["axis"]
     if isinstance(axis, int):
         return tf.nn.softmax(x, axis)
-    # Over all pixels (OCR): as rows, for TFLite's SOFTMAX works on the last axis.
+    # OCR's is over all pixels. TFLite's SOFTMAX works on the last axis, so pixels become rows.
     height, width, channels = node.shape
     x = tf.transpose(tf.reshape(x, (-1, height * width, channels)), (0, 2, 1))
     x = tf.transpose(tf.nn.softmax(x), (0, 2, 1))
@@ -197,12 +192,6 @@ def _binary(function):
     return build
 
 
-def decode(node, x):
-    """Keypoints (B, K, 3) of heat maps: x and y in pixels of the image, and score."""
-    points, scores = node.settings["codec"].decode(x)
-    return tf.concat([points, scores[..., None]], -1)
-
-
 PLAIN = {
     "activation": lambda node, x: ACTIVATIONS[node.settings["function"]](x),
     "add": _binary(tf.add),
@@ -226,7 +215,7 @@ PLAIN = {
     "einsum": _einsum,
     "expand": lambda node, x: tf.expand_dims(x, node.settings["axis"]),
     "softmax": _softmax,
-    "decode": decode,
+    "decode": lambda node, x: node.settings["function"](x),
 }
 ACTIVATIONS = {
     "relu": tf.nn.relu,

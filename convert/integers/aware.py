@@ -1,8 +1,8 @@
 """Quantization-aware training: a network learns to compute with rounded numbers.
 
-It is trained as its recipe says, by `training.train` and all that this offers, but with fake
-quantization where an int8 file rounds: a variant of the `Training` of its task. What comes out is a
-`.keras` file like the one that went in; only that its conversion to int8 loses less.
+`training.train` trains it by its recipe, with fake quantization where an int8 file rounds, as a
+variant of the `Training` of its task. The result is a plain `.keras` file, whose conversion to int8
+loses less.
 
 The tools of tensorflow-model-optimization wrap one layer after the other, for older Keras only;
 here ranges are shared along concatenations and sums, as in the file.
@@ -15,10 +15,10 @@ import keras
 import numpy as np
 
 from hrnet_tf.convert.graph.compute import Weights, compute
-from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
 from hrnet_tf.convert.integers.plan import plan as make_plan
 from hrnet_tf.convert.integers.simulate import LEAST, Plan, rounded
-from hrnet_tf.convert.source import Source
+from hrnet_tf.convert.source import Source, plain_graph
+from hrnet_tf.runtime.network import Arrays
 from hrnet_tf.tasks.card_files import save_model
 from hrnet_tf.training.loop.imitation import Imitation, to_imitate
 from hrnet_tf.training.loop.workdir import differing_values, is_finished
@@ -30,9 +30,9 @@ from hrnet_tf.training.train import train
 class FakeQuantized(keras.layers.Layer):
     """A plan as a layer: images (B, H, W, 3) to its output, rounded as in an int8 file.
 
-    Kernels and biases are trained; the ranges of results stay those of the plan. What is trained of
-    a channel is its share of the largest number that int8 can store there, for channels differ a
-    thousandfold and an optimizer takes steps of one size.
+    Kernels and biases are trained; the ranges of results stay those of the plan. Adam's update is
+    as large for a weight of 1e-3 as for one of 1, and after equalization channels differ 1000-fold.
+    So the variables are shares of the largest number that int8 can store in the channel.
     """
 
     def __init__(self, plan: Plan):
@@ -52,7 +52,8 @@ class FakeQuantized(keras.layers.Layer):
 
     def call(self, images):
         plan = self._plan
-        return compute(plan.graph, images, rounded(self.values()), plan.mark)
+        found = compute(plan.graph, {"image": images}, rounded(self.values()), plan.mark)
+        return found if len(found) > 1 else next(iter(found.values()))
 
     def values(self) -> Weights:
         """Weights of each node as tensors."""
@@ -63,7 +64,7 @@ class FakeQuantized(keras.layers.Layer):
 
 
 def units(plan: Plan) -> Weights:
-    """The largest number that int8 stores: of a kernel per channel, of a bias by its result."""
+    """The largest numbers that int8 stores in each channel of a kernel and in a bias."""
     readers, found = plan.graph.readers(), {}
     for node, values in plan.weights.items():
         axes = (0, 1) if node.kind == "depthwise" else tuple(range(values["kernel"].ndim - 1))
@@ -76,7 +77,7 @@ def units(plan: Plan) -> Weights:
 
 def fine_tune(
     source: Source,
-    crops: np.ndarray,
+    examples: Arrays,
     recipe: Recipe,
     workdir: Path,
     precision: str = "int8",
@@ -85,12 +86,11 @@ def fine_tune(
 ) -> Path:
     """Trains a network for int8, goes on with an unfinished run or takes a finished one; the file.
 
-    Its targets are the heat maps of the network before, on the people of the recipe: what is to be
-    kept is what it knows, and labels may be few.
+    Its targets are the outputs of the unquantized network on the recipe's data, not labels.
 
     Args:
         source: a pose network.
-        crops: (N, H, W, 3) float32, as the network takes them: ranges are measured on them.
+        examples: "image" (N, H, W, 3) float32, as the network takes it, to measure ranges on.
         recipe: data and values, such as `qat_recipe` makes of the recipe of the network.
         workdir: folder of the run, as in `train`.
         precision: an int8 one of `precisions.PRECISIONS`.
@@ -104,14 +104,14 @@ def fine_tune(
     same = (workdir / "recipe.json").is_file() and not differing_values(workdir, recipe)
     if same and is_finished(workdir):
         return workdir / "model.keras"
-    graph = merge_resizes(fold_norms(read_graph(source.model)))
+    graph = plain_graph(source.model, source.card)
     fixed = [node.name for node in graph.nodes if node.weights and "bias" not in node.weights]
     if fixed:
         raise ValueError(
             f"{fixed[0]}: has neither bias nor normalization, so what int8 wants to add there "
             "cannot go back into the network. Convert it without training."
         )
-    plan = make_plan(graph, precision, crops)
+    plan = make_plan(graph, precision, examples)
     training = aware_training(training_named(recipe.task), source, plan)
     return train(recipe, workdir, overwrite and not same, distribute, training=training)
 
@@ -120,7 +120,7 @@ def aware_training(training: Training, source: Source, plan: Plan) -> Training:
     """A task's training, changed to train the plan of a network to answer as the network does."""
 
     def trainee(network, recipe):
-        image = keras.Input(plan.graph.nodes[0].shape, name="image")
+        image = keras.Input(plan.graph.inputs["image"].shape, name="image")
         return keras.Model(image, FakeQuantized(plan)(image), name=plan.graph.name)
 
     def batches(*args, **kwargs):
@@ -150,13 +150,9 @@ def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float
 
     The last weights count: what tells the best ones apart is left for the converted file.
     """
-    card = source.card
     return dataclasses.replace(
-        recipe,
+        recipe.for_card(source.card),
         input_size=source.input_size,
-        keypoints=card.keypoints,
-        codec=card.codec,
-        padding=card.padding,
         weights=source.name,
         epochs=epochs,
         learning_rate=learning_rate,
@@ -164,7 +160,6 @@ def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float
         evaluate_every=0,
         val_annotations="",
         warmup_steps=0,
-        hard_keypoints=0,
         ema=0.0,
         precision="float32",
         frozen_norm=False,

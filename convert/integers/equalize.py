@@ -1,11 +1,11 @@
 """Channels of a network brought to the same size, so that 8 bits suffice for all of them.
 
-A channel that one layer makes s times as large and all its readers divide by s changes nothing of
-what a ReLU network computes (Nagel et al., Data-Free Quantization, ICCV 2019; there for pairs of
-layers). Here a channel is followed through sums, concatenations, slices and shuffles, so a whole
-stream with its residual and fuse sums is scaled at once; the sizes are those of real activations,
-and which of them to favour is told by gradients. What only a pointwise convolution reads is centred
-besides.
+If one layer multiplies a channel by s and all its readers divide it by s, a ReLU network computes
+the same (Nagel et al., Data-Free Quantization, ICCV 2019; there for pairs of layers). Here a
+channel is followed through sums, concatenations, slices and shuffles, so a whole stream with its
+residual and fuse sums is scaled at once. Sizes of channels are measured on examples, and gradients
+tell which channels matter to the outputs. Channels that only pointwise convolutions read are
+centred as well.
 """
 
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ from hrnet_tf.convert.graph.compute import Weights
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.integers.simulate import scale_groups
 
-FLOOR = 0.01  # of the largest channel: to begin with, smaller ones grow a hundredfold
-TINY = 1e-6  # size of channels that are always zero
+FLOOR = 0.01  # share of the largest channel; smaller channels start with a factor of 100 at most
+TINY = 1e-6  # size that channels which are always zero count with
 STEPS = 1000
-# How far a channel that hardly matters may shrink. Further down its kernel grows beyond the factors
-# of 256 that XNNPACK takes.
+# Least factor of a channel, relative to its start, as a logarithm: smaller factors give kernels
+# beyond the rescaling of 256 that XNNPACK accepts.
 SHRINK = np.log(32)
 
 Extremes = Mapping[Node, tuple[np.ndarray, np.ndarray]]  # of each channel: lowest, highest
@@ -30,10 +30,11 @@ Extremes = Mapping[Node, tuple[np.ndarray, np.ndarray]]  # of each channel: lowe
 def centred(
     graph: Graph, weights: Weights, extremes: Extremes
 ) -> tuple[Weights, dict[Node, tuple[np.ndarray, np.ndarray]]]:
-    """Weights that compute the same, but let depthwise results lie evenly around 0; new extremes.
+    """Weights that compute the same with depthwise results centred on 0, and their extremes.
 
-    Between a depthwise and a pointwise convolution is no ReLU, so what the bias of one adds, that
-    of the other can take away. Channels with long tails on different sides share a range better.
+    No ReLU lies between a depthwise and a pointwise convolution, so the second bias can subtract
+    what the first one adds. Centred channels with long tails on different sides fill a common range
+    better.
 
     Args:
         graph: without normalizations.
@@ -68,11 +69,11 @@ def _add_bias(weights, node, shift):
 def channel_scales(
     graph: Graph, extremes: Extremes, matter: Mapping[Node, np.ndarray]
 ) -> dict[Node, np.ndarray]:
-    """What to multiply the channels of each result with; 1 where they must keep their size.
+    """Factors for the channels of each result; 1 where channels must keep their size.
 
-    Chosen for the least noise in the outputs. A result is rounded in steps that its largest channel
-    dictates, and noise in a channel that was multiplied counts that much less. With all sizes as
-    logarithms the sum is convex, so going downhill finds its least value.
+    They minimize the noise in the outputs. The largest channel of a result dictates the steps that
+    all its channels are rounded in, and noise in a channel with factor s counts s times less. As a
+    function of the factors' logarithms the sum is convex, so gradient descent finds its minimum.
 
     Args:
         graph: without normalizations.
@@ -109,7 +110,7 @@ def channel_scales(
 
 
 def _even(label, group, size, count):
-    """Where to start: channels as large as the largest of their result, where all agree."""
+    """Logarithms to start from: each channel as large as the largest of all its results."""
     top = np.full(group.max() + 1, -np.inf)
     np.maximum.at(top, group, size)
     share = np.full(count, np.log(FLOOR))
@@ -118,7 +119,7 @@ def _even(label, group, size, count):
 
 
 def _minimize(function, variable):
-    """Adam with steps that shrink to nothing; on a logarithm, so that its size does not matter."""
+    """Adam on the function's logarithm, so that its scale does not matter; steps shrink to 0."""
     mean, square = (tf.Variable(tf.zeros_like(variable)) for _ in range(2))
 
     @tf.function(autograph=False)
@@ -153,10 +154,10 @@ def equalized(graph: Graph, weights: Weights, scales: Mapping[Node, np.ndarray])
 
 
 def _labels(graph):
-    """For each node the numbers of its channels; how many there are; which must keep their size.
+    """For each node the numbers of its channels; how many numbers there are; which are fixed.
 
-    Channels have the same number if they must be scaled alike. The numbers have as many axes as the
-    channels: a shuffle has two for a while.
+    Channels with the same number share a factor; fixed ones have the factor 1. The array of numbers
+    has as many axes as the channels: two inside a shuffle.
     """
     numbers, parent, fixed = {}, [], []
 
@@ -199,9 +200,9 @@ def _labels(graph):
 
 
 def _carried(node, sources, kept):
-    """The numbers of channels that pass through a node; None where new ones begin.
+    """The numbers of channels that pass through a node; None where new channels begin.
 
-    `kept` tells of which sources all channels keep their size.
+    `kept` tells for each source whether all its channels are fixed.
     """
     kind, settings = node.kind, node.settings
     last = len(node.shape)  # the axis of the channels, counted with the batch
@@ -215,7 +216,8 @@ def _carried(node, sources, kept):
     if kind == "multiply" and len(sources) == 1:
         return sources[0]  # with a constant
     if kind == "multiply" and any(kept):
-        return sources[kept.index(True) - 1]  # the other one is a gate
+        number = kept.index(True) - 1  # of the factor that is not the gate
+        return sources[number] if node.inputs[number].shape[-1] == node.shape[-1] else None
     if kind == "permute" and settings["axes"][:2] == (1, 2):
         return sources[0].transpose([axis - 3 for axis in settings["axes"][2:]])
     if kind == "reshape":
@@ -232,7 +234,7 @@ def _carried(node, sources, kept):
 
 
 def _reshaped(node, source):
-    """The numbers of channels in groups, as a shuffle has them for a while, or back in a row."""
+    """The numbers of channels in groups, as inside a shuffle, or back in a row."""
     before, after = node.inputs[0].shape, node.shape
     if len(after) > 2 and before[:2] == after[:2]:
         return source.reshape(after[2:])

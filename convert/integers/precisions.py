@@ -1,35 +1,33 @@
-"""The precisions of a converted network: a table that needs no TensorFlow."""
+"""The precisions of converted files, a table that imports without TensorFlow."""
 
 import dataclasses
 
-TYPES = ("float32", "int8", "uint8")  # of what goes into a file and comes out
+TYPES = ("float32", "int8", "uint8")  # that inputs and outputs of a file can have
 
 
 @dataclasses.dataclass(frozen=True)
 class Precision:
-    """How the numbers of a file are stored and computed.
+    """How a file stores its numbers and computes with them.
 
     Attributes:
-        description: what it is for, one line.
+        description: what it is for, one line of help.
         weights: "float32", "float16" or "int8".
-        activations: bits of the integers of all results, 8 or 16; None for float.
-        equalize: bring the channels to the same size first; for results of 8 bits.
-        clip: cut off rare values where finer steps for the others are worth more.
-        correct: round the numbers of a kernel so that their errors cancel on real images.
-        float_head: leave the last convolution float.
+        activations: bits of the integers that all results are rounded to, 8 or 16; None for float.
+        equalize: scale channels to similar sizes first; for results of 8 bits.
+        correct: round each kernel so that its errors cancel on the examples.
+        float_head: the operations that make the outputs stay float.
     """
 
     description: str
     weights: str = "int8"
     activations: int | None = 8
     equalize: bool = False
-    clip: bool = False
     correct: bool = False
     float_head: bool = False
 
     @property
     def calibrated(self) -> bool:
-        """Whether ranges must be measured on images."""
+        """Whether ranges must be measured on examples."""
         return self.activations is not None
 
 

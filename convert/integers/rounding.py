@@ -1,46 +1,43 @@
 """Kernels rounded so that their errors cancel.
 
-The nearest integers leave errors that add up wherever inputs move together, and neighbouring pixels
-and channels do. Here the numbers of a kernel are rounded one after the other, and each makes up for
-the errors of those before as far as their inputs move alike on real images (Frantar et al., GPTQ,
-ICLR 2023; as here written, Babai's nearest plane). The mean that is left goes into the bias (Nagel
-et al., Data-Free Quantization, ICCV 2019).
+Rounding each number to the nearest integer leaves errors that add up wherever inputs move together,
+as neighbouring pixels and channels do. Here the numbers of a kernel are rounded one after the
+other. Each makes up for the errors of those before it, as far as their inputs move together on the
+examples (Frantar et al., GPTQ, ICLR 2023; written here as Babai's nearest plane). The mean error
+that is left is subtracted from the bias (Nagel et al., Data-Free Quantization, ICCV 2019).
 
-Crops of people are padded where they leave their photo, and networks learn to tell padding by its
-exact values: there an error of a hundredth, the same in every pixel, may move a whole person. So
-what an image of nothing but padding gives is kept best.
+Crops at the picture's edge contain constant padding. Networks react to that constant; rounding
+errors there shifted predicted poses, so an image of nothing but padding weighs 0.8.
 """
 
 import numpy as np
 import tensorflow as tf
 
+from hrnet_tf.convert.examples import batch_size, count, part
 from hrnet_tf.convert.graph.compute import Weights, compute
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.integers.simulate import LEAST
+from hrnet_tf.runtime.network import Arrays
 
-PIXELS = 2**20  # of all images: 21 of 256x192
+PIXELS = 2**20  # of all images together: 21 of 256x192
 PATCHES = 2**12  # of a layer's input, chosen by chance
-PADDING = 0.8  # weight of an image of padding, that of all crops being 1 - 0.8
-DAMPING = 0.01  # of the mean power of inputs: noise that keeps what hardly moves from large errors
+PADDING = 0.8  # weight of the image of padding; all examples together weigh 1 - 0.8
+DAMPING = 0.01  # noise added to inputs, as a share of their mean power: bounds the compensation
 BLOCK = 64  # numbers whose errors are passed on together, for speed alone
 
 
-def compensated(graph: Graph, weights: Weights, crops: np.ndarray) -> Weights:
-    """Weights with kernels of whole steps, 127 to the largest number of an output channel.
+def compensated(graph: Graph, weights: Weights, examples: Arrays) -> Weights:
+    """Weights with kernels of whole steps; the largest number of an output channel is 127 steps.
 
-    Each layer is rounded for the exact results of those before it: mistakes are not passed on, but
-    nor are the wild ones of an ambiguous image.
+    Each layer is rounded for the exact results of the layers before it. So it does not learn their
+    errors, nor the large ones that an ambiguous image has.
 
     Args:
         graph: without normalizations.
         weights: of its nodes.
-        crops: (N, H, W, 3) float32, as the network takes them.
+        examples: (N, ...) float32 for each input, as the network takes them.
     """
-    images = crops[: max(1, PIXELS // (crops.shape[1] * crops.shape[2]))]
-    share = np.full(len(images), 1 / len(images), np.float32)
-    if (padding := _padding(crops)) is not None:
-        images = np.concatenate([images, np.broadcast_to(padding, images[:1].shape)])
-        share = np.append(share * (1 - PADDING), np.float32(PADDING))
+    arrays, share = _weighted(graph, examples)
     readers, changed = graph.readers(), {}
 
     def mark(node, x):
@@ -49,19 +46,38 @@ def compensated(graph: Graph, weights: Weights, crops: np.ndarray) -> Weights:
                 changed[reader] = _compensated(reader, weights[reader], x, share)
         return x
 
-    compute(graph, tf.constant(images), weights, mark)
+    tensors = {name: tf.constant(each) for name, each in arrays.items()}
+    compute(graph, tensors, weights, mark)
     return changed
 
 
-def _padding(crops):
-    """The colour that whole edges of crops have, if it is their darkest; None without any."""
-    dark = crops.min((0, 1, 2))
-    edges = crops[:, 0], crops[:, -1], crops[:, :, 0], crops[:, :, -1]
+def _weighted(graph, examples):
+    """The examples to round for, one of padding included, and the weight of each."""
+    colours = {name: _padding(examples[name]) for name in graph.images}
+    colours = {name: colour for name, colour in colours.items() if colour is not None}
+    arrays = part(examples, 0, batch_size(graph, PIXELS))
+    number = count(arrays)
+    share = np.full(number, 1 / number, np.float32)
+    if not colours:
+        return arrays, share
+    # Where other inputs vary, padding is seen together with each of their values.
+    copies = 1 if len(colours) == len(arrays) else number
+    for name, each in arrays.items():
+        padding = np.broadcast_to(colours.get(name, each[:copies]), each[:copies].shape)
+        arrays[name] = np.concatenate([each, padding])
+    weight = np.full(copies, PADDING / copies, np.float32)
+    return arrays, np.append(share * (1 - PADDING), weight)
+
+
+def _padding(images):
+    """The colour that fills whole edges of images, if no pixel is darker; None if none does."""
+    dark = images.min((0, 1, 2))
+    edges = images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]
     return dark if any((each == dark).all((1, 2)).any() for each in edges) else None
 
 
 def _compensated(node, weights, x, share):
-    """The weights of one node that takes x (B, ...); `share` is what each image counts."""
+    """The rounded weights of one node that takes x (B, ...); `share` (B,) weighs the examples."""
     kernel = weights["kernel"]
     size, inputs, groups = _layout(node)
     # (groups, K, outputs of a group)
@@ -73,7 +89,7 @@ def _compensated(node, weights, x, share):
     mean = (patches * share).sum(1, keepdims=True)
     moves = patches - mean
     moments = (np.swapaxes(moves * share, 1, 2) @ moves).astype(np.float64)
-    del patches, moves  # of wide layers these and what follows take hundreds of MB
+    del patches, moves  # hundreds of MB in wide layers, and what follows takes as much
     rounded = round_in_turn(moments, rows)
     shift = mean @ (rounded - rows)
     return {
@@ -83,7 +99,7 @@ def _compensated(node, weights, x, share):
 
 
 def round_in_turn(moments: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Kernels of whole steps whose errors cancel; the largest number of each output stays.
+    """Kernels of whole steps whose errors cancel; the largest number of each output is kept.
 
     Args:
         moments: (groups, K, K) float64, covariance of the inputs; its diagonal is changed.
@@ -97,7 +113,7 @@ def round_in_turn(moments: np.ndarray, rows: np.ndarray) -> np.ndarray:
     moments[:, diagonal, diagonal] += DAMPING * power + 1e-30
     lower = np.linalg.cholesky(moments)
     lower /= lower[:, diagonal, diagonal][:, None]
-    # Row i: how inputs behind i move with it, and how far their errors must be made up for.
+    # Row i: how inputs behind i move with it, so how far their errors must be made up for.
     share = lower.swapaxes(1, 2).astype(np.float32)
     errors = np.zeros_like(rows)
     for end in range(count, 0, -BLOCK):
@@ -121,7 +137,7 @@ def _layout(node):
 
 
 def _patches(node: Node, x: tf.Tensor) -> np.ndarray:
-    """What the kernel of a node is multiplied with in some pixels, the same in all images."""
+    """The inputs of a node's kernel at some pixels, the same pixels in all examples."""
     size, inputs, groups = _layout(node)
     if node.kind != "dense":
         x = _around(node, x)

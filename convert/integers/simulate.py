@@ -1,31 +1,30 @@
-"""A graph computed with fake quantization: what int8 will do to it, before any file exists.
+"""A graph computed with fake quantization: what int8 will change, before any file exists.
 
-Fake quantization rounds a tensor to 256 steps of its range and stays float. The same nodes measure
-a loss, train a network for it, and tell TFLite's converter the scales to use.
+Fake quantization rounds a tensor to 256 steps of its range and keeps it float. The same operations
+measure a loss, train a network for int8, and tell TFLite's converter which scales to use.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import numpy as np
 import tensorflow as tf
 
-from hrnet_tf.convert.graph.compute import Weights, batches, compute, tensors
+from hrnet_tf.convert.graph.compute import Weights
 from hrnet_tf.convert.graph.nodes import Graph, Node
 
 Ranges = Mapping[Node, tuple[float, float]]
 
-# Their results have the scale of what they take. The first ones only move integers.
+# Nodes whose results have the scale of what they take. Those of `UNCHANGED` only move integers.
 UNCHANGED = {"concat", "slice", "reshape", "permute", "pad", "nearest", "take", "expand"}
 MOVES = UNCHANGED | {"resize", "corners", "average_pool"}
-# TFLite knows one scale for these, 1/256, and both end at 0 and just below 1.
+# TFLite fixes the scale of sigmoid and softmax at 1/256: integers from 0 to just below 1.
 SHARES = (0.0, 255 / 256)
-LEAST = 1e-9  # largest number of an output channel: one of zeros has steps, too
+LEAST = 1e-9  # a kernel's largest number counts as at least this: steps of zeros are not zero
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
-    """A network and how its tensors become integers.
+    """A network, and the ranges by which its tensors become integers.
 
     Attributes:
         graph: of `read_graph`, without normalizations.
@@ -46,7 +45,7 @@ class Plan:
 
 
 def fused(graph: Graph) -> set[Node]:
-    """Nodes whose result exists only inside an operation of TFLite: what goes into a ReLU alone."""
+    """Nodes that TFLite fuses with the ReLU that alone reads them; their result never exists."""
     readers, found = graph.readers(), set()
     for node in graph.nodes:
         if node.kind == "activation" and node.settings["function"] in ("relu", "relu6"):
@@ -57,7 +56,7 @@ def fused(graph: Graph) -> set[Node]:
 
 
 def scale_groups(graph: Graph) -> dict[Node, Node]:
-    """For each node one that stands for all whose results must have the same scale."""
+    """For each node a representative: nodes with the same one must have the same scale."""
     parent = {node: node for node in graph.nodes}
 
     def root(node):
@@ -84,7 +83,7 @@ def whole_steps(low: float, high: float, bits: int = 8) -> tuple[float, float]:
 
 
 def quantized(x, low, high, bits: int = 8):
-    """A tensor rounded to the steps of its range; gradients pass inside of it."""
+    """A tensor rounded to the steps of its range; gradients pass where values lie inside."""
     return tf.quantization.fake_quant_with_min_max_vars(x, low, high, num_bits=bits)
 
 
@@ -102,19 +101,8 @@ def quantized_kernel(node: Node, kernel):
 
 
 def rounded(weights: Mapping) -> dict[Node, dict[str, tf.Tensor]]:
-    """The same with kernels of int8."""
+    """The same weights with kernels rounded to int8."""
     return {
         node: {**values, "kernel": quantized_kernel(node, values["kernel"])}
         for node, values in weights.items()
     }
-
-
-def simulated(plan: Plan) -> Callable[[np.ndarray], np.ndarray]:
-    """A plan as a function from images (B, H, W, 3) to its outputs, arrays."""
-    weights = rounded(tensors(plan.weights))
-
-    @tf.function(autograph=False, input_signature=[batches(plan.graph)])
-    def call(images):
-        return compute(plan.graph, images, weights, plan.mark)
-
-    return lambda images: tf.nest.map_structure(np.asarray, call(tf.constant(images)))

@@ -1,4 +1,4 @@
-"""One table of several networks or files of them: numbers, size, accuracy, time."""
+"""A table of networks and converted files: type of numbers, size, accuracy, time."""
 
 import dataclasses
 import os
@@ -10,11 +10,8 @@ import numpy as np
 
 from hrnet_tf.convert.reports.latency import latency
 from hrnet_tf.convert.reports.op_list import precision, read_operations
-from hrnet_tf.opening import known_card, load_network
+from hrnet_tf.opening import Opened, open_network
 from hrnet_tf.quiet import quiet
-from hrnet_tf.runtime.converted import RUNTIMES, open_converted
-from hrnet_tf.runtime.keras_model import network_function
-from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.training.evaluate import Evaluation
 
 
@@ -23,12 +20,12 @@ class Row:
     """One network.
 
     Attributes:
-        file: its name, or that of the preset.
-        precision: in what numbers it computes.
-        megabytes: of 10^6 bytes; of a preset those of its weights.
-        number: the accuracy, None if it was not measured.
-        change: against that of the first network.
-        milliseconds: for one image, half of all calls took less.
+        file: name of the file or preset.
+        precision: type of the numbers it computes with.
+        megabytes: size in 10^6 bytes; of a preset the size of its weights.
+        number: the accuracy; None if it was not measured.
+        change: difference to the accuracy of the first network.
+        milliseconds: median time for one example.
     """
 
     file: str
@@ -43,69 +40,64 @@ def compare(
     models: Sequence[str | os.PathLike],
     weights: str | os.PathLike | None = "published",
     threads: int = 2,
-    measure: Callable[[PosePredictor], Evaluation] | None = None,
-    flip: bool = True,
+    measure: Callable[[Opened], Evaluation] | None = None,
 ) -> tuple[str, list[Row]]:
     """Measures networks one after the other.
 
     Args:
-        models: presets and `.keras`, `.tflite` and `.onnx` files; the first is the measure of all.
+        models: presets and `.keras`, `.tflite` and `.onnx` files; the first is the reference.
         weights: for presets, as in `from_preset`.
-        threads: for converted files. Keras takes those of its backend, for TensorFlow
+        threads: number for converted files. For Keras models the backend decides, TensorFlow by
             `TF_NUM_INTRAOP_THREADS`.
-        measure: evaluates a predictor; None: no accuracy.
-        flip: average with mirrored images in that.
+        measure: evaluates an opened network; without it there is no accuracy.
 
     Returns:
-        `(name, rows)`: what `Row.number` is, such as "AP", empty without `measure`; and a row each.
+        `(name, rows)`: name of `Row.number`, such as "AP", empty without `measure`; a row for each.
 
     Raises:
         OSError, ValueError, ModuleNotFoundError: one of them cannot be opened, run or evaluated.
     """
     opened = [_open(model, weights, threads) for model in models]
-    times = [latency(network_function(each), threads, each.input_shape) for each, _ in opened]
+    times = [latency(each.network, threads) for each in opened]
     name, numbers = "", [None] * len(models)
     if measure:
-        found = [measure(PosePredictor(each, card, flip=flip)) for each, card in opened]
+        found = [measure(each) for each in opened]
         name = found[0].main[0]
         numbers = [each.numbers[name] for each in found]
     rows = [
         Row(
             Path(model).name,
-            _precision(model, network),
-            round(_bytes(model, network) / 1e6, 3),
+            _precision(each),
+            round(_bytes(each) / 1e6, 3),
             number,
             None if number is None else number - numbers[0],
             time.p50,
         )
-        for model, (network, _), number, time in zip(models, opened, numbers, times, strict=True)
+        for model, each, number, time in zip(models, opened, numbers, times, strict=True)
     ]
     return name, rows
 
 
 def _open(model, weights, threads):
-    """`(network, card)`; of presets alone the weights are to choose."""
-    if Path(model).suffix in RUNTIMES:
-        with quiet():
-            return open_converted(model, threads), known_card(model)
-    return load_network(model, "published" if Path(model).suffix else weights)
+    with quiet():
+        return open_network(model, "published" if Path(model).suffix else weights, threads)
 
 
-def _precision(model, network):
-    if Path(model).suffix in RUNTIMES:
-        return precision(read_operations(model))
-    policies = Counter(each.dtype_policy.name for each in network.layers if each.weights)
+def _precision(opened):
+    if opened.model is None:
+        return precision(read_operations(opened.file))
+    policies = Counter(each.dtype_policy.name for each in opened.model.layers if each.weights)
     return policies.most_common(1)[0][0] if policies else "float32"
 
 
-def _bytes(model, network):
-    if Path(model).suffix:
-        return Path(model).stat().st_size
-    return sum(np.asarray(each).nbytes for each in network.weights)
+def _bytes(opened):
+    if Path(opened.name).suffix:
+        return opened.file.stat().st_size
+    return sum(np.asarray(each).nbytes for each in opened.model.weights)
 
 
 def table(name: str, rows: Sequence[Row], threads: int) -> list[str]:
-    """Lines of text, of what `compare` returns."""
+    """What `compare` returns as lines of text."""
     accuracy = [name, f"Δ{name}"] if name else []
     plural = "s" if threads > 1 else ""
     heads = ["file", "numbers", "MB", *accuracy, f"ms, {threads} thread{plural}"]

@@ -3,11 +3,13 @@
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
+from hrnet_tf.patches.litert import operations
 from hrnet_tf.runtime.converted import TFLiteNetwork
+from hrnet_tf.runtime.network import Network
 
 WARM, FEWEST, MOST, SECONDS = 2, 10, 100, 3.0  # calls of a timing, and how long it may take
 
@@ -44,22 +46,24 @@ class Delegated:
     outside: Mapping[str, int]
 
 
-def latency(network: Callable, threads: int, input_shape: tuple) -> Latency:
-    """Times one image after the other.
+def latency(network: Network, threads: int) -> Latency:
+    """Times calls with one example of zeros.
 
     Args:
-        network: a function of images.
-        threads: that it was given; only noted.
-        input_shape: (batch, height, width, 3) of the images; what is open becomes 256.
+        network: what is timed; open sizes of its inputs become 256.
+        threads: how many it was given; only noted.
     """
-    image = np.zeros((1, *(n or 256 for n in input_shape[1:])), np.float32)
+    arrays = {
+        name: np.zeros((1, *(n or 256 for n in shape)), np.float32)
+        for name, shape in network.inputs.items()
+    }
     for _ in range(WARM):
-        network(image)
+        network(arrays)
     times = []
     end = time.perf_counter() + SECONDS
     while len(times) < FEWEST or (time.perf_counter() < end and len(times) < MOST):
         start = time.perf_counter()
-        network(image)
+        network(arrays)
         times.append(1000 * (time.perf_counter() - start))
     p50, p90 = np.percentile(times, (50, 90))
     return Latency(round(float(p50), 3), round(float(p90), 3), threads, len(times))
@@ -67,9 +71,8 @@ def latency(network: Callable, threads: int, input_shape: tuple) -> Latency:
 
 def delegated(network: TFLiteNetwork) -> Delegated:
     """What XNNPACK, which the interpreter uses unless told otherwise, has taken of a network."""
-    # The interpreter lists its operations first and then a DELEGATE for each part of the graph that
-    # replaces some of them; which those are follows from the tensors between its ends.
-    every = network._interpreter._get_ops_details()
+    # Which operations a DELEGATE replaces follows from the tensors between its ends.
+    every = operations(network.interpreter)
     makers = {int(i): each for each in every if not _is_part(each) for i in each["outputs"]}
     parts, inside = [each for each in every if _is_part(each)], set()
     for part in parts:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.files import existing
+
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "Conv", "Gemm", "MatMul")
 INTEGERS = {"int8": "int8", "uint8": "uint8", "int16": "int16x8"}  # type of the maps -> precision
 
@@ -69,8 +71,7 @@ def read_operations(path: str | os.PathLike) -> list[Operation]:
             f"`path` must be a .tflite or .onnx file. Received: path={str(path)!r}. "
             "`python convert/to_tflite.py` makes one."
         )
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; check its name.")
+    existing(path)
     library, read = READERS[path.suffix]
     try:
         return read(path)

@@ -3,7 +3,6 @@
 A command is a `Command` in a module of this folder.
 """
 
-import difflib
 import importlib.metadata
 import sys
 import warnings
@@ -17,6 +16,7 @@ from hrnet_tf.cli.evaluate import EVALUATE
 from hrnet_tf.cli.models import MODELS
 from hrnet_tf.cli.predict import PREDICT
 from hrnet_tf.cli.train import DEMO, INSPECT, TRAIN
+from hrnet_tf.names import did_you_mean
 
 COMMANDS = {
     "demo": DEMO,
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     try:
         if name not in COMMANDS:
-            raise UsageError(f"no command {name!r}." + _did_you_mean(name, COMMANDS))
+            raise UsageError(f"no command {name!r}.{did_you_mean(name, COMMANDS, n=1)}")
         command = COMMANDS[name]
         values = command.flags()
         values.set_gnu_getopt(True)  # flags may follow the inputs
@@ -61,11 +61,6 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _did_you_mean(word, known):
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
-
-
 def _print_overview():
     print("hrnet-tf: HRNet for TensorFlow and Keras.\n")
     for name, command in COMMANDS.items():
@@ -78,6 +73,7 @@ def _print_help(name, command, values):
     print(f"hrnet-tf {name}: {command.summary}\n\n{command.usage}")
     for flag in (values[name] for name in values):
         form = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}=…"
-        default = "" if flag.default in (None, False) else f" (default: {flag.default})"
+        default = ",".join(flag.default) if isinstance(flag.default, list) else flag.default
+        default = "" if default in (None, False) else f" (default: {default})"
         print(f"  {form:<22} {flag.help}{default}")
     return 0

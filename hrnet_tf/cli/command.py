@@ -4,13 +4,15 @@ Keras is imported inside the commands that need it, so that help and mistyped fl
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from absl import flags
 
+from hrnet_tf import fields
 from hrnet_tf.quiet import import_keras
-
-CODECS = ("msra", "dark", "udp", "udp_combined", "face")  # of hrnet_tf.card, which imports Keras
+from hrnet_tf.tasks import NAMES, options_of
+from hrnet_tf.training import scoring_options
+from hrnet_tf.training.recipes import TASKS
 
 
 class UsageError(Exception):
@@ -35,45 +37,67 @@ def required(values, *names):
 
 def model_flags(model=None):
     values = flags.FlagValues()
-    text, number = flags.DEFINE_string, flags.DEFINE_integer
+    text = flags.DEFINE_string
     text("model", model, "a preset (see `hrnet-tf models`) or a .keras file", flag_values=values)
     text("weights", "published", "checkpoint for the preset", flag_values=values)
-    flags.DEFINE_enum("codec", None, CODECS, "decoder, instead of the model's", flag_values=values)
-    number("blur_kernel", None, "kernel of the dark and udp codecs", 1, flag_values=values)
-    number("batch_size", 16, "crops per call of the network", 1, flag_values=values)
     return values
 
 
-def task_of(values):
-    """What the network is for, told without opening it; pose if nothing tells."""
+def scoring_flags(values):
+    """The flags of the evaluators and of the predictors of all tasks that can be evaluated."""
+    for name in TASKS:
+        fields.define(values, scoring_options(name).SCORING)
+    for name in TASKS:
+        fields.define(values, options_of(name).OPTIONS)
+
+
+def refuse(values, names, reason):
+    """Raises a UsageError if one of these flags was given."""
+    for name in sorted(names):
+        if name in values and values[name].present:
+            raise UsageError(f"`--{name}` {reason}")
+
+
+def read_scoring(values, task):
+    """What a network of a task is scored on, as the flags say.
+
+    Raises:
+        UsageError: networks of this task cannot be evaluated, or a flag of another task.
+    """
+    if task not in TASKS:
+        raise UsageError(f"this is for {' or '.join(TASKS)} networks; the network is for {task}.")
+    kinds = {
+        name: {
+            *fields.names(scoring_options(name).SCORING),
+            *fields.names(options_of(name).OPTIONS),
+        }
+        for name in TASKS
+    }
+    others = set().union(*kinds.values()) - kinds[task]
+    refuse(values, others, f"has no meaning for a {task} network.")
+    return fields.read(values, scoring_options(task).SCORING)
+
+
+def task_name(model):
+    """What a network is for, told without opening it; the first task if nothing tells."""
     import_keras()
     from hrnet_tf.opening import known_card
 
-    card = known_card(values.model)
-    return card.task if card else "pose"
+    card = known_card(model)
+    return card.task if card else NAMES[0]
 
 
-def pose_predictor(values, inside=False):
-    import_keras()
-    from hrnet_tf.opening import load_network
-    from hrnet_tf.tasks.pose.card import PoseCard
-    from hrnet_tf.tasks.pose.predictor import PosePredictor
+def open_predictor(values, task, **given):
+    """The predictor of a task that the flags describe; `given` are options without flags."""
+    from hrnet_tf.opening import open_network
 
-    model, card = load_network(values.model, values.weights)
-    if values.codec or values.blur_kernel:
-        card = with_codec(card or PoseCard(), values.codec, values.blur_kernel)
-    return PosePredictor(model, card, flip=values.flip, batch_size=values.batch_size, inside=inside)
+    options = fields.read(values, task.options, **given)
+    return predictor_of(open_network(values.model, values.weights), task, options)
 
 
-def with_codec(card, name, blur_kernel):
-    from hrnet_tf.tasks.pose.card import CODECS as KINDS
+def predictor_of(opened, task, options):
+    """The predictor of a task on an opened network."""
+    from hrnet_tf.opening import settled
 
-    codec = KINDS[name]() if name and name != card.codec.name else card.codec
-    if blur_kernel:
-        if not hasattr(codec, "blur_kernel"):
-            raise ValueError(
-                f"`--blur_kernel` needs a codec that blurs. Received: codec {codec.name}. "
-                "Add --codec=dark."
-            )
-        codec = replace(codec, blur_kernel=blur_kernel)
-    return replace(card, codec=codec)
+    network, card = settled(opened, None, None, task.card)
+    return task.predictor(network, card, options)

@@ -3,14 +3,22 @@
 import dataclasses
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
 from absl import flags
 
-from hrnet_tf.cli.command import Command, UsageError
+from hrnet_tf import fields
+from hrnet_tf.cli.command import (
+    Command,
+    UsageError,
+    predictor_of,
+    read_scoring,
+    scoring_flags,
+    task_name,
+)
 from hrnet_tf.files import prepare_folder, write_json
 from hrnet_tf.quiet import import_keras
+from hrnet_tf.tasks import options_of, task_named
 
 USAGE = """\
   hrnet-tf compare model.keras model_float16.tflite model_int8.tflite model.onnx
@@ -26,17 +34,10 @@ may stand side by side.
 
 def _flags():
     values = flags.FlagValues()
-    text, choice = flags.DEFINE_string, flags.DEFINE_enum
+    text = flags.DEFINE_string
     text("weights", "published", "checkpoint for presets", flag_values=values)
     flags.DEFINE_integer("threads", 2, "that a network may use", 1, flag_values=values)
-    text("annotations", None, "annotated keypoints", flag_values=values)
-    text("images", None, "folder of the annotated pictures", flag_values=values)
-    formats = ("coco", "mpii", "landmarks")  # of training.data.annotations, which imports Keras
-    choice("data_format", "coco", formats, "what the annotations are", flag_values=values)
-    protocols = ("original", "annotated")
-    choice("protocol", "original", protocols, "how to score", flag_values=values)
-    average = "average with the mirrored picture (default: but for landmarks)"
-    flags.DEFINE_bool("flip", None, average, flag_values=values)
+    scoring_flags(values)
     text("output", None, "a .json file for the same table", flag_values=values)
     flags.DEFINE_bool("overwrite", False, "replace that file", flag_values=values)
     return values
@@ -53,25 +54,20 @@ def _compare(values, models):
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(values.threads))
     import_keras()
     from hrnet_tf.convert.reports.compare import compare, table
-    from hrnet_tf.training.evaluate import evaluate
+    from hrnet_tf.training.evaluate import evaluate_on
 
     measure, problems = None, {}
     if values.annotations:
-        score = partial(
-            evaluate,
-            annotations=values.annotations,
-            images_dir=values.images,
-            protocol=values.protocol,
-            data_format=values.data_format,
-        )
+        task = task_name(models[0])
+        scoring = read_scoring(values, task)
+        options = fields.read(values, options_of(task).OPTIONS, **scoring.options())
 
-        def measure(predictor):
-            found = score(predictor)
+        def measure(opened):
+            found = evaluate_on(predictor_of(opened, task_named(task), options), scoring)
             problems.update(dict.fromkeys(found.problems))
             return found
 
-    flip = values.data_format != "landmarks" if values.flip is None else values.flip
-    name, rows = compare(models, values.weights, values.threads, measure, flip)
+    name, rows = compare(models, values.weights, values.threads, measure)
     for problem in problems:
         print(problem, file=sys.stderr)
     print("\n".join(table(name, rows, values.threads)))

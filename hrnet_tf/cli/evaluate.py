@@ -4,8 +4,20 @@ import sys
 
 from absl import flags
 
-from hrnet_tf.cli.command import Command, UsageError, model_flags, pose_predictor, required, task_of
+from hrnet_tf.cli.command import (
+    Command,
+    UsageError,
+    model_flags,
+    open_predictor,
+    read_scoring,
+    required,
+    scoring_flags,
+    task_name,
+)
 from hrnet_tf.files import prepare_folder, write_json
+from hrnet_tf.tasks import task_named
+from hrnet_tf.training import scoring_options
+from hrnet_tf.training.recipes import TASKS
 
 USAGE = """\
   hrnet-tf evaluate --model=PRESET_OR_FILE --annotations=FILE --images=DIR
@@ -37,22 +49,14 @@ reports whole pixels, as the original face tools do.
 
 def _flags():
     values = model_flags()
-    text, choice, switch = flags.DEFINE_string, flags.DEFINE_enum, flags.DEFINE_bool
-    text("annotations", None, "annotated keypoints", flag_values=values)
-    text("images", None, "folder of the annotated pictures", flag_values=values)
-    formats = ("coco", "mpii", "landmarks")  # of training.data.annotations, which imports Keras
-    choice("data_format", "coco", formats, "what the annotations are", flag_values=values)
-    text("ground_truth", None, "MPII: gt_valid.mat, if not beside them", flag_values=values)
-    text("detections", None, "boxes of a detector instead of annotated ones", flag_values=values)
-    lowest = "lowest score of a detector's box"
-    flags.DEFINE_float("score_threshold", 0.0, lowest, flag_values=values)
-    protocols = ("original", "annotated")
-    choice("protocol", "original", protocols, "how to score", flag_values=values)
-    average = "average with the mirrored picture (default: but for landmarks)"
-    switch("flip", None, average, flag_values=values)
-    switch("per_keypoint", False, "print a table of the keypoints, too", flag_values=values)
+    scoring_flags(values)
+    switch = flags.DEFINE_bool
+    for name in TASKS:
+        for table, meaning in scoring_options(name).TABLES.items():
+            switch(table, False, meaning, flag_values=values)
     switch("record", False, "note the numbers in a converted file's card", flag_values=values)
-    text("output", None, "folder for results.json and evaluation.json", flag_values=values)
+    text = "folder for results.json and evaluation.json"
+    flags.DEFINE_string("output", None, text, flag_values=values)
     switch("overwrite", False, "replace earlier results there", flag_values=values)
     return values
 
@@ -61,73 +65,58 @@ def _evaluate(values, inputs):
     required(values, "model", "annotations", "images")
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
-    task = task_of(values)
+    task = task_name(values.model)
+    scoring = read_scoring(values, task)
     from hrnet_tf.tasks.card_files import card_path, conversion_card, record_accuracy
 
-    if task != "pose":
-        raise UsageError(f"`evaluate` is for pose networks; {values.model} is for {task}.")
     if values.output:
         names = ["results.json", "evaluation.json"]
         folder = prepare_folder(values.output, names, overwrite=values.overwrite)
-    if values.flip is None:  # the original face tools have no flip test
-        values.flip = values.data_format != "landmarks"
-    predictor = pose_predictor(values)
+    predictor = open_predictor(values, task_named(task), **scoring.options())
     if values.record:
         conversion_card(values.model)  # says what is wrong before anything is measured
-    from hrnet_tf.training.evaluate import evaluate
+    from hrnet_tf.training.evaluate import evaluate_on
 
-    found = evaluate(
-        predictor,
-        values.annotations,
-        values.images,
-        detections=values.detections,
-        protocol=values.protocol,
-        data_format=values.data_format,
-        score_threshold=values.score_threshold,
-        ground_truth=values.ground_truth,
-    )
+    found = evaluate_on(predictor, scoring)
     for line in found.problems:
         print(line, file=sys.stderr)
-    _print_evaluation(values, predictor, found)
+    _print_evaluation(values, found)
     if values.output:
-        summary = {name: values[name].value for name in values}
+        summary = {name: values[name].value for name in values} | scoring.options()
         summary |= {"numbers": dict(found.numbers), **found.tables}
         write_json(folder / "results.json", found.results)
         write_json(folder / "evaluation.json", summary, indent=1)
     if values.record:
-        record_accuracy(values.model, _accuracy(values, found))
+        record_accuracy(values.model, _accuracy(found))
         print(f"Noted in {card_path(values.model)}.")
     return 1 if found.problems else 0
 
 
-def _accuracy(values, found):
+def _accuracy(found):
     """The numbers and all that they depend on."""
     return {
         "numbers": dict(found.numbers),
         **found.conditions,
-        "flip": values.flip,
         "pictures": found.images,
         **found.counted,
         "left_out": len(found.problems),
     }
 
 
-def _print_evaluation(values, predictor, found):
+def _print_evaluation(values, found):
     width = max(map(len, found.numbers))
     for name, number in found.numbers.items():
         print(f"{name:<{width}} {number:8.4f}")
-    if values.per_keypoint:
-        _print_table(found.tables["per_keypoint"])
-    persons = found.counted["persons"]
-    print(
-        f"{found.images} pictures, {persons} persons, {len(found.problems)} left out; "
-        f"protocol {values.protocol}, codec {predictor.card.codec}, "
-        f"{'with' if values.flip else 'without'} flip test."
-    )
+    for table, rows in found.tables.items():
+        if values[table].value:
+            _print_table(rows)
+    counts = {"pictures": found.images, **found.counted, "left out": len(found.problems)}
+    counts = ", ".join(f"{number} {what}" for what, number in counts.items())
+    print(f"{counts}; {found.words}.")
 
 
 def _print_table(rows):
-    """A line per keypoint; a keypoint that is nowhere labelled has only its count."""
+    """A line per label; a label that is nowhere annotated has only its count."""
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     width = max(map(len, rows))
     print("\n" + " ".join([" " * width, *(f"{column:>9}" for column in columns)]))

@@ -6,7 +6,18 @@ from contextlib import contextmanager
 
 from absl import flags
 
-from hrnet_tf.cli.command import Command, UsageError, model_flags, pose_predictor, required, task_of
+from hrnet_tf import fields
+from hrnet_tf.cli.command import (
+    Command,
+    UsageError,
+    model_flags,
+    open_predictor,
+    refuse,
+    required,
+    task_name,
+)
+from hrnet_tf.tasks import NAMES, options_of
+from hrnet_tf.tasks.detection.options import Choice, PeopleOptions
 
 USAGE = """\
   hrnet-tf predict INPUT...
@@ -29,111 +40,78 @@ classification, one .jpg per picture; for segmentation also a .png per picture w
 class indices. Weights of presets are fetched once.
 """
 
-POSE_MODEL = "hrnet_w32_udp_coco_256x192"  # the best of COCO's 17 joints at the cost of W32 256x192
-DETECTOR_FLAGS = ("detector", "person_class", "nms", "max_persons", "min_size")
-LOOKS = {"crop": "crops", "heatmaps": "heatmaps"}  # flag -> folder, of hrnet_tf.tasks.pose.inside
-TABLES = ("csv", "npz")
-VIDEO_FLAGS = ("detect_every", "smooth", "show")
+DEFAULT_MODEL = "hrnet_w32_udp_coco_256x192"  # the best of COCO's 17 joints at the cost of W32
+BOXES = (PeopleOptions, Choice)
 
 
 def _flags():
-    values = model_flags(POSE_MODEL)
-    text, switch, number = flags.DEFINE_string, flags.DEFINE_bool, flags.DEFINE_float
-    kinds = "none, a .tflite file or a KerasHub preset (default: dfine_nano_coco if it can be had)"
-    text("detector", None, kinds, flag_values=values)
-    text("boxes", None, "COCO json with annotations or detections instead", flag_values=values)
-    number("score_threshold", 0.3, "lowest score of a box", flag_values=values)
-    number("nms", 0.6, "IoU above which two boxes are one person", 0, 1, flag_values=values)
-    for name, least, text_ in (
-        ("max_persons", 1, "the best so many of a picture (default: all)"),
-        ("person_class", 0, "the detector's class of people, if it is an unusual one"),
-    ):
-        flags.DEFINE_integer(name, None, text_, least, flag_values=values)
-    number("min_size", 0, "pixels that the longer side of a box must have", 0, flag_values=values)
-    scales = "of the picture, to segment at each and add up: 0.5,1,1.5 (default: 1)"
-    flags.DEFINE_list("scales", None, scales, flag_values=values)
-    flags.register_validator("scales", _positive, "must be positive numbers.", values)
-    switch("flip", False, "average with the mirrored picture", flag_values=values)
-    text("output", "predicted", "folder for the results", flag_values=values)
-    switch("overwrite", False, "replace earlier results there", flag_values=values)
-    switch("csv", False, "also results.csv, a line per person", flag_values=values)
-    switch("npz", False, "also results.npz, NumPy arrays", flag_values=values)
-    switch("crop", False, "also crops/: each person as the network saw it", flag_values=values)
-    switch("heatmaps", False, "also heatmaps/: those of each person", flag_values=values)
-    every = "video: frames from one detection to the next"
-    flags.DEFINE_integer("detect_every", 30, every, 1, flag_values=values)
-    switch("smooth", True, "video: keep joints from trembling", flag_values=values)
-    window = "video: show it in a window meanwhile (default: cameras, where there is a screen)"
-    switch("show", None, window, flag_values=values)
+    values = model_flags(DEFAULT_MODEL)
+    for kind in BOXES:
+        fields.define(values, kind)
+    for name in NAMES:
+        for kind in _kinds(name):
+            fields.define(values, kind)
+    flags.DEFINE_string("output", "predicted", "folder for the results", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace earlier results there", flag_values=values)
     return values
 
 
-def _positive(texts):
-    try:
-        return texts is None or all(0 < float(text) < float("inf") for text in texts or [""])
-    except ValueError:
-        return False
+def _kinds(name, *parts):
+    """The dataclasses behind the flags of a task, those that it has."""
+    module = options_of(name)
+    parts = parts or ("OPTIONS", "FILES", "VIDEO")
+    return [getattr(module, part) for part in parts if hasattr(module, part)]
 
 
-def _segmentation_predictor(values):
-    from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor
-
-    scales = [float(scale) for scale in values.scales or [1]]
-    return SegmentationPredictor(
-        values.model, weights=values.weights, scales=scales, flip=values.flip
-    )
+def _part(name, part):
+    """The flags of one dataclass of a task; none if the task has no such part."""
+    return {each for kind in _kinds(name, part) for each in fields.names(kind)}
 
 
-def _classifier(values):
-    from hrnet_tf.tasks.classification.predictor import ImageClassifier
-
-    return ImageClassifier(values.model, weights=values.weights)
-
-
-# By task: what predicts, and the flags that it alone or not every task understands.
-PREDICTORS = {
-    "pose": (
-        lambda values: pose_predictor(values, inside=values.crop or values.heatmaps),
-        {"boxes", "score_threshold", *DETECTOR_FLAGS, *LOOKS, *TABLES, *VIDEO_FLAGS}
-        | {"codec", "blur_kernel", "batch_size", "flip"},
-    ),
-    "segmentation": (_segmentation_predictor, {"scales", "flip"}),
-    "classification": (_classifier, set()),
-}
+def _flags_of(name):
+    """The flags that mean something for a task."""
+    wants_boxes = getattr(options_of(name), "WANTS_BOXES", False)
+    kinds = [*_kinds(name), *(BOXES if wants_boxes else ())]
+    return {each for kind in kinds for each in fields.names(kind)}
 
 
 def _predict(values, inputs):
     required(values, "model", "output")
     if not inputs:
         raise UsageError("`INPUT` is missing: name pictures, folders, patterns or a video.")
+    for name in NAMES:  # before Keras is imported
+        fields.read(values, options_of(name).OPTIONS)
     if values.boxes:
-        _refuse(values, DETECTOR_FLAGS, "goes with a detector, not with --boxes.")
-    task = task_of(values)
-    of_others = set().union(*(names for _, names in PREDICTORS.values())) - PREDICTORS[task][1]
-    _refuse(values, of_others, f"has no meaning for {values.model}, a {task} network.")
+        detecting = {each for kind in BOXES for each in fields.names(kind)}
+        detecting -= {"boxes", "score_threshold"}
+        refuse(values, detecting, "goes with a detector, not with --boxes.")
+    task = task_name(values.model)
+    of_others = set().union(*map(_flags_of, NAMES)) - _flags_of(task)
+    refuse(values, of_others, f"has no meaning for {values.model}, a {task} network.")
     from hrnet_tf.media.find import is_video
 
     if any(map(is_video, inputs)):
         return _predict_video(values, inputs, task)
-    _refuse(values, VIDEO_FLAGS, "is for videos.")
+    refuse(values, _part(task, "VIDEO"), "is for videos.")
     return _predict_pictures(values, inputs, task)
 
 
-def _predict_pictures(values, inputs, task):
+def _predict_pictures(values, inputs, name):
     from hrnet_tf.media.find import find_images
-    from hrnet_tf.prediction.pictures import TASKS, PredictionFolder, detected, predict_files
+    from hrnet_tf.prediction.pictures import PredictionFolder, predict_files
+    from hrnet_tf.tasks import task_named
     from hrnet_tf.tasks.detection.box_files import read_boxes
+    from hrnet_tf.tasks.detection.people import detected
 
+    task = task_named(name)
     paths = find_images(inputs)
     boxes = read_boxes(values.boxes, values.score_threshold) if values.boxes else None
-    looks = [folder for flag, folder in LOOKS.items() if values[flag].value]
-    tables = [table for table in TABLES if values[table].value]
-    output = PredictionFolder(
-        values.output, paths, boxes, values.overwrite, TASKS[task], looks, tables
-    )
+    files = [each for each in (*task.tables, *task.views) if values[each].value]
+    output = PredictionFolder(values.output, paths, task, boxes, values.overwrite, files)
     start = time.perf_counter()
-    predictor = PREDICTORS[task][0](values)
-    detector = None if boxes or task != "pose" else _detector(values, predictor.card)
+    views = set(files) & set(task.views)
+    predictor = open_predictor(values, task, **(task.view_options if views else {}))
+    detector = None if boxes or not task.wants_boxes else _detector(values, predictor.card)
     source = detected(detector, predictor.timings) if detector else boxes
     output.seconds["load"] = time.perf_counter() - start
     start = time.perf_counter()
@@ -149,27 +127,22 @@ def _predict_pictures(values, inputs, task):
     return 1 if output.failures else 0
 
 
-def _predict_video(values, inputs, task):
-    if len(inputs) > 1 or task != "pose":
-        raise UsageError("a video or camera stands alone, and its network must be for pose.")
-    _refuse(values, {"boxes", *LOOKS, *TABLES}, "is for pictures.")
-    try:
-        from hrnet_tf.tasks.pose.follow import predict_video
-    except ImportError as error:
-        raise OSError(f"{inputs[0]} needs PyAV: pip install av.") from error
-    from hrnet_tf.tasks.pose.track import OneEuro, Tracking
+def _predict_video(values, inputs, name):
+    from hrnet_tf.tasks import task_named
 
-    smoothing = OneEuro() if values.smooth else None
-    settings = Tracking(detect_every=values.detect_every, smoothing=smoothing)
-    predictor = pose_predictor(values)
-    summary = predict_video(
+    able = " or ".join(each for each in NAMES if _part(each, "VIDEO"))
+    if len(inputs) > 1 or not _part(name, "VIDEO"):
+        raise UsageError(f"a video or camera stands alone, and its network must be for {able}.")
+    task = task_named(name)
+    refuse(values, {"boxes", *_part(name, "FILES")}, "is for pictures.")
+    predictor = open_predictor(values, task)
+    summary = task.follow(
         predictor,
         inputs[0],
         values.output,
-        _detector(values, predictor.card),
-        settings,
+        fields.read(values, options_of(name).VIDEO),
+        detector=_detector(values, predictor.card),
         overwrite=values.overwrite,
-        show=values.show,
         progress=lambda total: _progress(total, "frames"),
     )
     _print_stages(summary["stages"], "frame")
@@ -182,27 +155,20 @@ def _predict_video(values, inputs, task):
     return 1 if summary["problems"] else 0
 
 
-def _refuse(values, names, reason):
-    for name in sorted(names):
-        if values[name].present:
-            raise UsageError(f"`--{name}` {reason}")
-
-
 def _detector(values, card):
     """What finds the people; None where each picture is taken for one. Prints what nobody said."""
-    from hrnet_tf.tasks.detection import people as detect
+    from hrnet_tf.tasks.detection import people
 
-    options = detect.Options(
-        values.score_threshold, values.nms, values.max_persons, values.min_size
-    )
+    choice = fields.read(values, Choice)
     if values.detector:
-        found = detect.detector(values.detector, options, values.person_class)
+        found = people.detector(values.detector, choice, values.person_class)
     else:
-        found, words = detect.whole_image, f"none, as {card.keypoints.name} is not of people."
-        if detect.of_people(card.keypoints.names):
-            found, words = detect.default_detector(options)
+        found = people.whole_image
+        words = f"none, as {card.label_set.removesuffix(' keypoints')} is not of people."
+        if people.of_people(card.labels()):
+            found, words = people.default_detector(choice)
         print(f"Detector: {words} --detector and --boxes are other ways.")
-    return None if found is detect.whole_image else found
+    return None if found is people.whole_image else found
 
 
 def _print_summary(output, summary):

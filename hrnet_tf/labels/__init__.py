@@ -1,1 +1,1 @@
-"""What the channels of a network mean, as data: keypoints and classes. No Keras here."""
+"""Keypoints and classes that the channels of a network stand for, as data without Keras."""

@@ -12,7 +12,7 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class ClassSet:
-    """What the channels of a segmentation or classification network mean.
+    """The classes that the channels of a segmentation or classification network stand for.
 
     Attributes:
         name: short name, the key in `CLASS_SETS`.
@@ -20,7 +20,7 @@ class ClassSet:
         source: paper or file that defines the set.
         palette: RGB 0..255, one per class; empty for classification.
         flip_pairs: ids that change places in a mirrored image.
-        synsets: WordNet's id of each class, where the data set tells; else empty.
+        synsets: WordNet id of each class; empty if the data set names none.
     """
 
     name: str
@@ -45,7 +45,7 @@ def voc_palette(count: int) -> tuple[Color, ...]:
 
 
 def _read(name):
-    """Names and, where there are any, what stands beside them."""
+    """The columns of a list: names and, if the list has them, colours or synsets."""
     path = Path(__file__).parent / "class_lists" / f"{name}.txt"
     rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
     return tuple(zip(*rows, strict=True))
@@ -119,3 +119,9 @@ CLASS_SETS = {
         IMAGENET,
     )
 }
+
+
+def class_set_name(names: tuple[str, ...]) -> str:
+    """The set of these classes in words, such as "cityscapes classes"; else "classes"."""
+    known = (each.name for each in CLASS_SETS.values() if each.names == names)
+    return f"{next(known, '')} classes".lstrip()

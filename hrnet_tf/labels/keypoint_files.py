@@ -1,46 +1,44 @@
-"""Keypoint sets of one's own, as JSON files.
+"""Your own keypoint sets, as JSON files.
 
-Only `names` is needed:
+Only `names` is required:
 
     {"names": ["nose", "left_ear", "right_ear", "tail"],
      "skeleton": [["nose", "tail"]]}
 
-Keypoints go by name or by their place from 0. What is left out: `name` is that of the file,
-`flip_pairs` are told from left and right in the names, `skeleton` and `upper_body` are empty,
-colours are the usual ones, and without `sigmas` there is no OKS, so that evaluation counts correct
-keypoints instead of giving AP.
+The other fields refer to a keypoint by its name or by its index, from 0. Their defaults: `name` is
+the file's name without suffix, `flip_pairs` follow from left and right in the names, `skeleton` and
+`upper_body` are empty, colours are the usual ones. Without `sigmas` OKS is not defined, so
+evaluation reports the share of correct keypoints (PCK) instead of AP.
 """
 
 import dataclasses
-import difflib
 import json
 import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hrnet_tf.files import whole
+from hrnet_tf.files import existing, whole
 from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
 from hrnet_tf.labels.keypoints import KeypointSet, keypoint_set
+from hrnet_tf.names import did_you_mean
 
 FIELDS = tuple(field.name for field in dataclasses.fields(KeypointSet))
 
 
 def read_keypoint_set(path: str | os.PathLike) -> KeypointSet:
-    """Reads a keypoint file, or the keypoints that a COCO annotation file says it holds.
+    """Reads a keypoint file, or the keypoints that the categories of a COCO annotation file name.
 
-    Names that are those of a published set give that set, with its sigmas, if the file is one of
-    annotations.
+    If the names in an annotation file equal those of a published set, the result is that set, with
+    its sigmas.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: a field is missing, unknown or not what it must be; the message names it.
     """
-    path = Path(path)
+    path = existing(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file; check its name.") from None
     except ValueError as error:
         raise ValueError(f"{path}: not complete JSON ({error}).") from None
     if not isinstance(content, dict):
@@ -77,8 +75,7 @@ def write_keypoint_set(
 def _of_fields(content, path):
     for key in content:
         if key not in FIELDS:
-            close = difflib.get_close_matches(key, FIELDS, n=1) or FIELDS
-            raise ValueError(f"no field is called {key!r}. Did you mean {', '.join(close)}?")
+            raise ValueError(f"no field is called {key!r}.{did_you_mean(key, FIELDS, n=1)}")
     names = _names(content)
     pairs = content.get("flip_pairs")
     keypoints = keypoint_set(
@@ -115,7 +112,7 @@ def _of_categories(categories, path):
     for known in KEYPOINT_SETS.values():
         if known.names == names:
             return known
-    # These count from 1.
+    # COCO files count keypoints from 1.
     edges = [[_less_one(i) for i in edge] for edge in _pairs_of(first, "skeleton")]
     return keypoint_set(
         names,
@@ -169,14 +166,13 @@ def _pairs(content, field, names):
 
 
 def _id(keypoint, field, names):
-    """A keypoint's place, given that or its name."""
+    """The index of a keypoint that is given by its index or its name."""
     if isinstance(keypoint, int) and not isinstance(keypoint, bool):
-        return keypoint  # the set itself refuses those that do not exist
+        return keypoint  # `KeypointSet` refuses an index that does not exist
     if keypoint not in names:
-        close = difflib.get_close_matches(str(keypoint), names, n=1) or names
         raise ValueError(
-            f"`{field}` must hold `names` or their places from 0. Received: {keypoint!r}. "
-            f"Did you mean {', '.join(close)}?"
+            f"`{field}` must hold `names` or their places from 0. Received: {keypoint!r}."
+            f"{did_you_mean(keypoint, names, n=1)}"
         )
     return names.index(keypoint)
 

@@ -26,7 +26,7 @@ def _edges(text):
 
 
 def _sigmas(text):
-    """Sigmas from thousandths."""
+    """Sigmas from a text that gives them in thousandths."""
     return tuple(int(number) / 1000 for number in text.split())
 
 
@@ -196,7 +196,7 @@ def _whole_body():
         colors=(*(line_color(names[a], names[b]) for a, b in body), *_FINGER_COLORS * 2),
         point_colors=(*points, *(FACE,) * 68, LEFT, *_FINGER_COLORS, RIGHT, *_FINGER_COLORS),
         sigmas=(*COCO.sigmas, *_FOOT_SIGMAS, *_FACE_SIGMAS, *_HAND_SIGMAS * 2),
-        # Face and hands too: a lower half with a face would make no sense.
+        # Face and hands belong to the upper half: a lower half with a face would make no sense.
         upper_body=(*COCO.upper_body, *range(23, 133)),
         source="Jin et al. ECCV 2020: body, feet, face, left hand, right hand in the order of its "
         f"annotation files; skeleton and sigmas of coco_wholebody.py {_MMPOSE}",

@@ -30,7 +30,7 @@ FINGERS: tuple[Color, ...] = (
 
 @dataclass(frozen=True)
 class KeypointSet:
-    """What the K channels of a pose network mean.
+    """The keypoints that the K channels of a pose network stand for.
 
     Attributes:
         name: short name, the key in `KEYPOINT_SETS`.
@@ -94,10 +94,10 @@ _SIDES = {"left": "left", "right": "right", "l": "left", "r": "right"}
 
 
 def plain_name(name: str) -> str:
-    """A name as `left_eye`, whichever way it says so: "eye_l", "Left Eye", "LEye"."""
+    """The name in the form `left_eye`, which "eye_l", "Left Eye" and "LEye" become."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
     words = [word for word in re.split(r"[\W_]+", words) if word]
-    # A lone l or r within a name may be anything.
+    # A lone l or r means a side only at the start or the end of a name.
     found = [word for word in words if word in ("left", "right")]
     found += [word for word in words[:1] + words[-1:] if word in _SIDES]
     if not found:
@@ -111,19 +111,20 @@ def _part(plain):
 
 
 def side_color(plain):
+    """Colour of a keypoint: green for left, orange for right, blue for head and trunk."""
     if _part(plain) in _HEAD or _part(plain) == plain:
         return CENTER
     return LEFT if plain.startswith("left_") else RIGHT
 
 
 def line_color(first, second):
-    """Colour of a line: that of a limb if it ends in one, else the trunk's."""
+    """Colour of a line: its limb's if one of its ends is in a limb, else the trunk's."""
     limbs = [plain for plain in (first, second) if _part(plain) in _LIMBS]
     return side_color(limbs[0]) if limbs else CENTER
 
 
 def pairs_by_name(names):
-    """Flip pairs of names that say left and right, as far as both sides are there."""
+    """Flip pairs of the keypoints whose names differ only in left and right."""
     ids = {plain_name(name): i for i, name in enumerate(names)}
     lefts = [plain for plain in ids if plain.startswith("left_")]
     pairs = [(ids[left], ids.get("right_" + _part(left))) for left in lefts]
@@ -155,7 +156,7 @@ def keypoint_set(
         names=tuple(names),
         flip_pairs=pairs_by_name(names) if flip_pairs is None else tuple(flip_pairs),
         skeleton=tuple(skeleton),
-        # An id without a name is refused by the class, which says why.
+        # `KeypointSet` refuses an id without a name, and says why.
         colors=tuple(line_color(plain.get(a, ""), plain.get(b, "")) for a, b in skeleton),
         point_colors=tuple(side_color(each) for each in plain.values()),
         sigmas=sigmas if sigmas is None else tuple(sigmas),

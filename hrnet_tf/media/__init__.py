@@ -1,1 +1,1 @@
-"""Pictures and videos in and out of arrays."""
+"""Reads pictures and videos into arrays, and writes them."""

@@ -1,7 +1,8 @@
-"""From what a user typed to files."""
+"""Finds the files that the arguments of a command name."""
 
 import glob
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,10 +14,10 @@ VIDEOS += (".mts", ".ogv", ".ts", ".webm", ".wmv")
 def find_images(inputs: Iterable[str | os.PathLike]) -> list[Path]:
     """Expands files, folders and patterns to files, in the order given and each one once.
 
-    A folder stands for the files directly in it, sorted, whatever their suffix: `read_image` tells
-    what is a picture, so nothing a user put there is passed over in silence. Only hidden files and
-    `.json` files, which describe pictures, are. `**` in a pattern enters subfolders. What cannot be
-    expanded is returned as it is, and reading it says why.
+    A folder stands for the files directly in it, sorted, with any suffix: `read_image` reports the
+    files that are not pictures. Only hidden files and `.json` files, which describe pictures, are
+    skipped. `**` in a pattern enters subfolders. An input that cannot be expanded is returned
+    unchanged; reading it raises an error that says why.
 
     Raises:
         ValueError: an input is an empty string.
@@ -42,6 +43,12 @@ def _expand(entry):
 
 
 def is_video(entry: str) -> bool:
-    """Whether an input is a video: by its suffix, or as a camera's number."""
+    """Whether an input is a video, by its suffix, or the number of a camera."""
     path = Path(entry)
     return path.suffix.lower() in VIDEOS or (entry.isdecimal() and not path.exists())
+
+
+def coco_id(path: str | os.PathLike) -> int | None:
+    """The image id in a name like `000000000139.jpg`, None in another name."""
+    number = re.search(r"\d{12}$", Path(path).stem)
+    return int(number[0]) if number else None

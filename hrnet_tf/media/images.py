@@ -1,4 +1,4 @@
-"""Pictures of any kind as arrays."""
+"""Reads picture files into arrays."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-# What EXIF asks a viewer to do before it shows the picture.
+from hrnet_tf.files import existing
+
+# EXIF orientation -> what a viewer must do before it shows the picture.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -21,14 +23,14 @@ TURNS = {
 def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
     """Reads a picture file as (H, W, 3) uint8 RGB, its first frame if it has several.
 
-    Grey, palette and CMYK pictures become RGB, transparent ones lie on white, and of 16 bits per
-    channel the upper 8 stay. Colour profiles are not applied. JPEGs are decoded as libjpeg does by
-    default, so the pixels equal OpenCV's.
+    Grey, palette and CMYK pictures become RGB, transparent ones are put on white, and 16 bits per
+    channel are cut to the upper 8. Colour profiles are not applied. JPEGs are decoded as libjpeg
+    does by default, so the pixels equal OpenCV's.
 
     Args:
         path: a file in any format that Pillow reads.
-        apply_exif: turn the picture the way up its EXIF orientation asks for. COCO's annotations
-            ignore it, so its evaluation needs False.
+        apply_exif: turn the picture as its EXIF orientation says. COCO's annotations ignore the
+            orientation, so its evaluation needs False.
 
     Raises:
         OSError: there is no such file, or it may not be read.
@@ -39,9 +41,7 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
         raise IsADirectoryError(
             f"{path}: a folder with no pictures in it; name files, or a pattern like 'in/**/*.jpg'."
         )
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; check its name.")
-    if not path.stat().st_size:
+    if not existing(path).stat().st_size:
         raise ValueError(f"{path}: an empty file (0 bytes); copy it again from its source.")
     try:
         with Image.open(path) as image:
@@ -65,7 +65,7 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
 
 
 def picture_bytes(path: str | os.PathLike) -> int:
-    """What a picture will hold once it is read, by its header; 0 if it cannot be told."""
+    """Bytes of the array that `read_image` will return, by the file's header; 0 if unknown."""
     try:
         with Image.open(path) as image:
             return 3 * image.width * image.height
@@ -95,7 +95,7 @@ def _to_rgb(image):
 
 
 def pixels(image: Image.Image, rows: int = 512) -> np.ndarray:
-    """A picture of Pillow as an array; strip by strip, as `numpy.array` needs twice the memory."""
+    """A Pillow picture as an array, copied in strips: `numpy.array` needs twice the memory."""
     width, height = image.size
     result = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, rows):

@@ -1,4 +1,4 @@
-"""Resizing of arrays, as the original implementations do it."""
+"""Resizes arrays as the original implementations do."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def resize(
     Args:
         image: (h, w, C).
         size: (height, width) of the result.
-        align_corners: put the centres of the corner pixels, not the corners, onto each other.
+        align_corners: align the centres of the corner pixels instead of the corners of the images.
         rows: compute only these rows of the result.
 
     Returns:
@@ -37,7 +37,7 @@ def resize(
 
 
 def _neighbours(old, new, align_corners):
-    """For each of `new` places the old ones before and after it, and the share of the latter."""
+    """For each of `new` pixels the old ones before and after it, and the weight of the latter."""
     if align_corners:
         places = np.arange(new) * ((old - 1) / max(new - 1, 1))
     else:

@@ -1,4 +1,4 @@
-"""Videos and cameras in, H.264 out. PyAV decodes and encodes; its wheels carry FFmpeg."""
+"""Reads videos and cameras, writes H.264. PyAV does both; its wheels contain FFmpeg."""
 
 import logging
 import os
@@ -15,14 +15,17 @@ from typing import NamedTuple
 import av
 import numpy as np
 
+from hrnet_tf.files import existing
+
 LOG = logging.getLogger(__name__)
 
 # FFmpeg's input device and the name of a camera, by platform.
 CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
 TICKS = 90_000  # per second: exact for 24, 25, 29.97, 30, 50 and 60 frames per second
-# Playable to within two seconds if the process is killed; an ordinary file if it ends.
+# A killed process leaves a file that plays but for its last two seconds; a normal end leaves an
+# ordinary MP4 file.
 CONTAINER = {"movflags": "+hybrid_fragmented", "flush_packets": "1"}
-# Without B frames, whose delay a fragmented file would show as a late start.
+# No B frames: their delay would make a fragmented file start late.
 ENCODER = {"crf": "20", "preset": "veryfast", "bf": "0"}
 
 
@@ -37,18 +40,18 @@ class Frame(NamedTuple):
 class Video:
     """An open video file or camera; iterating decodes its frames, the right way up.
 
-    What goes wrong while decoding ends up in `problems`: the frames before it are good.
+    Errors while decoding are noted in `problems`; the frames before them are good.
 
     Args:
         source: a file, or the number of a camera, 0 for the first.
 
     Attributes:
-        name: for messages.
-        live: whether it is a camera. Of its frames the newest counts, others may be left out.
-        rate: frames per second, on average; None where nobody knows.
-        total: number of frames, about; None where nobody knows.
-        problems: sentences.
-        seconds: that each frame took to decode.
+        name: of the file or camera, for messages.
+        live: whether it is a camera; iterating a camera gives its newest frame and skips others.
+        rate: frames per second, on average; None if unknown.
+        total: approximate number of frames; None if unknown.
+        problems: a sentence for each.
+        seconds: decoding time of each frame.
 
     Raises:
         OSError, ValueError: it cannot be opened, or has no pictures.
@@ -76,10 +79,10 @@ class Video:
         self._container.close()
 
     def _seconds(self):
-        """How long the video should be; 0 if it does not say."""
+        """Length of the video in seconds by its header; 0 if that does not say."""
         if self._stream.duration:
             return float(self._stream.duration * self._stream.time_base)
-        # Matroska tells only how long the longest stream is.
+        # Matroska states only the length of the longest stream.
         alone = len(self._container.streams) == 1
         return (self._container.duration or 0) / av.time_base if alone else 0.0
 
@@ -116,7 +119,7 @@ class Video:
 
 
 def read_frames(source: str | os.PathLike | int) -> Iterator[Frame]:
-    """The frames of a video file, or of a camera by its number; problems are logged.
+    """Yields the frames of a video file, or of a camera by its number; logs problems.
 
     The rotation that the file asks for is applied, and times are those of the file, also where the
     frame rate varies.
@@ -134,11 +137,11 @@ class VideoWriter:
     """An H.264 video, playable but for the last two seconds even if the process is killed.
 
     Args:
-        path: of the .mp4 file, made with the first frame; what was there is replaced.
-        rate: frames per second, about; each frame keeps its own time.
+        path: of the .mp4 file, which is made with the first frame and replaces an earlier file.
+        rate: approximate frames per second; each frame keeps its own time.
 
     Raises:
-        OSError: in any method, if it cannot be written; what was written before stays.
+        OSError: in any method, if the file cannot be written; frames written before stay.
     """
 
     def __init__(self, path: str | os.PathLike, rate: Fraction | None = None):
@@ -146,10 +149,10 @@ class VideoWriter:
         self._rate = Fraction(rate or 30).limit_denominator(10_000)
         self._container = self._stream = None
         self._last = -1
-        self._error = None  # after which FFmpeg must not be asked for more: it may crash
+        self._error = None  # after an error, another call of FFmpeg may crash the process
 
     def write(self, image: np.ndarray, time: float) -> None:
-        """Adds a picture (H, W, 3) uint8 RGB, shown from `time`, in seconds, on."""
+        """Adds a picture (H, W, 3) uint8 RGB that is shown from `time` on, in seconds."""
         if self._error:
             raise self._error
         # 4:2:0 needs even sizes: the last row and column are repeated.
@@ -169,7 +172,7 @@ class VideoWriter:
         self._mux(frame)
 
     def close(self) -> None:
-        """Writes what the encoder still holds, and the index."""
+        """Writes the frames that the encoder still holds, and the index."""
         if self._stream is None:
             return
         try:
@@ -193,7 +196,7 @@ class VideoWriter:
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
         stream.codec_context.gop_size = max(round(self._rate), 1)
-        # What players assume of large pictures, and guess wrong for small ones unless told.
+        # 1 is BT.709. Players assume it for large pictures, and guess wrong for small ones.
         context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = 1
         context.color_range = 1
@@ -203,7 +206,7 @@ class VideoWriter:
         try:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
-        except (OSError, av.error.FFmpegError) as error:  # the latter: larger than H.264 can be
+        except (OSError, av.error.FFmpegError) as error:  # FFmpegError: larger than H.264 allows
             self._error = self._failed(error)
             raise self._error from error
 
@@ -213,11 +216,9 @@ class VideoWriter:
 
 
 def _open_file(name):
-    path = Path(name)
-    if path.is_dir():
+    if Path(name).is_dir():
         raise IsADirectoryError(f"{name}: a folder; name one video file.")
-    if not path.is_file():
-        raise FileNotFoundError(f"{name}: no such file; check its name.")
+    existing(name)
     try:
         return av.open(name)
     except av.error.PermissionError as error:
@@ -242,7 +243,7 @@ def _open_camera(number):
 
 
 def _upright(frame):
-    """The picture of a frame, turned and mirrored as the video's display matrix says."""
+    """The picture of a frame, turned and mirrored by the display matrix of the video."""
     image = frame.to_ndarray(format="rgb24")
     for data in frame.side_data:
         if data.type.name == "DISPLAYMATRIX":
@@ -255,7 +256,7 @@ def _upright(frame):
 
 
 def _newest(frames):
-    """What a slow reader sees of frames that do not wait: always the newest."""
+    """Yields the newest frame at each step, and skips those that came during the last step."""
     slot, done = queue.Queue(1), threading.Event()
 
     def put(item):

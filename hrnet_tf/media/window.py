@@ -1,11 +1,11 @@
-"""A window that shows a video while it is made."""
+"""A window that shows a video while it is being made."""
 
 import numpy as np
 from PIL import Image
 
 
 class Window:
-    """A window on the screen, as large as its first picture or half the screen.
+    """A window on the screen, as large as its picture but at most 3/4 of each side of the screen.
 
     Attributes:
         closed: whether the user has closed it, or pressed Escape or q.

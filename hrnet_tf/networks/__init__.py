@@ -1,1 +1,1 @@
-"""Architectures as functions that return plain functional `keras.Model`s. Keras and NumPy alone."""
+"""Architectures: functions that return plain functional `keras.Model`s. Keras and NumPy only."""

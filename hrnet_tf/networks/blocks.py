@@ -1,4 +1,4 @@
-"""Building blocks: functions from tensor to tensor over built-in Keras layers and `keras.ops`.
+"""Building blocks: functions from tensor to tensor, of built-in Keras layers and `keras.ops`.
 
 A layer that owns weights is named after its parameters in the original PyTorch checkpoints; a
 weightless layer adds a word to the name of the block it serves.
@@ -8,18 +8,18 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-# PyTorch's defaults; its momentum 0.1 weighs the new value, Keras weighs the old one.
+# PyTorch's defaults. Its momentum of 0.1 is the weight of the new value, Keras' of the old one.
 BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.9
 
 
 def _normal():
-    """A fresh N(0, 0.001): one initializer object would give every layer the same numbers."""
+    """A new N(0, 0.001) for each layer: layers that share an initializer get the same numbers."""
     return keras.initializers.RandomNormal(stddev=0.001)
 
 
 def _pad(x, kernel_size, stride, name):
-    """Zeros on all four sides, and the padding mode that the convolution then needs."""
+    """Pads with zeros where needed; returns the tensor and the convolution's `padding`."""
     if stride == 1:
         return x, "same"
     # PyTorch pads both sides; Keras "same" at stride 2 would pad one side and shift the grid.
@@ -48,7 +48,7 @@ def batch_norm(x, name, activation=None):
 
 
 def conv_bn(x, filters, kernel_size, names, *, stride=1, activation=None):
-    """Convolution without bias, batch normalization, activation; `names` of the first two."""
+    """Convolution without bias, batch normalization, activation; `names` name the first two."""
     x = conv(x, filters, kernel_size, names[0], stride=stride)
     return batch_norm(x, names[1], activation)
 
@@ -106,12 +106,12 @@ def bottleneck(x, planes, name):
 
 
 def conv3x3(x, filters, name, *, stride=1, activation=None):
-    """The step of an HRNet transition or exchange path."""
+    """3x3 convolution and normalization: one step of an HRNet transition or exchange path."""
     return conv_bn(x, filters, 3, pair(name), stride=stride, activation=activation)
 
 
 def separable3x3(x, filters, name, *, stride=1, activation=None):
-    """The step of a Lite-HRNet transition or exchange path: depthwise 3x3, then pointwise."""
+    """Depthwise 3x3, then pointwise: one step of a Lite-HRNet transition or exchange path."""
     x = depthwise_bn(x, pair(name), stride=stride)
     return conv_bn(x, filters, 1, pair(name, 2), activation=activation)
 
@@ -126,7 +126,7 @@ def bilinear(x, levels, like, name):
     if None not in like.shape[1:3]:
         return ops.image.resize(x, like.shape[1:3], interpolation="bilinear")
     # Keras 3.15 cannot trace a resize to an unknown size. Nearest upsampling by an even factor and
-    # two running means is the same: together the means weigh neighbours by their distance.
+    # two running means give the same numbers: together the means weight neighbours by distance.
     factor = 2**levels
     x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
     x = layers.UpSampling2D(factor, interpolation="nearest", name=f"{name}.up")(x)

@@ -1,7 +1,6 @@
-"""What the arguments of builders must be; each error names the way out."""
+"""Checks of the arguments of builders; each error says what to do instead."""
 
-import difflib
-
+from hrnet_tf.names import did_you_mean
 from hrnet_tf.networks.specs import SPECS, HRNetSpec, LiteHRNetSpec
 
 Arch = str | HRNetSpec | LiteHRNetSpec
@@ -19,14 +18,14 @@ def spec_of(arch: Arch) -> HRNetSpec | LiteHRNetSpec:
         return arch
     if arch in SPECS:
         return SPECS[arch]
-    close = difflib.get_close_matches(str(arch), SPECS, n=3) or SPECS
     raise ValueError(
-        f"`arch` must name an architecture or be a spec. Received: arch={arch!r}. "
-        f"Did you mean {', '.join(close)}?"
+        f"`arch` must name an architecture or be a spec. Received: arch={arch!r}."
+        f"{did_you_mean(arch, SPECS)}"
     )
 
 
 def check_input_shape(input_shape, multiple, dynamic):
+    """Raises ValueError unless the network can take the shape; `dynamic` allows None as a side."""
     try:
         height, width, channels = input_shape
         if channels is None or channels < 1:
@@ -56,6 +55,7 @@ def check_input_shape(input_shape, multiple, dynamic):
 
 
 def hrnet_only(arch, task):
+    """Raises ValueError for a Lite-HRNet."""
     if isinstance(spec_of(arch), LiteHRNetSpec):
         raise ValueError(
             f"`arch` must be an HRNet for {task}. Received: arch={arch!r}, a Lite-HRNet. "
@@ -64,6 +64,7 @@ def hrnet_only(arch, task):
 
 
 def check_count(name, value, example):
+    """Raises ValueError unless the value is a positive integer."""
     if not isinstance(value, int) or value < 1:
         raise ValueError(
             f"`{name}` must be a positive integer. Received: {name}={value!r}. {example}"
@@ -71,6 +72,7 @@ def check_count(name, value, example):
 
 
 def check_choice(name, value, choices):
+    """Raises ValueError unless the value is one of the choices."""
     if value not in choices:
         raise ValueError(
             f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}."

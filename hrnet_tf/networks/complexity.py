@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 import keras
 
-# Each weight of these is used once at every position of the output; of a transposed convolution
-# at every position of the input.
+# FORWARD layers use each weight once per position of the output, BACKWARD layers once per position
+# of the input.
 FORWARD = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 BACKWARD = (keras.layers.Conv2DTranspose,)
 
 
 @dataclass(frozen=True)
 class Complexity:
-    """What a network costs.
+    """The cost of a network.
 
     Attributes:
-        parameters: trainable ones; not the moving statistics of normalizations.
-        multiply_adds: of convolutions and dense layers for one image, without biases,
+        parameters: number of trainable ones, without the moving statistics of normalizations.
+        multiply_adds: number for one image in convolutions and dense layers, without biases,
             normalizations, activations, resizing and OCR's products of two activations.
     """
 

@@ -1,4 +1,4 @@
-"""The trunk alone, and with a feature pyramid."""
+"""Feature extractors: the trunk alone, and the trunk with a feature pyramid."""
 
 import keras
 
@@ -23,7 +23,7 @@ def backbone(
             HRNet.
         features: "raw" streams, or "increased" to 128, 256, 512, 1024 channels by the blocks that
             classification weights have.
-        stem: also give "P1", the first map of the stem with 64 channels at stride 2.
+        stem: also return "P1", the first map of the stem, with 64 channels at stride 2.
 
     Returns:
         A model from `(B, H, W, C)` to `{"P2": …, "P3": …, "P4": …, "P5": …}`, maps at strides 4, 8,
@@ -66,7 +66,7 @@ def feature_pyramid(
     Args:
         arch: an HRNet's name or spec.
         input_shape: (height, width, channels); height and width are multiples of 64, or None.
-        channels: of every level.
+        channels: number in every level.
         pooling: "average" or "max".
 
     Returns:

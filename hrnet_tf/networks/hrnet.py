@@ -23,7 +23,7 @@ def stem(x):
 
 
 def transition(xs, channels, name, step=conv3x3):
-    """Streams for the next stage: the last one, halved once more, is the start of the new one."""
+    """The streams of the next stage; the new one starts as the last one at half the resolution."""
     outputs = []
     for i, x in enumerate(xs):
         if x.shape[-1] != channels[i]:
@@ -44,7 +44,7 @@ def branches(xs, blocks, name):
 
 
 def exchange(x, levels, like, name, step=conv3x3, upsample=nearest):
-    """Bring a stream `levels` up, or down if negative, to the size and channels of `like`.
+    """Resize a stream by `2**levels`, up or down, to the size and channels of `like`.
 
     `step(x, filters, name, stride=…, activation=…)` is the family's 3x3 convolution,
     `upsample(x, levels, like, name)` one of the three in `blocks`.

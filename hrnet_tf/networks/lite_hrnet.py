@@ -1,7 +1,7 @@
 """The Lite-HRNet trunk (Yu et al. CVPR 2021), with its naive variant of plain shuffle units.
 
-Equal to the released code (`models/backbones/litehrnet.py`), including how its fuse step counts the
-first stream.
+It equals the released code (`models/backbones/litehrnet.py`), also in the way the fuse step counts
+the first stream.
 """
 
 from keras import layers, ops

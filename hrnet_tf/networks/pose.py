@@ -24,9 +24,10 @@ def pose(
         arch: a name from `hrnet_tf.SPECS` ("w32", "lite18", …) or a spec.
         input_shape: (height, width, channels); height and width are multiples of 32, or None in an
             HRNet.
-        num_keypoints: heat maps of the output; for a codec with offsets, `codec.channels(K)`.
-        head: "v1" reads the highest resolution; "v2", of the landmark and hand networks, all of
-            them, and upsamples bilinearly in the trunk too, as their published weights need it.
+        num_keypoints: number of heat maps; for a codec with offsets, `codec.channels(K)`.
+        head: "v1" reads the stream of the highest resolution. "v2" is the head of the landmark and
+            hand networks and reads all streams; its trunk upsamples bilinearly, as their published
+            weights require.
 
     Returns:
         A model `(B, H, W, C) -> (B, H/4, W/4, num_keypoints)` with random weights. The output is

@@ -29,9 +29,10 @@ def segmentation(
         input_shape: (height, width, channels). Any fixed size from 32 on; height and width may be
             None unless `align_corners`, and then take multiples of 32.
         head: "concat" or "ocr".
-        align_corners: how bilinear upsampling places its grid. Weights need the one they were
-            trained with: the original's OCR, ADE20K and COCO-Stuff files True, most others False.
-        full_size: logits at the size of the image instead of a quarter of it.
+        align_corners: how bilinear upsampling places its grid. Weights need the value that they
+            were trained with: True for the original's OCR, ADE20K and COCO-Stuff files, False for
+            most others.
+        full_size: upsample the logits to the size of the image; otherwise they have a quarter.
 
     Returns:
         A model `(B, H, W, C) -> (B, ceil(H/4), ceil(W/4), num_classes)`, float32 in every dtype

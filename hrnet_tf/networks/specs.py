@@ -18,8 +18,8 @@ class HRNetSpec:
     stage1_planes: int = 64
     modules: tuple[int, int, int] = (1, 4, 3)  # stages 2, 3, 4
     blocks: int = 4  # basic blocks per stream of a module
-    # Exchange units: after every module ("within"), after stages ("across"), or one in the end
-    # ("final"). COCO AP of W32 from scratch 73.4, 71.9, 70.8 (Table 6 of Sun et al. CVPR 2019).
+    # Exchange units follow every module ("within"), every stage ("across") or only the last module
+    # ("final"). COCO AP of W32 from scratch: 73.4, 71.9, 70.8 (Table 6 of Sun et al. CVPR 2019).
     exchange: str = "within"
 
     @property

@@ -10,7 +10,7 @@ from hrnet_tf.networks.specs import LiteHRNetSpec
 
 
 def trunk(arch, input_shape, outputs, upsample=nearest, multiple=MULTIPLE):
-    """The image and the first maps of a trunk."""
+    """The input and the first `outputs` maps of a trunk."""
     spec = spec_of(arch)
     lite = isinstance(spec, LiteHRNetSpec)
     check_input_shape(input_shape, multiple, dynamic=not lite)

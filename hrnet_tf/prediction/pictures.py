@@ -7,27 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from hrnet_tf.files import prepare_folder, whole, write_json
+from hrnet_tf.media.find import coco_id
 from hrnet_tf.media.images import picture_bytes, read_image
 from hrnet_tf.tasks.card import Card
-from hrnet_tf.tasks.classification.predictor import ImageClassifier
-from hrnet_tf.tasks.detection.box_files import BoxFile, coco_id
-from hrnet_tf.tasks.detection.people import Detector
-from hrnet_tf.tasks.pose.draw import pose_picture
-from hrnet_tf.tasks.pose.inside import LOOKS
-from hrnet_tf.tasks.pose.predictor import BoxSource, PosePredictor
-from hrnet_tf.tasks.pose.results import coco_result
-from hrnet_tf.tasks.pose.tables import WRITERS
-from hrnet_tf.tasks.segmentation.draw import draw_classes, label_picture
-from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor
 from hrnet_tf.tasks.streaming import Timings, ahead
+from hrnet_tf.tasks.task import BoxSource, ImageIds, Item, Predictor, Task
 
 FORMATS = {
     ".jpg": {"format": "JPEG", "quality": 92, "subsampling": 0},
@@ -35,74 +25,8 @@ FORMATS = {
 }
 
 
-@dataclass(frozen=True)
-class Task:
-    """What becomes of the results of one task.
-
-    Attributes:
-        suffixes: of the pictures to write, keys of `FORMATS`.
-        counted: what the records are, for the summary; None if one belongs to each picture.
-        draw: `(image, result, card)` to the pictures, one for each suffix.
-        records: `(name, image id, result, card)` to the entries of `results.json`; `name` is that
-            of the written pictures, without suffix.
-    """
-
-    suffixes: tuple[str, ...]
-    counted: str | None
-    draw: Callable[[np.ndarray, object, Card], Sequence[Image.Image]]
-    records: Callable[[str, int, object, Card], list[dict]]
-
-
-def _draw_poses(image, poses, card):
-    return [pose_picture(image, poses, card.keypoints)]
-
-
-def _pose_records(name, image_id, poses, card):
-    return [coco_result(image_id, pose) for pose in poses]
-
-
-def _draw_classes(image, labels, card):
-    drawn = draw_classes(image, labels, card.classes, card.palette)
-    return [Image.fromarray(drawn), label_picture(labels, card.palette)]
-
-
-def _class_shares(name, image_id, labels, card):
-    """The classes of a picture, largest first, with their shares of its pixels."""
-    counts = np.bincount(labels.ravel(), minlength=len(card.classes))
-    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-    classes = [
-        {"index": int(i), "name": card.classes[i], "share": round(counts[i] / labels.size, 6)}
-        for i in order
-    ]
-    return [{"labels": f"{name}.png", "classes": classes}]
-
-
-def _predictions(name, image_id, predictions, card):
-    rounded = (each._replace(probability=round(each.probability, 6)) for each in predictions)
-    return [{"predictions": [each._asdict() for each in rounded]}]
-
-
-TASKS = {
-    "pose": Task((".jpg",), "persons", _draw_poses, _pose_records),
-    "segmentation": Task((".jpg", ".png"), None, _draw_classes, _class_shares),
-    "classification": Task((), None, lambda *_: [], _predictions),
-}
-
-
-def detected(detector: Detector, timings: Timings) -> BoxSource:
-    """Boxes of a detector as `predict_files` asks for them; notes the stage "detect"."""
-
-    def boxes_for(key, image):
-        start = time.perf_counter()
-        [found] = detector([image])
-        timings.add("detect", time.perf_counter() - start)
-        return found
-
-    return boxes_for
-
-
 def predict_files(
-    predictor: PosePredictor | SegmentationPredictor | ImageClassifier,
+    predictor: Predictor,
     paths: Iterable[Path],
     boxes_for: BoxSource | None,
     output: "PredictionFolder",
@@ -139,7 +63,7 @@ def predict_files(
                 output.failures.append(str(reason))
                 advance()
             else:
-                yield (path, image, *boxes)
+                yield Item(path, image, *boxes)
 
     def write(result):
         path, image, found = result
@@ -162,11 +86,11 @@ class PredictionFolder:
     Args:
         folder: for the files; made if it is not there.
         paths: the pictures to come.
+        task: what becomes of the results.
         boxes: where their image ids come from, if anywhere.
         overwrite: replace earlier results.
-        task: what becomes of the results.
-        looks: keys of `inside.LOOKS`, folders with a picture per person; the poses need `inside`.
-        tables: keys of `tables.WRITERS`, forms of `results.json`.
+        files: what else is written, keys of the task's `tables` and `views`; for the latter the
+            predictor needs the task's `view_options`.
 
     Attributes:
         failures: a sentence for each picture that has no result.
@@ -182,19 +106,21 @@ class PredictionFolder:
         self,
         folder: str | os.PathLike,
         paths: Sequence[Path],
-        boxes: BoxFile | None = None,
+        task: Task,
+        boxes: ImageIds | None = None,
         overwrite: bool = False,
-        task: Task = TASKS["pose"],
-        looks: Sequence[str] = (),
-        tables: Sequence[str] = (),
+        files: Sequence[str] = (),
     ):
-        self.task, self.looks, self.tables = task, looks, tables
+        self.task = task
+        self.tables = {name: write for name, write in task.tables.items() if name in files}
+        self.views = dict(view for name, view in task.views.items() if name in files)
         self.names = dict(zip(paths, _names(paths), strict=True))
         targets = [name + suffix for name in self.names.values() for suffix in task.suffixes]
-        targets += ["results.json", "timings.json", *looks, *(f"results.{t}" for t in tables)]
+        targets += ["results.json", "timings.json", *self.views]
+        targets += [f"results.{table}" for table in self.tables]
         self.folder = prepare_folder(folder, targets, paths, overwrite)
-        for look in looks:
-            prepare_folder(self.folder / look, ())
+        for view in self.views:
+            prepare_folder(self.folder / view, ())
         self.ids = _image_ids(paths, boxes)
         counts = Counter(path.name for path in paths)
         self.labels = {p: p.name if counts[p.name] == 1 else p.as_posix() for p in paths}
@@ -206,9 +132,9 @@ class PredictionFolder:
         name = self.names[path]
         drawn = self.task.draw(image, result, card)
         pictures = {name + s: each for s, each in zip(self.task.suffixes, drawn, strict=True)}
-        for look in self.looks:
-            for number, pose in enumerate(result, 1):
-                pictures[f"{look}/{name}-{number}.jpg"] = LOOKS[look](pose, card)
+        for view, show in self.views.items():
+            for number, each in enumerate(result, 1):
+                pictures[f"{view}/{name}-{number}.jpg"] = show(each, card)
         return pictures
 
     def add(self, path: Path, pictures: dict, result: object, card: Card) -> None:
@@ -233,9 +159,9 @@ class PredictionFolder:
         """Writes the two json files and the tables; returns the content of `timings.json`."""
         with whole(self.folder / "results.json") as part:
             part.write_text("[{}]\n".format(",\n".join(self.records)), encoding="utf-8")
-        for table in self.tables:
+        for table, write in self.tables.items():
             records = [json.loads(text) for text in self.records]
-            WRITERS[table](self.folder / f"results.{table}", records, card.keypoints.names)
+            write(self.folder / f"results.{table}", records, card.labels())
         run = self.seconds["run"]
         network = timings.total("network") / run
         summary = {

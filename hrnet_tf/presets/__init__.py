@@ -1,15 +1,14 @@
 """Published weights as data, and `from_preset`.
 
-A name is architecture, variant, data set, input height x width: `hrnet_w32_coco_256x192`,
-`hrnet_w32_dark_coco_384x288`, `hrnet_w48_ocr_cityscapes_512x1024`, `hrnet_w18_imagenet_224x224`.
-The original repositories publish on drives without stable addresses: their files load by path,
-`pose_hrnet_w32_256x192.pth` (AP .744) for example into `hrnet_w32_coco_256x192`.
+A name consists of architecture, variant, data set, and input height x width:
+`hrnet_w32_coco_256x192`, `hrnet_w32_dark_coco_384x288`, `hrnet_w48_ocr_cityscapes_512x1024`,
+`hrnet_w18_imagenet_224x224`. The original repositories publish on drives without stable addresses,
+so their files load by path: `pose_hrnet_w32_256x192.pth` (AP .744) fits `hrnet_w32_coco_256x192`.
 
-The published file is what the cache keeps: building a network and reading W32 from it takes 0.7 of
-the time that `keras.models.load_model` takes for the converted file.
+The cache keeps the published file and no converted one: building W32 and reading its file takes 0.6
+of the time of `keras.models.load_model` (`python benchmarks/weights.py`).
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,13 +16,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from hrnet_tf.names import did_you_mean
 from hrnet_tf.presets import classification, detection, landmarks, pose, segmentation
 from hrnet_tf.presets.preset import Preset
 from hrnet_tf.presets.sizes import SIZES
 from hrnet_tf.weights.download import download, is_url
 from hrnet_tf.weights.load import load_checkpoint
 
-__all__ = ["PRESETS", "SIZES", "Preset", "find_preset", "from_preset"]
+__all__ = ["PRESETS", "SIZES", "Preset", "find_preset", "from_preset", "weight_file"]
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
@@ -40,12 +40,32 @@ def find_preset(name: str) -> Preset:
     """
     if name in PRESETS:
         return PRESETS[name]
-    close = difflib.get_close_matches(str(name), PRESETS, n=3, cutoff=0.4)
+    # Names are long: `w32_coco` has a similarity of 0.53 to `hrnet_w32_coco_256x192`.
     raise ValueError(
-        f"`name` must be a preset. Received: name={name!r}. "
-        + (f"Did you mean {', '.join(close)}? " if close else "")
-        + "`hrnet-tf models` lists all."
+        f"`name` must be a preset. Received: name={name!r}."
+        f"{did_you_mean(name, PRESETS, cutoff=0.4)} `hrnet-tf models` lists all."
     )
+
+
+def weight_file(
+    preset: Preset, weights: str | os.PathLike | Mapping[str, np.ndarray] | None
+) -> Path | None:
+    """The file that `weights` of a preset name, fetched if need be; None for arrays or None.
+
+    Raises:
+        OSError: the file cannot be fetched.
+        ValueError: nothing published that can be fetched, or not the published file.
+    """
+    if isinstance(weights, str) and weights == "published":
+        if not preset.url:
+            raise ValueError(preset.no_download())
+        return download(preset.url, preset.sha256)
+    if is_url(weights):
+        return download(weights)
+    if isinstance(weights, str | os.PathLike):
+        preset.verify(Path(weights))
+        return Path(weights)
+    return None
 
 
 def from_preset(
@@ -53,7 +73,7 @@ def from_preset(
     weights: str | os.PathLike | Mapping[str, np.ndarray] | None = "published",
     input_shape: tuple | None = None,
 ) -> keras.Model:
-    """A network by the name of its published weights.
+    """Builds a network by the name of its published weights, and loads them.
 
     Args:
         name: key in `PRESETS`.
@@ -63,7 +83,7 @@ def from_preset(
         input_shape: (height, width, channels) instead of the preset's.
 
     Returns:
-        What the preset's builder returns; `PRESETS[name].card` tells how to use it.
+        The model of the preset's builder; `PRESETS[name].card` says how to use it.
 
     Raises:
         OSError: the file cannot be fetched or read.
@@ -72,14 +92,7 @@ def from_preset(
             cannot take.
     """
     preset = find_preset(name)
-    if isinstance(weights, str) and weights == "published":
-        if not preset.url:
-            raise ValueError(preset.no_download())
-        weights = download(preset.url, preset.sha256)
-    elif is_url(weights):
-        weights = download(weights)
-    elif isinstance(weights, str | os.PathLike):
-        preset.verify(Path(weights))
+    weights = weight_file(preset, weights) or weights
     kwargs = preset.kwargs if input_shape is None else {**preset.kwargs, "input_shape": input_shape}
     model = preset.builder(**kwargs)
     if weights is not None:

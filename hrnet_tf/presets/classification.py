@@ -1,7 +1,7 @@
 """ImageNet classifiers: the files of timm on the Hugging Face hub.
 
-Those tagged `ms` are the original repository's weights under the same names, so that its files load
-by path as well. Revisions and hashes on the hub are unknown here.
+Files tagged `ms` hold the original repository's weights under the same names, so the original files
+load by path as well. Revisions and hashes on the hub are unknown here.
 """
 
 from hrnet_tf.networks.classification import classification

@@ -1,6 +1,7 @@
-"""Feature pyramids out of OpenMMLab's Faster R-CNN detectors; their heads stay unused.
+"""Feature pyramids from OpenMMLab's Faster R-CNN detectors; the heads of these stay unused.
 
-One-stage detectors (FCOS) are not here: their pyramid strides twice as far under the same names.
+One-stage detectors (FCOS) are not here: the levels of their pyramid have twice the stride under the
+same names.
 Inputs are RGB with ImageNet's mean and std, longer side at most 1333, shorter 800, padded to a
 multiple of 32, here 64.
 """

@@ -1,7 +1,8 @@
 """Faces and hands: HRNetV2-W18 of OpenMMLab.
 
-The original landmark networks (`HR18-WFLW.pth` and its siblings) are the same and load by path;
-they were trained with the codec `face`, half a heat-map pixel further right and down.
+The original landmark networks (`HR18-WFLW.pth` and its siblings) have the same layers and load by
+path. They were trained with the codec `face`, whose keypoints lie half a heat-map pixel further
+right and down.
 """
 
 from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS

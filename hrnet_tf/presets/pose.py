@@ -31,7 +31,7 @@ _NETWORKS = {
 }
 
 # architecture, variant, keypoint set, input, result, GPUs x batch, folder, hash and date.
-# Results are those of the model's own page, which for two files differ from OpenMMLab's index.
+# Results come from the page of each model; for two files OpenMMLab's index has other numbers.
 _TABLE = """
 w32    -             coco           256x192 .749 8xb64 v1                    81c58e40_20220909
 w32    -             coco           384x288 .761 8xb64 v1                    ca5956af_20220909
@@ -94,7 +94,7 @@ def _codec(variant, keypoints, size):
     large = size == "384x288"
     sigma = 3.0 if large else 2.0
     if variant == "dark":
-        # OpenMMLab's 0.x, which made the whole-body files, widens the blur with sigma; 1.x not.
+        # OpenMMLab 0.x made the whole-body files and widens the blur with sigma; 1.x does not.
         return DARK(sigma, 17 if large and keypoints == "coco_wholebody" else 11)
     if variant == "udp":
         return UDP(sigma)

@@ -1,19 +1,17 @@
-"""What a preset is, and what is common to all of them."""
+"""`Preset`, and the facts and functions that all tables of presets share."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
-from hrnet_tf.labels.classes import CLASS_SETS
+from hrnet_tf.files import sha256
 from hrnet_tf.tasks.card import Card
-from hrnet_tf.tasks.pose.card import PoseCard
 
 OPENMMLAB = "https://download.openmmlab.com/"
 
-# Terms of the data sets; the files have their own.
+# Licences of the data sets; the weight files have licences of their own.
 _LICENCES = {
     "ImageNet-1k": "non-commercial research",
     "COCO train2017": "annotations CC BY 4.0, images under Flickr's terms",
@@ -43,15 +41,15 @@ class Preset:
         name: key in `PRESETS`.
         builder: makes the architecture from `kwargs`.
         kwargs: arguments of `builder`.
-        card: classes or keypoints and preprocessing the weights were trained with; None for
-            feature extractors.
+        card: the classes or keypoints and the preprocessing that the weights were trained with;
+            None for feature extractors.
         url: published weight file; empty if none is published in a format this package reads, or
             none under a stable address.
         sha256: first hex digits of the file's SHA-256; empty where unknown.
         trained_on: data sets, in order of training.
-        result: published number with its protocol; "unknown" where none is published.
-        licence: of the file, then of each data set; "unknown" where none is stated.
-        source: configuration that made the file.
+        result: published number with its protocol; "unknown" if none is published.
+        licence: of the file, then of each data set; "unknown" if none is stated.
+        source: configuration that the file was trained by.
     """
 
     name: str
@@ -66,29 +64,17 @@ class Preset:
     source: str
 
     @property
-    def channels(self) -> tuple[str, tuple[str, ...]]:
-        """The keypoints or classes of the output: name of the set and names; empty if neither."""
-        if isinstance(self.card, PoseCard):
-            keypoints = self.card.keypoints
-            return f"{keypoints.name} keypoints", keypoints.names
-        if self.card is None:
-            return "", ()
-        names = self.card.classes
-        name = next(each.name for each in CLASS_SETS.values() if each.names == names)
-        return f"{name} classes", names
-
-    @property
     def output(self) -> str:
         """What comes out, in a few words."""
-        name, names = self.channels
-        return f"{len(names)} {name}" if names else "P2 to P6, 256 channels"
+        if self.card is None:
+            return "P2 to P6, 256 channels"
+        return f"{len(self.card.labels())} {self.card.label_set}"
 
     def verify(self, path: Path) -> None:
         """Raises a ValueError if a file under the published name is not the published file."""
         if not self.sha256 or path.name != self.url.rsplit("/", 1)[1] or not path.is_file():
             return
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256(path)
         if not digest.startswith(self.sha256):
             raise ValueError(
                 f"{path} is truncated or altered: its SHA-256 begins with {digest[:8]}, that of "
@@ -97,7 +83,7 @@ class Preset:
             )
 
     def no_download(self) -> str:
-        """Why weights without an address cannot be had by name, and what to do."""
+        """The message for a preset without an address: why there is none, and what to do."""
         start = f"`weights` of preset {self.name!r} must be a file or None: "
         if self.name.startswith("tinypose"):
             return (
@@ -115,5 +101,5 @@ def size_of(text: str) -> tuple[int, int, int]:
 
 
 def licence(file: str, data: Iterable[str]) -> str:
-    """Terms of the file and of each data set."""
+    """The licences of the file and of each data set, in one line."""
     return "; ".join((f"file: {file}", *(f"{each}: {_LICENCES[each]}" for each in data)))

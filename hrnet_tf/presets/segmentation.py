@@ -24,8 +24,8 @@ _DATA = {
     "coco_stuff": ("coco_stuff", "COCO-Stuff 10K train", "COCO-Stuff 10K test"),
 }
 
-# What the images are resized to before the network sees them: BASE_SIZE of the original
-# configurations, `img_scale` of OpenMMLab's where it is another.
+# Size to which images are resized before the network sees them: BASE_SIZE of the original
+# configurations; `img_scale` of OpenMMLab's where that differs.
 _RESIZE = {"cityscapes": ("long", 2048), "lip": ("both", 473)}
 _OPENMMLAB_RESIZE = {"ade20k": ("short", 512)}
 _ELSE = ("long", 520)
@@ -46,7 +46,7 @@ w48          concat coco_stuff     520x520  yes HRNet-OCR    36.2  one scale; 37
 w48          ocr    coco_stuff     520x520  yes HRNet-OCR    39.7  one scale; 40.6 several
 """
 
-# Of each network the longest schedule: architecture, head, data set, input, iterations, date, hash,
+# The longest schedule of each network: architecture, head, data set, input, iterations, date, hash,
 # mean IoU of one scale and of several with flip test.
 _OPENMMLAB = """
 w18_small_v2 fcn    cityscapes        512x1024 160k 20200602_190901 4a0797ea 76.31 78.31

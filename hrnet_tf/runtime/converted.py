@@ -1,4 +1,4 @@
-"""Converted files as functions from images to maps or logits: `.tflite` and `.onnx`.
+"""Converted files as functions from named arrays to named arrays: `.tflite` and `.onnx`.
 
 Their runtimes are libraries of their own: `pip install ai-edge-litert`, `pip install onnxruntime`.
 """
@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.runtime.network import Arrays, Shapes
+
 RUNTIMES = {".tflite": "ai-edge-litert", ".onnx": "onnxruntime"}
 
 
 def open_converted(path: str | os.PathLike, threads: int | None = None):
-    """A converted file as a function from float images (B, H, W, 3) to float maps or logits.
+    """A converted file as a `Network`: a function from named float arrays to named float arrays.
 
     Args:
         path: a `.tflite` or `.onnx` file.
@@ -24,7 +26,7 @@ def open_converted(path: str | os.PathLike, threads: int | None = None):
     Raises:
         FileNotFoundError: there is no such file.
         ModuleNotFoundError: the runtime is not installed.
-        ValueError: the file is damaged, or not a network from one image tensor.
+        ValueError: the file is damaged, or its inputs have no common batch axis.
     """
     path = Path(path)
     if not path.is_file():
@@ -39,68 +41,128 @@ def open_converted(path: str | os.PathLike, threads: int | None = None):
         ) from error
 
 
-class TFLiteNetwork:
-    """A `.tflite` file; integer inputs and outputs are scaled here, any number of images is taken.
+class _Converted:
+    """What both kinds of file share: names, and batches of the size that the file was made for.
 
     Attributes:
-        input_shape: (None, height, width, 3).
-        output_shape: of the first output; of "heatmaps" and "keypoints" the first by name.
+        inputs: shape of each input by its name in the file; a lone one is called "image".
+        outputs: likewise, under the names that the file has, channels last.
+    """
+
+    inputs: Shapes
+    outputs: Shapes
+    _batch: int | None  # examples per call; None for any number
+
+    def __call__(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """All outputs (B, ...) float32 for all inputs (B, ...), any number B of examples.
+
+        Raises:
+            ValueError: an input is missing or unknown, or they differ in B.
+        """
+        if set(arrays) != set(self.inputs):
+            raise ValueError(
+                f"`arrays` must have {', '.join(self.inputs)}. Received: {', '.join(arrays)}."
+            )
+        counts = {len(each) for each in arrays.values()}
+        if len(counts) != 1:
+            raise ValueError(
+                "`arrays` must have the same number of examples. Received: "
+                f"{ {name: len(each) for name, each in arrays.items()} }."
+            )
+        (count,) = counts
+        batch, parts = self._batch or max(count, 1), []
+        for start in range(0, max(count, 1), batch):
+            part = {name: each[start : start + batch] for name, each in arrays.items()}
+            size = min(batch, count - start)
+            found = self._run({name: _filled(each, batch) for name, each in part.items()})
+            parts.append({name: each[:size] for name, each in found.items()})
+        return {name: np.concatenate([each[name] for each in parts]) for name in self.outputs}
+
+    def _run(self, arrays):
+        """The outputs of one call with as many examples as the file takes."""
+        raise NotImplementedError
+
+    def _check_batch(self, path, shapes):
+        """The common first axis of all inputs, None if it is open."""
+        sizes = {shape[0] if len(shape) else 0 for shape in shapes.values()}
+        if len(sizes) != 1 or 0 in sizes:
+            raise ValueError(
+                f"{path}: the first axis of all inputs must be the batch. Received: {shapes}."
+            )
+        (size,) = sizes
+        return size
+
+
+def _filled(array, batch):
+    """The array with zeros behind it, up to a whole batch."""
+    missing = batch - len(array)
+    return np.pad(array, ((0, missing), *[(0, 0)] * (array.ndim - 1))) if missing else array
+
+
+def _named(names):
+    """Names of inputs, a lone one "image"."""
+    return ["image"] if len(names) == 1 else [*names]
+
+
+def open_interpreter(path: Path, threads: int | None = None):
+    """LiteRT's interpreter of a `.tflite` file, ready to run.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+        ValueError: the file cannot be run.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(str(path), num_threads=threads or os.cpu_count())
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{path}: not a TFLite file that can be run ({reason}).") from error
+    return interpreter
+
+
+class TFLiteNetwork(_Converted):
+    """A `.tflite` file as a `Network`; integer inputs and outputs are scaled here.
+
+    Attributes:
+        interpreter: LiteRT's.
+        inputs: shape of each input by name, that of the signature or else of the tensor.
+        outputs: likewise, in the order of their names.
     """
 
     def __init__(self, path: Path, threads: int):
-        from ai_edge_litert.interpreter import Interpreter
+        self.interpreter = open_interpreter(path, threads)
+        inputs, self._outputs = self._tensors()
+        self._inputs = dict(zip(_named(inputs), inputs.values(), strict=True))
+        shapes = {name: _shape(each) for name, each in self._inputs.items()}
+        self._batch = self._check_batch(path, shapes)
+        self.inputs = {name: shape[1:] for name, shape in shapes.items()}
+        self.outputs = {name: _shape(each)[1:] for name, each in self._outputs.items()}
 
-        try:
-            self._interpreter = Interpreter(str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise ValueError(f"{path}: not a TFLite file that can be run ({reason}).") from error
-        inputs = self._interpreter.get_input_details()
-        if len(inputs) != 1 or len(inputs[0]["shape"]) != 4:
-            raise ValueError(
-                f"{path}: a network takes one image (1, height, width, 3). "
-                f"Received: {[tuple(map(int, each['shape'])) for each in inputs]}."
-            )
-        self._input, self._outputs = inputs[0], self._by_name()
-        self._batch = int(self._input["shape"][0])
-        self.input_shape = (None, *map(int, self._input["shape"][1:]))
-        self.output_shape = (None, *map(int, self._outputs[0]["shape"][1:]))
+    def _tensors(self):
+        """Inputs and outputs by name; the order that the file has them in is chance."""
+        signatures = self.interpreter.get_signature_list()
+        if len(signatures) == 1:
+            runner = self.interpreter.get_signature_runner(next(iter(signatures)))
+            ends = runner.get_input_details(), runner.get_output_details()
+        else:
+            both = self.interpreter.get_input_details(), self.interpreter.get_output_details()
+            ends = ({each["name"]: each for each in tensors} for tensors in both)
+        return [dict(sorted(each.items())) for each in ends]
 
-    def _by_name(self):
-        """The outputs in the order of their names in the signature; that of the file is chance."""
-        outputs = self._interpreter.get_output_details()
-        signatures = self._interpreter.get_signature_list()
-        if len(signatures) != 1 or len(outputs) == 1:
-            return outputs
-        runner = self._interpreter.get_signature_runner(next(iter(signatures)))
-        named = runner.get_output_details()
-        order = {named[name]["index"]: place for place, name in enumerate(sorted(named))}
-        return sorted(outputs, key=lambda each: order.get(each["index"], len(order)))
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """The first output (B, …) float32 of images (B, H, W, 3) float32."""
-        return self.outputs(images)[0]
-
-    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
-        """All outputs, in the order of their names if they have any."""
-        return _batched(self._run, images, self._batch)
-
-    def _run(self, images):
-        self._interpreter.set_tensor(self._input["index"], quantize(images, self._input))
-        self._interpreter.invoke()
-        tensors = [(each, self._interpreter.get_tensor(each["index"])) for each in self._outputs]
-        return [dequantize(values, each) for each, values in tensors]
+    def _run(self, arrays):
+        for name, tensor in self._inputs.items():
+            self.interpreter.set_tensor(tensor["index"], quantize(arrays[name], tensor))
+        self.interpreter.invoke()
+        return {
+            name: dequantize(self.interpreter.get_tensor(each["index"]), each)
+            for name, each in self._outputs.items()
+        }
 
 
-def _batched(run, images, batch):
-    """The outputs of `run`, which takes exactly so many images: the last ones are filled up."""
-    parts = []
-    for start in range(0, len(images), batch):
-        part = images[start : start + batch]
-        missing = ((0, batch - len(part)), *[(0, 0)] * (images.ndim - 1))
-        parts.append([each[: len(part)] for each in run(np.pad(part, missing))])
-    return [np.concatenate(each) for each in zip(*parts, strict=True)]
+def _shape(tensor):
+    return tuple(map(int, tensor["shape"]))
 
 
 def quantize(values: np.ndarray, tensor: dict) -> np.ndarray:
@@ -119,12 +181,15 @@ def dequantize(values: np.ndarray, tensor: dict) -> np.ndarray:
     return (values - zero) * np.float32(scale) if scale else values
 
 
-class ONNXNetwork:
-    """An `.onnx` file with images as NHWC or NCHW, told by where the three channels are.
+class ONNXNetwork(_Converted):
+    """An `.onnx` file as a `Network`.
+
+    A file with an image (batch, 3, height, width) has the channels of all arrays of four axes
+    first. Outside, channels are last.
 
     Attributes:
-        input_shape: (batch, height, width, 3).
-        output_shape: of the first output, channels last.
+        inputs: shape of each input by name, channels last.
+        outputs: likewise.
     """
 
     def __init__(self, path: Path, threads: int):
@@ -138,32 +203,39 @@ class ONNXNetwork:
         except Exception as error:  # the library has a class for every reason, none public
             reason = str(error).strip().split("\n")[0]
             raise ValueError(f"{path}: not an ONNX file that can be run ({reason}).") from error
-        (image, *more), output = self._session.get_inputs(), self._session.get_outputs()[0]
-        if more or len(image.shape) != 4:
-            raise ValueError(f"{path}: a network takes one image with batch and channel axes.")
-        self._name = image.name
-        self._batch = image.shape[0] if isinstance(image.shape[0], int) else None
-        self._first = image.shape[1] == 3 and image.shape[3] != 3
-        self.input_shape = self._last(image.shape)
-        self.output_shape = self._last(output.shape)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        names = _named([each.name for each in inputs])
+        self._inputs = dict(zip(names, inputs, strict=True))
+        shapes = {name: _sizes(each) for name, each in self._inputs.items()}
+        self._batch = self._check_batch(path, shapes)
+        self._first = any(len(s) == 4 and s[1] == 3 and s[3] != 3 for s in shapes.values())
+        self.inputs = {name: self._last(shape) for name, shape in shapes.items()}
+        self.outputs = {each.name: self._last(_sizes(each)) for each in outputs}
 
     def _last(self, shape):
-        shape = [n if isinstance(n, int) else None for n in shape]
-        if self._first and len(shape) == 4:
-            shape = [shape[0], *shape[2:], shape[1]]
-        return (None, *shape[1:])
+        """The shape without the batch axis, channels last."""
+        turned = self._first and len(shape) == 4
+        return (*shape[2:], shape[1]) if turned else shape[1:]
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """The first output (B, …) float32 of images (B, H, W, 3) float32."""
-        return self.outputs(images)[0]
+    def _run(self, arrays):
+        fed = {}
+        for name, tensor in self._inputs.items():
+            values = arrays[name].astype(_dtype(tensor.type), copy=False)
+            if self._first and values.ndim == 4:
+                values = np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+            fed[tensor.name] = values
+        found = self._session.run([*self.outputs], fed)
+        turned = (
+            each.transpose(0, 2, 3, 1) if self._first and each.ndim == 4 else each for each in found
+        )
+        return dict(zip(self.outputs, turned, strict=True))
 
-    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
-        """All outputs, channels last."""
-        if self._first:
-            images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        outputs = _batched(self._run, images, self._batch or len(images))
-        first = [self._first and output.ndim == 4 for output in outputs]
-        return [x.transpose(0, 2, 3, 1) if f else x for x, f in zip(outputs, first, strict=True)]
 
-    def _run(self, images):
-        return self._session.run(None, {self._name: images})
+def _sizes(tensor):
+    return tuple(n if isinstance(n, int) else None for n in tensor.shape)
+
+
+def _dtype(kind):
+    """NumPy's type for ONNX Runtime's words, such as "tensor(float)"."""
+    name = kind.removeprefix("tensor(").removesuffix(")")
+    return np.dtype({"float": "float32", "double": "float64"}.get(name, name))

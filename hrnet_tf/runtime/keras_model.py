@@ -1,46 +1,99 @@
-"""Keras models as functions of arrays."""
+"""Keras models as functions from named arrays to named arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 
-
-def fixed_size(model: object) -> tuple[int, int] | None:
-    """(height, width) of the only images a network takes, None if it takes several or is silent."""
-    shape = getattr(model, "input_shape", None)
-    size = tuple(shape[1:3]) if isinstance(shape, tuple) and len(shape) == 4 else (None, None)
-    return None if None in size else size
+from hrnet_tf.runtime.network import Arrays, Shapes
 
 
-def network_function(model: object) -> Callable[[np.ndarray], np.ndarray]:
-    """A network as a function from images (B, H, W, 3) to its main output, NumPy to NumPy.
+class KerasNetwork:
+    """A Keras model as a `Network`, compiled when it is first called.
 
-    Of several outputs "logits" is the main one. Whatever is not a Keras model is returned as it is.
+    Args:
+        model: functional, of one input or of several in a dictionary or list.
+
+    Attributes:
+        model: the Keras model.
+        inputs: shape of each input: a lone one is "image", others go by the keys of the model's
+            dictionary or by the names of their tensors.
+        outputs: shape of each output: a lone one is "output", those of a list "output0", "output1",
+            …, others go by their keys.
     """
-    if not isinstance(model, keras.Model):
-        return model
-    if keras.backend.backend() != "tensorflow":
-        return lambda images: _main(model.predict_on_batch(images))
 
-    def call(images):
-        return _main(model(images, training=False))
+    def __init__(self, model: keras.Model):
+        self.model = model
+        self.inputs: Shapes = input_shapes(model)
+        outputs = named_outputs(model.output)
+        self.outputs: Shapes = {name: tuple(each.shape[1:]) for name, each in outputs.items()}
+        self._call = None
 
-    graph = compiled(call, model.input_shape)
-    return lambda images: graph(images).numpy()
+    def __call__(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """All outputs (B, …) float32 for all inputs (B, …)."""
+        if self._call is None:
+            self._call = self._compiled()
+        return self._call(*(arrays[name] for name in self.inputs))
+
+    def _compiled(self):
+        model = self.model
+
+        def call(*tensors):
+            packed = keras.tree.pack_sequence_as(model.input, tensors)
+            return named_outputs(model(packed, training=False))
+
+        if keras.backend.backend() == "tensorflow":
+            function = compiled(call, *((None, *shape) for shape in self.inputs.values()))
+            return lambda *arrays: {name: x.numpy() for name, x in function(*arrays).items()}
+        return lambda *arrays: named_outputs(
+            model.predict_on_batch(keras.tree.pack_sequence_as(model.input, arrays))
+        )
 
 
-def output_shape(model):
-    """Shape of the main output; None if the model does not tell."""
-    if not isinstance(model, keras.Model):
-        return getattr(model, "output_shape", None)
-    output = _main(model.output)
-    return None if output is None or isinstance(output, list) else output.shape
+def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
+    """Shapes of a model's inputs without the batch, by name, in the order of `model.inputs`.
+
+    A lone input is called "image". Several have the keys of the model's dictionary of inputs, or
+    the names of its tensors.
+
+    Raises:
+        ValueError: two inputs have the same name, one has no usable name, or they are nested.
+    """
+    tensors, given = model.inputs, model.input
+    if len(tensors) == 1:
+        names = ["image"]
+    elif isinstance(given, Mapping):
+        names = keras.tree.flatten({key: key for key in given})
+    else:
+        names = [each.name for each in tensors]
+    if len(set(names)) != len(tensors) or not all(map(str.isidentifier, names)):
+        raise ValueError(
+            "`model` must have inputs of different names, each a word of letters, digits and "
+            f"underscores. Received: {names}. Build it as keras.Model({{name: input, ...}}, "
+            "outputs)."
+        )
+    return {name: tuple(x.shape[1:]) for name, x in zip(names, tensors, strict=True)}
 
 
-def _main(outputs):
-    """The output, or of several the one called "logits"."""
-    return outputs.get("logits") if isinstance(outputs, dict) else outputs
+def named_outputs(outputs: object) -> dict:
+    """What a model returns, by name: its dictionary, a list as "output0", …, a lone one "output".
+
+    Raises:
+        ValueError: they are nested.
+    """
+    if isinstance(outputs, list | tuple) and len(outputs) == 1:
+        (outputs,) = outputs
+    if isinstance(outputs, list | tuple):
+        outputs = {f"output{i}": each for i, each in enumerate(outputs)}
+    if not isinstance(outputs, Mapping):
+        outputs = {"output": outputs}
+    nested = [name for name, x in outputs.items() if isinstance(x, Mapping | list | tuple)]
+    if nested:
+        raise ValueError(
+            f"`model` must return one dictionary of arrays. Received: {nested[0]!r} holds several. "
+            "Build it as keras.Model(inputs, {name: output, ...})."
+        )
+    return dict(outputs)
 
 
 def compiled(function: Callable, *shapes: tuple) -> Callable:

@@ -2,12 +2,33 @@
 
 import dataclasses
 import json
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from keras import ops
 
+from hrnet_tf.runtime.network import Arrays, Shapes
+
 VERSION = 1
+
+
+class Decoder(NamedTuple):
+    """A further output that a converted file can have, computed from another one.
+
+    Attributes:
+        name: of the further output.
+        source: name of the output that it is computed from.
+        shape: without the batch.
+        meaning: of its numbers, in words.
+        function: of the source's values, in `keras.ops` alone.
+    """
+
+    name: str
+    source: str
+    shape: tuple[int, ...]
+    meaning: str
+    function: Callable
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,10 +36,9 @@ class Card:
     """What every network expects of its images, and what its output looks like.
 
     Attributes:
-        task: what the network is for.
-        output: what it returns, in words.
-        rank: number of axes of that, the channels last.
-        default: what the channels mean unless the card says otherwise.
+        task: the name of what the network is for, one of `tasks.NAMES`.
+        returns: what it returns, in words.
+        default: what the channels mean unless the card says otherwise, in words.
         mean: of each channel of an RGB image scaled to 0..1.
         std: likewise.
 
@@ -27,8 +47,7 @@ class Card:
     """
 
     task: ClassVar[str]
-    output: ClassVar[str]
-    rank: ClassVar[int]
+    returns: ClassVar[str]
     default: ClassVar[str]
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -52,6 +71,18 @@ class Card:
         mean, std = (ops.convert_to_tensor(each, "float32") for each in (self.mean, self.std))
         return (ops.cast(crops, "float32") / 255.0 - mean) / std
 
+    def inputs(self) -> Shapes:
+        """What the network takes: name -> shape without the batch, None where it is open."""
+        return {"image": (None, None, len(self.mean))}
+
+    def outputs(self) -> Shapes:
+        """What the network returns and prediction reads: name -> shape, likewise."""
+        raise NotImplementedError
+
+    def labels(self) -> tuple[str, ...]:
+        """Names behind the channels of the outputs; empty if these have none."""
+        return ()
+
     def denormalize(self, crops):
         """Grey levels of network input: the inverse of `normalize`, for pictures.
 
@@ -66,24 +97,37 @@ class Card:
         return levels.clip(0, 255).astype(np.uint8)
 
     @property
-    def channels(self) -> int:
-        """How many channels the network must return."""
-        return len(self.classes)
+    def label_set(self) -> str:
+        """The set that the labels are of, in words; empty if the outputs have no labels."""
+        return ""
+
+    def decoder(self) -> "Decoder | None":
+        """What reads results from the outputs in a converted file; None if nothing does."""
+        return None
 
     @property
     def meaning(self) -> str:
         """What the channels are, in words."""
-        return f"{len(self.classes)} classes"
+        return f"{len(self.labels())} classes"
 
-    def check_output(self, shape: tuple | None) -> None:
-        """Raises ValueError if a network that returns this shape cannot be meant."""
-        axes, channels = ("B", "h", "w")[: self.rank - 1], self.channels
-        if shape is None or len(shape) != self.rank or shape[-1] != channels:
-            raise ValueError(
-                f"The network must return {self.output} ({', '.join(axes)}, {channels}) for "
-                f"{self.meaning}. Received: shape={shape and tuple(shape)}. "
-                "Use the card it was trained with."
-            )
+    def check(self, outputs: Shapes) -> None:
+        """Raises ValueError if a network with these outputs cannot be meant; it may have more."""
+        for name, wanted in self.outputs().items():
+            found = outputs.get(name)
+            fits = found is not None and len(found) == len(wanted)
+            if not fits or any(n not in (None, m) for n, m in zip(wanted, found, strict=True)):
+                free = iter("hwd")
+                axes = ", ".join(str(next(free) if n is None else n) for n in wanted)
+                shape = ", ".join(map(str, found or ()))
+                received = f"shape=(B, {shape})" if found else f"outputs={', '.join(outputs)}"
+                raise ValueError(
+                    f"The network must return {self.returns} (B, {axes}) for {self.meaning}. "
+                    f"Received: {received}. Use the card it was trained with."
+                )
+
+    def check_arrays(self, found: Arrays) -> None:
+        """Raises ValueError if a network that has returned these arrays cannot be meant."""
+        self.check({name: np.shape(each)[1:] for name, each in found.items()})
 
     def to_json(self) -> str:
         """The card as JSON text, which `card_files.card_from_json` turns into an equal card."""

@@ -1,20 +1,15 @@
 """Cards as small JSON files beside model files: how to feed a network and read its output."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 
-from hrnet_tf.files import whole
+from hrnet_tf.files import sha256, whole
+from hrnet_tf.tasks import task_named
 from hrnet_tf.tasks.card import VERSION, Card, frozen, pretty
-from hrnet_tf.tasks.classification.card import ClassificationCard
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
-
-CARDS = {card.task: card for card in (PoseCard, SegmentationCard, ClassificationCard)}
 
 
 def card_from_json(text: str) -> Card | None:
@@ -32,12 +27,8 @@ def card_from_json(text: str) -> Card | None:
     task = card.pop("task", "pose")  # the first cards did not tell
     if task is None:
         return None
-    if task not in CARDS:
-        raise ValueError(
-            f"`task` of a card must be one of {', '.join(CARDS)}. Received: {task!r}. "
-            "A newer hrnet_tf may know it."
-        )
-    names = [field.name for field in dataclasses.fields(CARDS[task])]
+    kind = task_named(task).card
+    names = [field.name for field in dataclasses.fields(kind)]
     missing = {"version", *names} - set(card)
     if missing:
         raise ValueError(
@@ -49,7 +40,7 @@ def card_from_json(text: str) -> Card | None:
             "A newer hrnet_tf may read it."
         )
     try:
-        return CARDS[task].from_fields({name: frozen(card[name]) for name in names})
+        return kind.from_fields({name: frozen(card[name]) for name in names})
     except TypeError as error:
         raise ValueError(f"A {task} card must have the fields of `to_json`, but {error}.") from None
 
@@ -103,18 +94,17 @@ def conversion_card(model_path: str | Path) -> dict:
     path = card_path(model_path)
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        sha256 = fields["conversion"]["sha256"]
+        digest = fields["conversion"]["sha256"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         raise ValueError(
             f"{path}: there must be the card that a .tflite or .onnx file was converted with; "
             "convert it again."
         ) from None
-    with open(model_path, "rb") as content:
-        if hashlib.file_digest(content, "sha256").hexdigest() != sha256:
-            raise ValueError(
-                f"{path}: describes another file than {Path(model_path).name}, their SHA-256 "
-                "differ; convert it again."
-            )
+    if digest != sha256(model_path):
+        raise ValueError(
+            f"{path}: describes another file than {Path(model_path).name}, their SHA-256 differ; "
+            "convert it again."
+        )
     return fields
 
 

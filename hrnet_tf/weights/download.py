@@ -1,7 +1,6 @@
 """Published files, fetched once: resumed, verified, kept in the Keras cache."""
 
 import contextlib
-import hashlib
 import http.client
 import os
 import re
@@ -14,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
+
+from hrnet_tf import files
 
 ATTEMPTS = 4
 TIMEOUT = 30  # seconds without a byte
@@ -36,14 +37,14 @@ def is_url(source: object) -> bool:
 def download(url: str, sha256: str = "", folder: str | os.PathLike | None = None) -> Path:
     """The file behind an address, from the cache if it is there already.
 
-    A broken transfer is taken up where it stopped, up to four times and by the next call. The file
-    gets its name when it is complete and its hash right. Several processes may ask at once: one
-    fetches, the others wait.
+    A call makes up to four attempts. Each continues where the transfer broke, and so does the next
+    call. The file gets its name only when it is complete and its hash is right. Several processes
+    may ask at once: one fetches, the others wait.
 
     Args:
         url: http(s) address, or `hf://OWNER/NAME`, whose `model.safetensors` is meant.
-        sha256: first hex digits of the SHA-256; if empty, those that the name carries as
-            OpenMMLab's do, and any content is right if it carries none.
+        sha256: first hex digits of the SHA-256. If empty, they are read from a name such as
+            OpenMMLab gives; without any, all content is accepted.
         folder: where to keep it, below the server's name; `cache_folder()` unless given.
 
     Raises:
@@ -63,7 +64,7 @@ def download(url: str, sha256: str = "", folder: str | os.PathLike | None = None
             if not path.exists():
                 _fetch(url, path, sha256)
     except OSError as error:
-        if error.errno is None:  # one of ours
+        if error.errno is None:  # `_transfer` raised it, with a sentence
             raise
         raise OSError(
             f"{path}: cannot be written ({error.strerror}). Make room, or name another folder in "
@@ -73,12 +74,12 @@ def download(url: str, sha256: str = "", folder: str | os.PathLike | None = None
 
 
 def _fetch(url: str, path: Path, sha256: str) -> None:
-    """Makes `path` appear, whole and verified."""
+    """Fetches to `path`, which appears whole and verified or not at all."""
     part = path.with_name(f".{path.name}.part")
     resumed = part.exists()
     try:
         digest = _transfer(url, part)
-        if resumed and not digest.startswith(sha256):  # its beginning may be another version's
+        if resumed and not digest.startswith(sha256):  # the part may be of another version
             part.unlink()
             digest = _transfer(url, part)
         if not digest.startswith(sha256):
@@ -89,7 +90,7 @@ def _fetch(url: str, path: Path, sha256: str) -> None:
             )
         os.replace(part, path)
     except OSError as error:
-        if error.errno is not None:  # the disk, not the network: leave no half file on it
+        if error.errno is not None:  # the disk failed, not the network: remove the part
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
         raise
@@ -113,8 +114,7 @@ def _transfer(url: str, part: Path) -> str:
                         f"{url} could not be fetched: {error}. Try again, which goes on where "
                         "this stopped, or get the file elsewhere and give its path as weights."
                     ) from error
-    with open(part, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return files.sha256(part)
 
 
 class _BrokenError(Exception):
@@ -139,7 +139,7 @@ def _attempt(url: str, part: Path, update: Callable) -> None:
                     update(completed=done, total=total)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416:  # nothing is missing, or the file has become shorter: the hash tells
+        if error.code == 416:  # the part is whole, or too long: the hash tells
             return
         if error.code >= 500:
             raise _BrokenError(f"the server answers {error.code} {error.reason}") from error

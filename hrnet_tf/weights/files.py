@@ -1,44 +1,27 @@
 """Files of weights as dictionaries of arrays: PyTorch, NumPy and safetensors."""
 
-import json
 import mmap
 import os
 import zipfile
 
+import ml_dtypes  # gives NumPy the bfloat16 that safetensors then reads
 import numpy as np
+from safetensors.numpy import load_file
 
 from hrnet_tf.weights.torch_files import (
     AGAIN,
-    EXPANSION,
-    Storage,
-    Tensor,
     UnreadableError,
     read_legacy,
-    read_tensors,
     read_torch_zip,
 )
-
-# The library's own reader for NumPy knows no bfloat16.
-SAFETENSORS = {
-    "F64": "f8",
-    "F32": "f4",
-    "F16": "f2",
-    "BF16": "bfloat16",
-    "I64": "i8",
-    "I32": "i4",
-    "I16": "i2",
-    "I8": "i1",
-    "U8": "u1",
-    "BOOL": "?",
-}
 
 
 def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Read the weights in a `.pth`, `.npz` or `.safetensors` file; its content decides which.
 
-    PyTorch files since 0.1.10 are read without PyTorch and without running anything in them. Of a
-    training checkpoint these are the averaged or best weights if it has such
-    (`torch_files.NESTS`), never the optimizer's.
+    PyTorch files since 0.1.10 are read without PyTorch and without running anything in them. From a
+    training checkpoint come its averaged or best weights if it has them (`torch_files.NESTS`),
+    never the state of the optimizer.
 
     Returns:
         Arrays in PyTorch's layout under the names in the file; bfloat16 becomes float32.
@@ -55,7 +38,7 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
                 return _read(file, data)
             except UnreadableError as error:
                 reason = str(error)
-            except Exception as error:  # damage shows in many ways
+            except Exception as error:  # a damaged file makes readers raise many types
                 reason = f"is damaged or cut ({type(error).__name__}: {error}). {AGAIN}"
                 cause = error
     raise ValueError(
@@ -70,7 +53,7 @@ def _read(file, data):
     if data[:1] == b"\x80":
         return read_legacy(data)
     if data[8:9] == b"{" and length <= len(data) - 8:
-        return _read_safetensors(json.loads(data[8 : 8 + length]), memoryview(data)[8 + length :])
+        return _read_safetensors(file.name)
     if data[257:262] == b"ustar":
         raise UnreadableError(
             "is a TAR of torch 0.1.9 or older. Load and save it again with torch 0.4."
@@ -93,15 +76,13 @@ def _read_zip(file, data):
         return dict(arrays)
 
 
-def _read_safetensors(header, body):
-    header.pop("__metadata__", None)
-    tensors = {
-        name: Tensor(Storage(SAFETENSORS.get(entry["dtype"]), name), 0, entry["shape"], None)
-        for name, entry in header.items()
+def _read_safetensors(path):
+    """The library refuses tensors that overlap, so none unfold to more than the file."""
+    try:
+        arrays = load_file(path)
+    except AttributeError as error:  # the library asks NumPy for float8 and the like
+        raise UnreadableError("holds a tensor in a number format that is not supported.") from error
+    return {
+        name: array.astype("f4") if array.dtype == ml_dtypes.bfloat16 else array
+        for name, array in arrays.items()
     }
-
-    def storage(source):
-        begin, end = header[source.key]["data_offsets"]
-        return body[begin:end]
-
-    return read_tensors(tensors, storage, limit=EXPANSION * len(body))

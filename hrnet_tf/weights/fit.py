@@ -1,4 +1,4 @@
-"""Whether a checkpoint fits a model, and the report of what becomes of each tensor."""
+"""Compares a checkpoint with a model, and reports how each tensor is used."""
 
 import os
 import re
@@ -15,17 +15,17 @@ FEATURES = re.compile(r"(incre_modules|reduction_conv|fpn_conv)\.")
 
 @dataclass(frozen=True)
 class CheckpointReport:
-    """What became of every tensor of a checkpoint, under the names of the model's layers.
+    """How a load used every tensor of a checkpoint, under the names of the model's layers.
 
     Attributes:
         loaded: tensors now in the model.
-        ignored: tensors that are no weights: counters, class weights of a loss, examples.
+        ignored: tensors that are not weights: counters, class weights of a loss, examples.
         unused: tensors for which the model has no place.
         missing: parameters of the model that the checkpoint lacks.
         mismatched: name -> what is there and the shape that is needed, in PyTorch's layout.
         zeroed: biases in front of a normalization, which the checkpoint's convolutions do not have.
-        reinitialized: layers that started anew.
-        dropped: prefix in the file -> number of names that lost it.
+        reinitialized: layers that have new random weights.
+        dropped: prefix in the file -> number of names from which it was removed.
     """
 
     loaded: tuple[str, ...]
@@ -38,7 +38,7 @@ class CheckpointReport:
     dropped: Mapping[str, int]
 
     def summary(self) -> str:
-        """A few lines for a person."""
+        """The report as a few lines of text."""
         lines = [f"{len(self.loaded)} tensors loaded"]
         lines += [f"`{prefix}` dropped from {n} names" for prefix, n in self.dropped.items()]
         for kind in ("ignored", "unused", "missing", "mismatched", "zeroed", "reinitialized"):
@@ -48,13 +48,13 @@ class CheckpointReport:
 
 
 def compare(places, tensors, known, renew_head):
-    """The report of a load that has yet to happen.
+    """The report of a load, before anything is loaded.
 
     Args:
         places: original name of each parameter -> a layer, a variable and the axes' order.
         tensors: the checkpoint under original names.
-        known: fields of the report that are settled: ignored, dropped, and candidates for zeroed.
-        renew_head: whether parts of the head may start anew.
+        known: fields of the report that the caller has: ignored, dropped, candidates for zeroed.
+        renew_head: whether parts of the head that do not fit may be reinitialized.
     """
     missing = [name for name in places if name not in tensors and name not in known["zeroed"]]
     mismatched = {}
@@ -83,7 +83,7 @@ def compare(places, tensors, known, renew_head):
 
 
 def _trunk_of(places):
-    """Tells which names belong to the trunk that V1 and V2 networks of this size share."""
+    """A function: does a name belong to the trunk that V1 and V2 networks of this size share?"""
     modules = [int(found[1]) for found in map(STAGE4.match, places) if found]
     rows = re.compile(rf"stage4\.{max(modules, default=0)}\.fuse_layers\.[1-3]\.")
     return lambda name: bool(TRUNK.match(name)) and not rows.match(name)
@@ -130,7 +130,7 @@ def _other_head(report):
 
 
 def _part(name):
-    """What is loaded as a whole or not at all: a part of the head, a row of an exchange unit."""
+    """The part that is loaded whole or not at all: of the head, or a row of an exchange unit."""
     row = LOWER_ROW.match(name)
     return row[1] if row else name.partition(".")[0]
 

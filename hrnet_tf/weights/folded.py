@@ -1,7 +1,7 @@
-"""Models whose BatchNorm is folded into their convolutions: ordered lists without names.
+"""Checkpoints whose BatchNorm is folded into the convolutions: ordered lists without layer names.
 
-ncnn, OpenVINO and TFLite files carry a network so: `Conv_0`, `Conv_1`, ... in the order of the
-graph, each with a bias.
+ncnn, OpenVINO and TFLite files hold networks in this form. The convolutions are `Conv_0`, `Conv_1`,
+... in the order of the graph, each with a bias.
 """
 
 import re
@@ -26,13 +26,13 @@ def is_folded(names: Iterable[str]) -> bool:
 def unfold(
     model: keras.Model, arrays: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Give the convolutions of a list the names of `model`'s, in forward order.
+    """Rename the convolutions of a list to those of `model`, in forward order.
 
-    A BatchNorm behind a convolution becomes the addition of the bias, exactly.
+    A BatchNorm after a convolution gets weights that add the bias and change nothing else, exactly.
 
     Args:
         model: a functional model with as many convolutions as the list.
-        arrays: `Conv_k/weight` (out, in, h, w) and `Conv_k/bias`; others are no weights.
+        arrays: `Conv_k/weight` (out, in, h, w) and `Conv_k/bias`; other arrays are not weights.
 
     Returns:
         Tensors under the model's names, and the names of the other arrays.
@@ -68,7 +68,7 @@ def unfold(
         tensors[f"{norm.name}.weight"] = one
         tensors[f"{norm.name}.bias"] = bias
         tensors[f"{norm.name}.running_mean"] = 0 * one
-        # Behind the epsilon that the layer adds, the divisor is 1.
+        # The layer divides by sqrt(variance + epsilon), which is now 1.
         tensors[f"{norm.name}.running_var"] = one - np.float32(norm.epsilon)
     return tensors, [name for name in arrays if name not in wanted]
 
@@ -77,8 +77,8 @@ def forward_order(model: keras.Model) -> list[keras.layers.Layer]:
     """The convolutions of a functional model in the order in which the original code runs them.
 
     A graph alone does not fix the order of parallel streams; the dotted names do. Among the parts
-    under one prefix, what feeds another part comes first; parts that do not depend on each other
-    come by number or name: `transition1` before `stage1`, `branches.0` before `branches.1`.
+    under one prefix, a part that feeds another comes first (`transition1` before `stage1`); parts
+    that do not depend on each other are sorted by number or name: `branches.0` before `branches.1`.
     """
     upstream, feeding = {}, {}
     for operation in model.operations:  # parents come before children
@@ -107,7 +107,7 @@ def _arrange(names, upstream, depth):
             for part in parts
             if all(part == other or needs[part].isdisjoint(parts[other]) for other in parts)
         ]
-        # Parts that feed each other in a circle have no order but that of their names.
+        # Parts that feed each other in a circle are sorted by name.
         first = min(ready or parts, key=lambda part: (int(part) if part.isdigit() else 0, part))
         ordered += _arrange(parts.pop(first), upstream, depth + 1)
     return ordered

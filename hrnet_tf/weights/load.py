@@ -21,7 +21,7 @@ from hrnet_tf.weights.renames import original_names
 
 __all__ = ["CheckpointReport", "load_checkpoint", "read_checkpoint", "weights_of"]
 
-# What tools put before the names: DataParallel, segmentation, OpenMMLab, maskrcnn-benchmark.
+# Prefixes of names, of DataParallel, HRNet's segmentation code, OpenMMLab, maskrcnn-benchmark.
 PREFIX = re.compile(r"((module|model|backbone|body|neck)\.)*")
 LEAVES = {
     "kernel": "weight",
@@ -47,19 +47,19 @@ def load_checkpoint(
     """Load weights of the original repositories, timm, OpenMMLab or a folded model into `model`.
 
     Every tensor must fit: a missing, unused or misshapen one is an error, and after an error the
-    model is as it was. Two things are no errors, but in the report. A network without a head of its
-    own (`backbone`, `feature_pyramid`) leaves heads in the file unused. And where none of a file's
-    convolutions has a bias in front of its normalization, as in OpenMMLab's segmentation networks,
-    those of the model are zero, which is the same function.
+    model is unchanged. Two differences are allowed and reported. A network without a head of its
+    own (`backbone`, `feature_pyramid`) leaves the heads of the file unused. If no convolution of
+    the file has a bias in front of its normalization, as in OpenMMLab's segmentation networks, the
+    model's biases there become zero, which gives the same function.
 
     Args:
-        model: its layers are named after the original parameters, as those of `hrnet_tf.pose`.
+        model: a network whose layers are named after the original parameters (`hrnet_tf.pose`).
         source: a file for `read_checkpoint`, or arrays in PyTorch's layout by their names there, or
             a list of folded convolutions (`hrnet_tf.weights.folded`).
         allow_head_mismatch: for other keypoints or classes, or to start from a network for another
-            task. The trunk must still be complete, but for the exchange rows that HRNetV2 has and
-            HRNetV1 has not. These and each part of the head (`final_layer`, ...) are loaded whole
-            or, where a tensor does not fit, initialised anew. What has no place stays unused.
+            task. The trunk must still be complete, except for the exchange rows that HRNetV2 has
+            and HRNetV1 lacks. These rows and each part of the head (`final_layer`, ...) are loaded
+            whole or, if a tensor does not fit, initialised anew. Other tensors stay unused.
 
     Raises:
         ValueError: the file is unreadable, does not fit, or holds NaN or infinity.
@@ -87,7 +87,7 @@ def load_checkpoint(
 def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
     """The weights of a model under their original names, in PyTorch's layout.
 
-    A source for `load_checkpoint`.
+    `load_checkpoint` takes the result as its `source`.
     """
     return {
         name: np.transpose(place.variable.numpy(), np.argsort(place.axes))
@@ -96,7 +96,7 @@ def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def _places(model):
-    """PyTorch's name of each parameter -> where it goes."""
+    """PyTorch's name of each parameter -> its layer, variable and order of axes."""
     places = {}
     known = (*CONVOLUTIONS, keras.layers.Dense, keras.layers.BatchNormalization)
     for layer in model.layers:
@@ -115,7 +115,7 @@ def _places(model):
 
 
 def _strip(arrays):
-    """Tensors under their original names, and how often each prefix was there."""
+    """Tensors under their original names, and from how many names each prefix was removed."""
     prefixes = {key: PREFIX.match(key).group() for key in arrays}
     bare = {key: key.removeprefix(prefix) for key, prefix in prefixes.items()}
     names = original_names(bare.values())
@@ -133,7 +133,7 @@ def _strip(arrays):
 
 
 def _is_no_weight(name, places):
-    """Counters of BatchNorm, the epsilon of a frozen one, class weights of a loss."""
+    """True for counters of BatchNorm, the epsilon of a frozen one, class weights of a loss."""
     layer, _, leaf = name.rpartition(".")
     if leaf in ("num_batches_tracked", "eps"):
         return f"{layer}.running_mean" in places
@@ -141,7 +141,7 @@ def _is_no_weight(name, places):
 
 
 def _biases_to_zero(model, tensors):
-    """Biases in front of a normalization, if no convolution of the file has one there."""
+    """The biases in front of a normalization, unless a convolution of the file has one there."""
     normalized = {
         id(layer.input)
         for layer in model.layers

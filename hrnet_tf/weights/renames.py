@@ -1,6 +1,6 @@
-"""Names of OpenMMLab's checkpoints for layers that the original repositories call otherwise.
+"""OpenMMLab's names of layers to which the original repositories give other names.
 
-Everything else has its original name once the prefix is gone.
+All other layers have their original names once the prefix is removed.
 """
 
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 _OCR = "decode_head.1.object_context_block"
 _OURS = "ocr_distri_head.object_context_block"
 
-# OpenMMLab's modules of a convolution and a normalization, and the two layers' original names.
+# OpenMMLab's module of a convolution and a normalization -> the original names of both layers.
 _MODULES = {
     "decode_head.convs.0": ("last_layer.0", "last_layer.1"),
     "decode_head.0.convs.0": ("aux_head.0", "aux_head.1"),

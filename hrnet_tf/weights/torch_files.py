@@ -34,9 +34,9 @@ STORAGES = {
     "BoolStorage": "?",
 }
 
-# Where training checkpoints keep their weights, the best first: timm's averages, the plain copy of
-# the original pose repository, everybody's `state_dict`. OpenMMLab saves its averages as
-# `state_dict` and the raw weights as `ema_state_dict`.
+# Keys of the weights in training checkpoints, best weights first: timm's averaged weights, the copy
+# without prefix in the original pose repository, then the usual `state_dict`. OpenMMLab saves
+# averaged weights as `state_dict`, and the raw ones as `ema_state_dict`.
 NESTS = (
     "state_dict_ema",
     "model_ema",
@@ -73,7 +73,7 @@ class Tensor(NamedTuple):
 
 
 class Inert:
-    """Stands for an object of an unknown class: whatever a pickle does to it, nothing happens."""
+    """Stands for an object of an unknown class; nothing that a pickle does to it has an effect."""
 
     origin = ""
 
@@ -97,7 +97,7 @@ class _Unpickler(pickle.Unpickler):
         self.kinds = kinds
 
     def find_class(self, module, name):
-        # BUILD sets attributes of what it meets: hand out what is immutable or made for this file.
+        # BUILD sets attributes of the result: return what is immutable or made for this file alone.
         match module, name:
             case "collections", "OrderedDict":
                 return OrderedDict
@@ -113,7 +113,7 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid):
         if pid[0] != "storage":
-            return pid[1]  # the class of a pickled module, which old files keep with its source
+            return pid[1]  # the class of a pickled module; old files store it with its source
         _, kind, key, _, _, *view = pid
         self.kinds[key] = kind
         return Storage(kind, key, view[0][1] if view and view[0] else 0)
@@ -126,8 +126,8 @@ def unpickle(stream, kinds: dict[str, str]) -> object:
     """
     start = stream.tell()
     for opcode, argument, position in pickletools.genops(stream):
-        # The scan itself finds lengths that the file does not have. EXT may get past `find_class`,
-        # and memory is taken for as many memos as PUT names.
+        # `genops` itself refuses lengths beyond the end of the file. EXT opcodes could bypass
+        # `find_class`, and PUT allocates as many memos as its argument says.
         if opcode.name.startswith("EXT"):
             raise UnreadableError("holds a pickle with extension codes. Nothing in it was run.")
         if opcode.name.endswith("PUT") and argument > position:
@@ -240,7 +240,7 @@ def read_legacy(data: mmap.mmap) -> dict[str, np.ndarray]:
         raise UnreadableError(
             "is a pickle, but not one that torch.save wrote. Nothing in it was run."
         )
-    unpickle(data, kinds)  # facts about the machine; the numbers are little-endian on any
+    unpickle(data, kinds)  # describes the machine; the numbers are little-endian on all
     tensors = state_dict(unpickle(data, kinds))
     keys = unpickle(data, kinds)
     storages, position = {}, data.tell()

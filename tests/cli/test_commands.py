@@ -21,6 +21,7 @@ from hrnet_tf.presets import PRESETS
 from hrnet_tf.tasks.card_files import write_card
 from hrnet_tf.tasks.classification.card import ClassificationCard
 from hrnet_tf.tasks.detection import people as detect
+from hrnet_tf.tasks.detection.options import Choice
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.codecs import DARK, MSRA
 from hrnet_tf.tasks.segmentation.card import SegmentationCard
@@ -146,7 +147,7 @@ def test_results_are_coco_results_of_the_boxes(tmp_path, photos, model):
 
 def test_a_picture_alone_is_enough(tmp_path, photos, model, monkeypatch, capsys):
     """Network, detector and folder have defaults; the second run replaces nothing."""
-    monkeypatch.setattr(cli.predict, "POSE_MODEL", str(model))
+    monkeypatch.setattr(cli.predict, "DEFAULT_MODEL", str(model))
     monkeypatch.chdir(tmp_path)
     assert run("predict", photos / "a.jpg") == 0
     said = capsys.readouterr().out
@@ -159,8 +160,8 @@ def test_a_picture_alone_is_enough(tmp_path, photos, model, monkeypatch, capsys)
 
 
 def test_the_default_network_is_published():
-    assert PRESETS[cli.predict.POSE_MODEL].url
-    assert PRESETS[cli.predict.POSE_MODEL].card.keypoints.name == "coco"
+    assert PRESETS[cli.predict.DEFAULT_MODEL].url
+    assert PRESETS[cli.predict.DEFAULT_MODEL].card.keypoints.name == "coco"
 
 
 def _finds(*boxes):
@@ -190,7 +191,7 @@ def test_flags_reach_the_detector(tmp_path, photos, model, monkeypatch, capsys):
     words = ("--detector=x.tflite", "--score_threshold=0.5", "--nms=0.25", "--max_persons=3")
     words += ("--min_size=20", "--person_class=7", f"--model={model}", f"--output={tmp_path / 'o'}")
     assert run("predict", photos, *words) == 0
-    assert asked == [("x.tflite", detect.Options(0.5, 0.25, 3, 20), 7)]
+    assert asked == [("x.tflite", Choice(0.5, 0.25, 3, 20), 7)]
     assert "Detector" not in capsys.readouterr().out
 
 
@@ -331,7 +332,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["predct"], "no command 'predct'. Did you mean 'predict'?"),
+        (["predct"], "no command 'predct'. Did you mean predict?"),
         (["predict", "a.jpg", "--modle=x"], "'modle'. Did you mean: model?"),
         (["predict", "a.jpg", "--output="], "`--output` is missing"),
         (["predict", "a.jpg", "--nms=1.5"], "nms=1.5"),
@@ -346,7 +347,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
         (["predict", "a.jpg", "--batch_size=many"], "batch_size=many"),
         (["predict", "a.jpg", "--codec=drak"], "msra|dark|udp|udp_combined"),
         (["predict", "a.jpg", "--model"], "Missing value for flag --model"),
-        (["predict", "a.jpg", "--scales=1,big"], "must be positive numbers"),
+        (["predict", "a.jpg", "--scales=1,big"], "must be numbers with commas"),
         (["predict", "a.jpg", "--scales=0"], "must be positive numbers"),
         (["evaluate", "--model=x"], "`--annotations` is missing"),
         (["models", "w32"], "`models` takes no arguments"),
@@ -368,7 +369,7 @@ def test_a_mistyped_command_gets_one_line_and_code_2(words, said, capsys):
         (["--model={model}", "--weights=x.pth"], "`weights` go with a preset"),
         (["--model={model}", "--boxes=nothing.json"], "nothing.json"),
         (["--model={model}", "--detector=nothing.tflite"], "nothing.tflite: no such file"),
-        (["--model={model}", "--blur_kernel=3"], "--codec=dark"),
+        (["--model={model}", "--blur_kernel=3"], "codec=dark"),
         (["--model={model}", "--codec=dark", "--blur_kernel=4"], "blur_kernel=4"),
         (["--model={model}", "--codec=udp_combined"], "heat maps (B, h, w, 51)"),
         (["--model={model}", "--output={photos}/a.jpg"], "cannot be made a folder"),
@@ -396,7 +397,7 @@ def test_an_unusable_argument_gets_one_sentence_and_code_1(
     ],
 )
 def test_codec_flags_change_only_what_they_name(card, name, kernel, expected):
-    assert cli.command.with_codec(PoseCard(codec=card), name, kernel).codec == expected
+    assert PoseCard(codec=card).with_codec(name, kernel).codec == expected
 
 
 def test_help_shows_the_flags_of_its_command_only(capsys):

@@ -41,7 +41,9 @@ def photos(tmp_path):
 
 def cut(source, images=None, card=CARD, **arguments):
     lines = []
-    found = calibration(source, images, card, SIZE, report=lines.append, **arguments)
+    found = calibration(
+        source, images, card, {"image": (*SIZE, 3)}, report=lines.append, **arguments
+    )
     return found, lines
 
 
@@ -56,8 +58,8 @@ def test_crops_are_those_of_evaluation(photos):
     predictor = PosePredictor(network, PoseCard(), input_size=SIZE)
     evaluate(predictor, *photos, protocol="annotated")
     found, lines = cut(*photos)
-    assert not lines and found.crops.dtype == np.float32
-    assert sorted(c.tobytes() for c in found.crops) == sorted(c.tobytes() for c in seen)
+    assert not lines and found.examples["image"].dtype == np.float32
+    assert sorted(c.tobytes() for c in found.examples["image"]) == sorted(c.tobytes() for c in seen)
     assert len(set(found.ids)) == 6
     assert found.words == f"6 crops of {photos[0]}, seed 0"
 
@@ -66,7 +68,7 @@ def test_a_seed_chooses(photos):
     """Chance decides whom, so a file that lists images in an order is no bias."""
     first, again, other = (cut(*photos, count=3, seed=seed)[0] for seed in (0, 0, 1))
     assert first.ids == again.ids != other.ids
-    np.testing.assert_array_equal(first.crops, again.crops)
+    np.testing.assert_array_equal(first.examples["image"], again.examples["image"])
     everyone, _ = cut(*photos)
     assert set(first.ids) < set(everyone.ids)
 
@@ -102,15 +104,15 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(photos):
     assert found.ids == ("000000000001.png:1",)
     assert len(lines) == 4 and all("\n" not in line for line in lines)
     assert "000000000003.png:0: left out: all of it has the same colour." in lines
-    same = good.crops[good.ids.index(found.ids[0])]
-    np.testing.assert_array_equal(found.crops[0], same)
+    same = good.examples["image"][good.ids.index(found.ids[0])]
+    np.testing.assert_array_equal(found.examples["image"][0], same)
 
 
 @pytest.mark.parametrize("card", [SegmentationCard(), ClassificationCard(), None])
 def test_whole_pictures_for_other_tasks(photos, card):
     found, _ = cut(photos[1], card=card, count=3)
-    assert found.crops.shape == (3, *SIZE, 3)
-    assert abs(found.crops.mean()) < 0.5  # normalized
+    assert found.examples["image"].shape == (3, *SIZE, 3)
+    assert abs(found.examples["image"].mean()) < 0.5  # normalized
     (every, _), (listed, _) = cut(photos[1], card=card), cut(*photos, card=card)
     assert sorted(listed.ids) == sorted(every.ids)  # each once, though two people are in it
 
@@ -118,8 +120,8 @@ def test_whole_pictures_for_other_tasks(photos, card):
 def test_without_photos_people_are_drawn():
     found, lines = cut(None, count=3)
     again, _ = cut(None, count=3)
-    assert found.crops.shape == (3, *SIZE, 3) and not lines
-    np.testing.assert_array_equal(found.crops, again.crops)
+    assert found.examples["image"].shape == (3, *SIZE, 3) and not lines
+    np.testing.assert_array_equal(found.examples["image"], again.examples["image"])
     assert found.words == "3 crops of drawings, seed 0"
 
 

@@ -12,7 +12,8 @@ from absl import flags
 
 from hrnet_tf.convert import to_edgetpu as command
 from hrnet_tf.convert.formats.emit import tflite
-from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.graph.shuffles import fold_shuffles
 from hrnet_tf.convert.reports.op_list import Operation, Tensor, read_operations
 from hrnet_tf.convert.reports.targets import edge_tpu, gpu
@@ -22,7 +23,7 @@ from hrnet_tf.tasks.card_files import save_model
 
 from tiny_networks import NAIVE, SHAPE, lively
 
-CROPS = np.random.default_rng(1).normal(size=(3, *SHAPE)).astype("float32")
+CROPS = {"image": np.random.default_rng(1).normal(size=(3, *SHAPE)).astype("float32")}
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,12 @@ import onnx
 import pytest
 
 from hrnet_tf.convert import to_onnx as command
+from hrnet_tf.convert.formats import onnx_file
+from hrnet_tf.convert.formats.onnx_file import onnx_model, tensor_facts
 from hrnet_tf.convert.reports.lint import lint
 from hrnet_tf.convert.reports.op_list import precision, read_operations
 from hrnet_tf.convert.source import open_source
-from hrnet_tf.convert.to_onnx import Options, onnx_model, tensor_facts, to_onnx
+from hrnet_tf.convert.to_onnx import Options, to_onnx
 from hrnet_tf.convert.verify import differences
 from hrnet_tf.networks.classification import classification
 from hrnet_tf.networks.features import feature_pyramid
@@ -61,12 +63,12 @@ def test_onnx_runtime_computes_what_keras_computes(tmp_path, name, nchw):
     model = lively(NETWORKS[name]())
     save_model(model, None, tmp_path / "x.keras")
     source = open_source(tmp_path / "x.keras")
-    content = onnx_model(source.graph, Options(nchw=nchw))
+    content = onnx_model(source.graph, nchw=nchw)
     path = tmp_path / "x.onnx"
     path.write_bytes(content.SerializeToString())
     network = open_converted(path, 1)
     for count in (1, 3):
-        assert differences(network, source.outputs, CROPS[:count]).maximum < 2e-5
+        assert differences(network, source, {"image": CROPS[:count]}).maximum < 2e-5
     if name == "pyramid":
         assert [each.name for each in content.graph.output] == ["P2", "P3", "P4", "P5", "P6"]
     facts = tensor_facts(content)
@@ -111,7 +113,7 @@ def test_nothing_is_replaced_or_left_behind(tiny, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(command, "tensor_facts", full)
+    monkeypatch.setattr(onnx_file, "tensor_facts", full)
     with pytest.raises(OSError, match="cannot be written"):
         to_onnx(tiny, tmp_path / "y.onnx", options=Options(verify=False), report=lambda _: None)
     assert [each.name for each in tmp_path.iterdir()] == ["x.onnx"]

@@ -21,8 +21,8 @@ from hrnet_tf.convert.demo import convert_demo
 from hrnet_tf.convert.source import open_source
 from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.networks.pose import pose
-from hrnet_tf.opening import load_network
 from hrnet_tf.presets import PRESETS, Preset
+from hrnet_tf.runtime.converted import open_converted
 from hrnet_tf.runtime.keras_model import network_function
 from hrnet_tf.tasks.card_files import read_card, save_model
 from hrnet_tf.tasks.pose.card import PoseCard
@@ -31,7 +31,7 @@ from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.training.evaluate import evaluate
 
 import tiny_training
-from tiny_networks import HRNET, SHAPE, difference, lively
+from tiny_networks import HRNET, SHAPE, answers, difference, lively
 
 SCRIPT = Path(command.__file__)
 CARD = PoseCard(codec=DARK(2.0, 3))
@@ -86,12 +86,12 @@ def test_a_file_runs_like_its_source_and_its_card_tells_how(
 ):
     """What the card says of scales is what the interpreter says; verification is in it."""
     path, said = convert(source, tmp_path, precision=precision, count=8, verify=True)
-    network, card = load_network(path)
-    assert card == CARD
+    network = open_converted(path)
+    assert read_card(path) == CARD
     facts = json.loads(path.with_suffix(".json").read_text())
     for name, tensor, shape in (
-        ("input", network._input, (1, *SHAPE)),
-        ("output", network._outputs[0], (1, 16, 16, 17)),
+        ("input", network._inputs["image"], (1, *SHAPE)),
+        ("output", network._outputs["heatmaps"], (1, 16, 16, 17)),
     ):
         scale, zero_point = tensor["quantization"]
         expected = {"shape": list(shape), "dtype": dtype, "zero_point": zero_point}
@@ -113,7 +113,7 @@ def test_a_pose_network_becomes_what_delegates_take(tiny, tmp_path):
     """The whole way of an HRNet: the numbers of the source, no operation that is refused."""
     model, source = tiny
     path, _ = convert(source, tmp_path, verify=True)
-    assert difference(load_network(path)[0](IMAGES), model(IMAGES)) < 1e-5
+    assert difference(answers(path, IMAGES), model(IMAGES)) < 1e-5
     made = json.loads(path.with_suffix(".json").read_text())["conversion"]
     assert made["verification"]["problems"] == []
 
@@ -129,7 +129,7 @@ def test_types_of_input_and_output_can_be_chosen(source, tmp_path):
 def test_a_second_output_holds_the_keypoints(tiny, tmp_path):
     model, source = tiny
     path, _ = convert(source, tmp_path, decode=True, verify=True)
-    maps, keypoints = load_network(path)[0].outputs(IMAGES)
+    maps, keypoints = answers(path, IMAGES).values()
     points, scores = CARD.codec.decode(model(IMAGES))
     np.testing.assert_allclose(maps, model(IMAGES), atol=1e-4)
     np.testing.assert_allclose(keypoints[..., :2], points, atol=0.02)
@@ -142,21 +142,20 @@ def test_more_images_per_call(source, tmp_path):
     """The runtime fills the last call up and drops what it added."""
     path, _ = convert(source, tmp_path, batch=2)
     assert json.loads(path.with_suffix(".json").read_text())["input"]["shape"] == [2, *SHAPE]
-    assert difference(load_network(path)[0](IMAGES), small()(IMAGES)) < 1e-5
+    assert difference(answers(path, IMAGES), small()(IMAGES)) < 1e-5
 
 
 def test_another_size(source, tmp_path):
     """By convolutions alone, a network of fixed size is rebuilt; one of any size needs a size."""
     path, _ = convert(source, tmp_path, size=(96, 64))
-    network, _ = load_network(path)
-    assert network.output_shape == (None, 24, 16, 17)
+    assert open_converted(path).outputs == {"heatmaps": (24, 16, 17)}
     images = np.random.default_rng(2).normal(size=(1, 96, 64, 3)).astype("float32")
-    assert difference(network(images), small((96, 64))(images)) < 1e-5
+    assert difference(answers(path, images), small((96, 64))(images)) < 1e-5
     save_model(small((None, None)), CARD, tmp_path / "open.keras")
     with pytest.raises(ValueError, match="--size=256x192"):
         convert(tmp_path / "open.keras", tmp_path, "y.tflite")
     path, _ = convert(tmp_path / "open.keras", tmp_path, "y.tflite", size=SHAPE[:2])
-    assert difference(load_network(path)[0](IMAGES), small()(IMAGES)) < 1e-5
+    assert difference(answers(path, IMAGES), small()(IMAGES)) < 1e-5
 
 
 def test_layers_that_know_their_size_refuse_another(tmp_path):
@@ -192,9 +191,8 @@ def test_files_of_users_convert(tmp_path, build, allowed):
     model = build()
     model.save(tmp_path / "theirs.keras")
     path, _ = convert(tmp_path / "theirs.keras", tmp_path)
-    network, card = load_network(path)
-    assert card is None
-    assert difference(network(IMAGES), model(IMAGES)) < allowed
+    assert read_card(path) is None
+    assert difference(answers(path, IMAGES), model(IMAGES)) < allowed
 
 
 def _damaged():
@@ -305,7 +303,7 @@ def test_a_preset_is_converted_with_a_checkpoint(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = to_tflite("small", weights="w.npz", options=PLAIN, report=lambda line: None)
     assert path == Path("small_float32.tflite")
-    assert difference(load_network(path)[0](IMAGES), model(IMAGES)) < 1e-5
+    assert difference(answers(path, IMAGES), model(IMAGES)) < 1e-5
     made = json.loads(path.with_suffix(".json").read_text())["conversion"]
     assert made["source"] == "small" and len(made["source_sha256"]) == 64
 
@@ -422,11 +420,12 @@ def test_float32_files_equal_the_original_implementations(golden, tmp_path, name
     hrnet_tf.load_checkpoint(model, reference.weights())
     model.save(tmp_path / "large.keras")
     path, _ = convert(tmp_path / "large.keras", tmp_path)
-    network, image = load_network(path)[0], reference.image()
+    image = reference.image()
+    (found,) = answers(path, image).values()
     main = "output" if "output" in reference.meta["outputs"] else "output1"
-    worst, _ = reference.error(network(image), main)
+    worst, _ = reference.error(found, main)
     assert worst <= 3e-4
-    assert difference(network(image), network_function(model)(image)) <= 3e-4
+    assert difference(found, network_function(model)(image)) <= 3e-4
 
 
 @pytest.mark.slow
@@ -435,7 +434,7 @@ def test_w48_converts(tmp_path):
     model.save(tmp_path / "large.keras")
     path, _ = convert(tmp_path / "large.keras", tmp_path)
     image = np.random.default_rng(1).normal(size=(1, 256, 192, 3)).astype("float32")
-    assert difference(load_network(path)[0](image), model(image)) <= 3e-4
+    assert difference(answers(path, image), model(image)) <= 3e-4
 
 
 @pytest.mark.data

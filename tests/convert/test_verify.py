@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,19 +13,24 @@ from absl import flags
 
 from hrnet_tf.convert import verify as command
 from hrnet_tf.convert.formats.emit import tflite
-from hrnet_tf.convert.graph.nodes import Node, fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.nodes import Node
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.reports.latency import delegated
 from hrnet_tf.convert.reports.lint import lint
 from hrnet_tf.convert.reports.op_list import Operation, Tensor, precision, read_operations
 from hrnet_tf.convert.verify import differences, verify
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.runtime.converted import open_converted
+from hrnet_tf.runtime.keras_model import KerasNetwork
+from hrnet_tf.runtime.network import ArrayFunction
 from hrnet_tf.tasks.card_files import save_model
-from hrnet_tf.tasks.pose.codecs import MSRA
+from hrnet_tf.tasks.pose.card import PoseCard
 
 from tiny_networks import HRNET, NAIVE, SHAPE, lively
 
 CROPS = np.random.default_rng(1).normal(size=(5, *SHAPE)).astype("float32")
+EXAMPLES = {"image": CROPS}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def files(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     graph = merge_resizes(fold_norms(read_graph(model)))
     for name in ("float32", "int8"):
-        (folder / f"{name}.tflite").write_bytes(tflite(graph, name, CROPS))
+        (folder / f"{name}.tflite").write_bytes(tflite(graph, name, EXAMPLES))
     return folder
 
 
@@ -58,10 +62,10 @@ def small_file(path, function, shape=(1, 8, 8, 3), **settings):
 
 
 def test_a_float_file_equals_its_source_and_an_int8_file_nearly(model, files):
-    exact = verify(files / "float32.tflite", model, CROPS)
+    exact = verify(files / "float32.tflite", KerasNetwork(model), EXAMPLES)
     assert exact.difference.maximum < 1e-5 and exact.difference.cosine > 1 - 1e-9
     assert exact.difference.crops == 5 and exact.problems == ()
-    rounded = verify(files / "int8.tflite", model, CROPS, threads=1)
+    rounded = verify(files / "int8.tflite", KerasNetwork(model), EXAMPLES, threads=1)
     assert 1e-3 < rounded.difference.mean < rounded.difference.maximum < 1
     assert 0.99 < rounded.difference.cosine < 1 - 1e-6
     assert rounded.problems == () and rounded.latency.threads == 1
@@ -74,7 +78,7 @@ def test_the_precision_is_read_off_the_file(tmp_path, name):
     image = keras.Input(SHAPE)
     x = keras.layers.Conv2D(32, 3, activation="relu")(image)
     graph = read_graph(keras.Model(image, keras.layers.Conv2D(16, 3)(x)))
-    (tmp_path / "x.tflite").write_bytes(tflite(graph, name, CROPS))
+    (tmp_path / "x.tflite").write_bytes(tflite(graph, name, EXAMPLES))
     operations = read_operations(tmp_path / "x.tflite")
     assert precision(operations) == name
     assert sum(each.name == "CONV_2D" for each in operations) == 2
@@ -86,8 +90,10 @@ def test_differences_count_in_standard_deviations_of_the_source():
     source = np.random.default_rng(2).normal(0, 3, (5, 4, 4, 2)).astype("float32")
     shifted = source.copy()
     shifted[4, 0, 0, 0] += 6
-    network = SimpleNamespace(input_shape=(None, *SHAPE), outputs=lambda x: [x[:, 0], shifted])
-    found = differences(network, lambda x: {"b": source, "a": x[:, 0]}, CROPS)
+    inputs = {"image": SHAPE}
+    network = ArrayFunction(lambda x: {"a": x[:, 0], "b": shifted}, inputs)
+    wanted = ArrayFunction(lambda x: {"b": source, "a": x[:, 0], "training": x})
+    found = differences(network, wanted, EXAMPLES)
     assert found.maximum == pytest.approx(6 / source.std(), rel=1e-5)
     assert found.mean == pytest.approx(6 / source.std() / source.size, rel=1e-5)
     cosine = np.vdot(source, shifted) / np.linalg.norm(source) / np.linalg.norm(shifted)
@@ -97,20 +103,21 @@ def test_differences_count_in_standard_deviations_of_the_source():
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
     path = small_file(tmp_path / "nan.tflite", lambda x: x / (x - x))
     with pytest.raises(ValueError, match="not finite"):
-        verify(path, lambda images: [images], np.ones((2, 8, 8, 3), "float32"))
+        verify(path, dict, {"image": np.ones((2, 8, 8, 3), "float32")})
 
 
 @pytest.mark.parametrize(
-    ("crops", "source", "message"),
+    ("examples", "message"),
     [
-        (CROPS[:, :32], lambda x: [x], "`crops` must be at least one image"),
-        (CROPS[:0], lambda x: [x], "`crops` must be at least one image"),
-        (CROPS, lambda x: [x], "Was it made from this network"),
+        ({"image": CROPS[:, :32]}, "`examples` must be at least one array image"),
+        ({"image": CROPS[:0]}, "`examples` must be at least one array image"),
+        ({"boxes": CROPS}, "`examples` must be at least one array image"),
+        (EXAMPLES, "Was it made from this network"),
     ],
 )
-def test_what_does_not_belong_together_is_said_in_a_sentence(files, crops, source, message):
+def test_what_does_not_belong_together_is_said_in_a_sentence(files, examples, message):
     with pytest.raises(ValueError, match=message) as error:
-        verify(files / "float32.tflite", source, crops)
+        verify(files / "float32.tflite", dict, examples)
     assert "\n" not in str(error.value)
 
 
@@ -201,10 +208,11 @@ def test_lint_takes_what_was_asked_for(model, tmp_path, precision):
     """Keypoints decoded in the file, a float head."""
     graph = merge_resizes(fold_norms(read_graph(model)))
     if precision == "float32":
-        points = Node("decode", "keypoints", [graph.outputs], (17, 3), {"codec": MSRA()})
+        settings = {"function": PoseCard().decoder().function}
+        points = Node("decode", "keypoints", graph.results, (17, 3), settings)
         graph.nodes.append(points)
-        graph.outputs = {"heatmaps": graph.outputs, "keypoints": points}
-    (tmp_path / "x.tflite").write_bytes(tflite(graph, precision, CROPS, "float32", "float32"))
+        graph.outputs["keypoints"] = points
+    (tmp_path / "x.tflite").write_bytes(tflite(graph, precision, EXAMPLES, "float32", "float32"))
     operations = read_operations(tmp_path / "x.tflite")
     asked = {"float32": "PACK", "int8_float_head": "DEQUANTIZE"}[precision]
     assert asked in {each.name for each in operations}

@@ -99,4 +99,4 @@ def test_every_set_makes_a_card():
             card = SegmentationCard(each.names, each.palette, flip_pairs=each.flip_pairs)
         else:
             card = ClassificationCard(each.names)
-        assert card.channels == SIZES[each.name]
+        assert len(card.labels()) == SIZES[each.name]

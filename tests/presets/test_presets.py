@@ -10,7 +10,8 @@ import re
 import numpy as np
 import pytest
 
-from hrnet_tf import models, presets
+import hrnet_tf
+from hrnet_tf import presets
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.specs import SPECS, LiteHRNetSpec
 from hrnet_tf.presets import PRESETS, SIZES, from_preset
@@ -134,12 +135,12 @@ def test_name_architecture_size_and_hash_agree(preset):
     assert all((preset.trained_on, preset.result, preset.licence, preset.source))
     if "openmmlab" in preset.url:
         assert re.search(rf"-{preset.sha256}(_\d{{8}})?\.pth$", preset.url)
-        assert preset.builder is models.feature_pyramid or f"{height}x{width}" in preset.url
+        assert preset.builder is hrnet_tf.feature_pyramid or f"{height}x{width}" in preset.url
     else:
         assert preset.sha256 == ""
 
 
-@of(models.pose, lambda preset: "head" not in preset.kwargs)
+@of(hrnet_tf.pose, lambda preset: "head" not in preset.kwargs)
 def test_codec_and_keypoints_of_bodies_agree_with_the_name(preset):
     """A codec that does not belong to the weights costs several AP, without any error."""
     name, card = preset.name, preset.card
@@ -155,7 +156,7 @@ def test_codec_and_keypoints_of_bodies_agree_with_the_name(preset):
         assert card.codec.sigma == {128: 1.0, 256: 2.0, 384: 3.0}[height]
 
 
-@of(models.pose, lambda preset: "head" in preset.kwargs)
+@of(hrnet_tf.pose, lambda preset: "head" in preset.kwargs)
 def test_codec_and_keypoints_of_faces_and_hands_agree_with_the_name(preset):
     name, card = preset.name, preset.card
     assert card.keypoints.name.replace("hand21", "onehand10k") in name
@@ -165,7 +166,7 @@ def test_codec_and_keypoints_of_faces_and_hands_agree_with_the_name(preset):
     assert preset.kwargs["num_keypoints"] == len(card.keypoints.names)
 
 
-@of(models.segmentation)
+@of(hrnet_tf.segmentation)
 def test_head_classes_and_grid_of_segmentation_agree_with_the_name(preset):
     """The grid of bilinear upsampling cannot be told from a file; the wrong one is no error."""
     name, card = preset.name, preset.card
@@ -182,7 +183,7 @@ def test_head_classes_and_grid_of_segmentation_agree_with_the_name(preset):
     assert bool(card.flip_pairs) == ("lip" in name)
 
 
-@of(models.classification)
+@of(hrnet_tf.classification)
 def test_crops_of_classifiers_are_those_they_were_tested_with(preset):
     name, card = preset.name, preset.card
     assert len(card.classes) == 1000
@@ -194,7 +195,9 @@ def test_crops_of_classifiers_are_those_they_were_tested_with(preset):
 
 def test_blur_kernels_follow_the_code_that_published_the_result():
     codecs = {
-        name: preset.card.codec for name, preset in PRESETS.items() if preset.builder is models.pose
+        name: preset.card.codec
+        for name, preset in PRESETS.items()
+        if preset.builder is hrnet_tf.pose
     }
     kernels = {name: getattr(codec, "blur_kernel", 11) for name, codec in codecs.items()}
     assert {name: kernel for name, kernel in kernels.items() if kernel != 11} == {

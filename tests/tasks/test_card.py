@@ -30,7 +30,7 @@ CARDS = [
 ]
 
 
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: f"{card.task}-{card.channels}")
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: f"{card.task}-{len(card.labels())}")
 def test_round_trip(card, tmp_path):
     model = tmp_path / "model.keras"
     write_card(model, card)

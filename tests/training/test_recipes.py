@@ -10,11 +10,12 @@ from fractions import Fraction
 
 import pytest
 
+from hrnet_tf.fields import field_help
 from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
 from hrnet_tf.presets import PRESETS
 from hrnet_tf.tasks.pose.card import CODECS
 from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, UDPCombined
-from hrnet_tf.training.overrides import all_fields, field_help, override
+from hrnet_tf.training.overrides import all_fields, override
 from hrnet_tf.training.pose.published import tables
 from hrnet_tf.training.pose.readers import FORMATS
 from hrnet_tf.training.pose.recipe import PoseRecipe
@@ -294,10 +295,10 @@ def test_a_typo_finds_the_page():
         load_recipe("nowhere/recipe.json")
 
 
-def test_the_readme_has_the_pages_numbers():
+def test_the_docs_have_the_pages_numbers():
     """Its two tables are those that the pages make; every published number stands in one."""
-    text = ROOT.joinpath("README.md").read_text(encoding="utf-8")
-    text = text.partition("\n## Train\n")[2].partition("\n## ")[0]
+    text = ROOT.joinpath("docs", "train.md").read_text(encoding="utf-8")
+    text = text.partition("\n## Recipes\n")[2].partition("\n## ")[0]
     made = [line for table in tables() for line in table.splitlines()]
     assert [line for line in text.splitlines() if line.startswith("|")] == made
     published = [row[-1] for row in ROWS.values() if row[-1] != "-"]

@@ -302,7 +302,9 @@ def test_hard_keypoints_and_offsets_train(drawings, small_network, tmp_path):
         path = train.train(recipe, tmp_path / name)
         rows = history(path)
         assert float(rows[-1]["loss"]) < 0.9 * float(rows[0]["loss"])
-        assert keras.models.load_model(path).output_shape[-1] == recipe.card.channels
+        assert keras.models.load_model(path).output_shape[-1] == recipe.codec.channels(
+            len(recipe.keypoints.names)
+        )
 
 
 def test_tensorboard_gets_curves_and_pictures(drawings, small_network, tmp_path):

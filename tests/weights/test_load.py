@@ -95,11 +95,41 @@ def test_other_formats_equal_the_torch_file(tmp_path):
         }
 
 
+def write_safetensors(path, **tensors):
+    """A file whose header claims tensors (dtype, shape, first and last byte) in four bytes."""
+    fields = ("dtype", "shape", "data_offsets")
+    header = {name: dict(zip(fields, each, strict=True)) for name, each in tensors.items()}
+    header = json.dumps(header).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x80\x3f\x00\xc0")
+    return path
+
+
 def test_safetensors_bfloat16_becomes_float32(tmp_path):
-    header = json.dumps({"w": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
-    body = b"\x80\x3f\x00\xc0"
-    (tmp_path / "w").write_bytes(len(header).to_bytes(8, "little") + header + body)
-    assert read_checkpoint(tmp_path / "w")["w"].tolist() == [1, -2]
+    found = read_checkpoint(write_safetensors(tmp_path / "w", w=("BF16", [2], [0, 4])))["w"]
+    assert found.tolist() == [1, -2] and found.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        (dict(w=("F32", [2], [0, 8])), "damaged or cut"),
+        (dict(w=("F32", [2**40, 2**40], [0, 4])), "damaged or cut"),
+        (dict(v=("F32", [1], [0, 4]), w=("F32", [1], [0, 4])), "damaged or cut"),  # overlap
+        (dict(w=("F8_E4M3", [4], [0, 4])), "number format that is not supported"),
+    ],
+)
+def test_bad_safetensors_are_refused_in_a_sentence(tmp_path, tensors, message):
+    path = write_safetensors(tmp_path / "w.pth", **tensors)
+    with pytest.raises(ValueError, match=rf"`path` must be.*w\.pth.*{message}"):
+        read_checkpoint(path)
+
+
+def test_cut_safetensors_are_refused(tmp_path):
+    content = safetensors.numpy.save({"w": np.arange(100, dtype="float32")})
+    for length in (0, 4, 9, 40, len(content) - 1):
+        (tmp_path / "cut.pth").write_bytes(content[:length])
+        with pytest.raises(ValueError, match=r"cut\.pth"):
+            read_checkpoint(tmp_path / "cut.pth")
 
 
 def test_big_endian_zip_is_read(tmp_path):
@@ -110,11 +140,14 @@ def test_big_endian_zip_is_read(tmp_path):
 
 def test_arrays_are_the_callers(tmp_path):
     """Writable, and the file may go: nothing stays mapped."""
-    path = write_zip(tmp_path / "w.pth", dictionary(a=tensor(), b=tensor()))
-    found = read_checkpoint(path)
-    path.write_bytes(b"")
-    found["a"][0] = 9
-    assert found["b"].tolist() == [1.5, -2]
+    torch_file = write_zip(tmp_path / "w.pth", dictionary(a=tensor(), b=tensor()))
+    other = tmp_path / "w.safetensors"
+    safetensors.numpy.save_file(read_checkpoint(torch_file), other)
+    for path in (torch_file, other):
+        found = read_checkpoint(path)
+        path.write_bytes(b"")
+        found["a"][0] = 9
+        assert found["b"].tolist() == [1.5, -2]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from hrnet_tf.opening import load_network
+from hrnet_tf.opening import open_network
 from hrnet_tf.weights.download import download, is_url
 from hrnet_tf.weights.load import CheckpointReport, load_checkpoint, weights_of
 
@@ -47,7 +47,7 @@ def load_weights(model: keras.Model, weights: str) -> CheckpointReport:
         weights = str(download(weights))
     source = weights
     if Path(weights).suffix in ("", ".keras"):
-        source = weights_of(load_network(weights)[0])
+        source = weights_of(open_network(weights).model)
     report = load_checkpoint(model, source, allow_head_mismatch=True)
     if not report.loaded:
         raise ValueError(

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
-from hrnet_tf.training.loop import normalization
+from hrnet_tf.patches.keras_normalization import fuse
 from hrnet_tf.training.loop.network import dtype_policy, set_normalization
 from hrnet_tf.training.loop.optimizers import optimizer
 from hrnet_tf.training.recipe import Recipe
@@ -39,7 +39,7 @@ def build(
         model = training.trainee(network, recipe)
         together = recipe.sync_norm and strategy.num_replicas_in_sync > 1
         set_normalization(model, recipe.frozen_norm, together)
-        normalization.fuse(model)
+        fuse(model)
         # XLA only if asked: it compiles for longer than it saves in a short run on CPUs.
         model.compile(optimizer(recipe, steps), loss, jit_compile=xla)
         model.optimizer.build(model.trainable_variables)

@@ -42,6 +42,7 @@ from hrnet_tf.training.pose.point_evaluators import (
     FaceEvaluator,
     HeadEvaluator,
     conditions,
+    in_words,
     scored_people,
 )
 from hrnet_tf.training.pose.readers import Annotations, read
@@ -129,7 +130,8 @@ class SimilarityEvaluator:
             results=results,
             counted={"persons": self._persons},
             tables={"per_keypoint": diagnosis(truth["annotations"], results, keypoints)},
-            conditions=conditions(self._scoring, self._predictor.card),
+            conditions=conditions(self._scoring, self._predictor),
+            words=in_words(self._scoring, self._predictor),
         )
 
 

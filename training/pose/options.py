@@ -18,6 +18,7 @@ class PoseScoring:
         detections: boxes of a detector instead of annotated ones.
         score_threshold: lowest score of a detector's box.
         protocol: how to score.
+        flip: average with the mirrored picture (default: but for landmarks).
 
     Raises:
         ValueError: no such format or protocol.
@@ -30,6 +31,7 @@ class PoseScoring:
     detections: str | None = None
     score_threshold: float = 0.0
     protocol: str = field(default="original", metadata={"choices": PROTOCOLS})
+    flip: bool | None = None
 
     def __post_init__(self):
         for name, known in (("protocol", PROTOCOLS), ("data_format", FORMATS)):
@@ -38,3 +40,11 @@ class PoseScoring:
                 raise ValueError(
                     f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}."
                 )
+
+    def options(self) -> dict:
+        """What the predictor is told: the original face tools have no flip test, all others do."""
+        return {"flip": self.data_format != "landmarks" if self.flip is None else self.flip}
+
+
+SCORING = PoseScoring
+TABLES = {"per_keypoint": "print a table of the keypoints, too"}  # of evaluations, as flags

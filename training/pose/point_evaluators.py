@@ -49,7 +49,8 @@ class PointEvaluator:
     def reset(self, predictor: PosePredictor) -> None:
         """Forgets all poses; those of this predictor come next."""
         shape = (len(self._records), len(self._card.keypoints.names), 2)
-        self._points, self._results, self._persons = np.full(shape, np.nan), [], 0
+        self._predictor, self._results, self._persons = predictor, [], 0
+        self._points = np.full(shape, np.nan)
 
     def add(self, key: int, poses: list[Pose]) -> None:
         """Takes the poses for one record: none, or one."""
@@ -67,7 +68,8 @@ class PointEvaluator:
             results=self._results,
             counted={"persons": self._persons},
             tables={"per_keypoint": table},
-            conditions=conditions(self._scoring, self._card),
+            conditions=conditions(self._scoring, self._predictor),
+            words=in_words(self._scoring, self._predictor),
         )
 
 
@@ -148,7 +150,7 @@ def scored_people(annotations: Annotations, scoring: PoseScoring, report: Report
     return to_train_on(annotations.everyone, "coco", report)
 
 
-def conditions(scoring: PoseScoring, card: PoseCard) -> dict[str, Any]:
+def conditions(scoring: PoseScoring, predictor: PosePredictor) -> dict[str, Any]:
     """What the numbers depend on, apart from the network."""
     detections = scoring.detections and Path(scoring.detections).name
     return {
@@ -156,8 +158,15 @@ def conditions(scoring: PoseScoring, card: PoseCard) -> dict[str, Any]:
         "boxes": detections or "annotated",
         "score_threshold": scoring.score_threshold if detections else None,
         "protocol": scoring.protocol,
-        "codec": str(card.codec),
+        "codec": str(predictor.card.codec),
+        "flip": predictor.flip,
     }
+
+
+def in_words(scoring: PoseScoring, predictor: PosePredictor) -> str:
+    """The most important of these for people."""
+    flip = "with" if predictor.flip else "without"
+    return f"protocol {scoring.protocol}, codec {predictor.card.codec}, {flip} flip test"
 
 
 def truth_beside(annotations: Path) -> Path:

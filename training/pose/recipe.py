@@ -118,3 +118,13 @@ class PoseRecipe(Recipe):
     def card(self) -> PoseCard:
         """How to feed the network that this recipe trains."""
         return PoseCard(keypoints=self.keypoints, codec=self.codec, padding=self.padding)
+
+    def for_card(self, card: PoseCard) -> "PoseRecipe":
+        """The recipe with a card's keypoints, codec and padding; all keypoints count."""
+        return dataclasses.replace(
+            self,
+            keypoints=card.keypoints,
+            codec=card.codec,
+            padding=card.padding,
+            hard_keypoints=0,
+        )

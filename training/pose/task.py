@@ -5,7 +5,6 @@ from typing import Any
 import keras
 
 from hrnet_tf.networks.pose import pose
-from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.evaluator import evaluator
 from hrnet_tf.training.pose.losses import loss
@@ -42,7 +41,6 @@ TRAINING = Training(
     loss=loss,
     scored=scored,
     evaluator=evaluator,
-    predictor=PosePredictor,
     options=options,
     panels=panels,
     inspect=view,

@@ -1,1 +1,1 @@
-"""What stands on the trunk, one file for each kind of output."""
+"""Heads: from the maps of the trunk to the output, one file for each kind of output."""

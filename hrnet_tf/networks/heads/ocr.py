@@ -11,7 +11,7 @@ DROPOUT = 0.05
 
 
 def _chain(x, filters, name, steps=1):
-    """1x1 convolutions with normalization and ReLU; the original nests each pair's second half."""
+    """1x1 convolutions with normalization and ReLU, the latter two nested in the original."""
     for step in range(0, 2 * steps, 2):
         names = f"{name}.{step}", f"{name}.{step + 1}.0"
         x = conv_bn(x, filters, 1, names, activation="relu")
@@ -28,7 +28,7 @@ def regions(features, logits):
 
 
 def attend(features, objects, filters, key_channels=KEY_CHANNELS, name="ocr_distri_head"):
-    """Every position asks the regions for its context: (B, h, w, C) -> (B, h, w, filters)."""
+    """Attention of positions to regions, for their context: (B, h, w, C) -> (B, h, w, filters)."""
     block = f"{name}.object_context_block"
     query = _chain(features, key_channels, f"{block}.f_pixel", steps=2)
     key = _chain(objects, key_channels, f"{block}.f_object", steps=2)
@@ -43,7 +43,7 @@ def attend(features, objects, filters, key_channels=KEY_CHANNELS, name="ocr_dist
 
 
 def ocr(x, num_classes):
-    """Auxiliary and final logits (B, h, w, num_classes), float32, of all streams concatenated."""
+    """Auxiliary and final logits (B, h, w, num_classes), float32, from the concatenated streams."""
     aux = conv_bn_conv(x, num_classes, "aux_head")
     x = conv(x, MID_CHANNELS, 3, "conv3x3_ocr.0", use_bias=True)
     x = batch_norm(x, "conv3x3_ocr.1", "relu")

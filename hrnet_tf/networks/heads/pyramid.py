@@ -11,7 +11,7 @@ POOLING = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 def pyramid(xs, channels=256, pooling="average", levels=5):
     """Maps at strides 4, 8, 16, 32, 64 with `channels` channels each.
 
-    The papers speak of strided convolutions; the released code, and so this, pools.
+    The papers describe strided convolutions. The released code pools, and so does this.
     """
     x = concatenate(xs, bilinear)
     x = conv(x, channels, 1, "reduction_conv.0", use_bias=True)

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from hrnet_tf.labels.classes import IMAGENET
+from hrnet_tf.labels.classes import IMAGENET, class_set_name
 from hrnet_tf.tasks.card import Card
 
 INTERPOLATIONS = ("bilinear", "bicubic")
@@ -24,8 +24,7 @@ class ClassificationCard(Card):
     """
 
     task: ClassVar[str] = "classification"
-    output: ClassVar[str] = "logits"
-    rank: ClassVar[int] = 2
+    returns: ClassVar[str] = "logits"
     default: ClassVar[str] = "ImageNet's 1000 classes"
     classes: tuple[str, ...] = IMAGENET.names
     crop_fraction: float = 0.875
@@ -43,3 +42,16 @@ class ClassificationCard(Card):
                 f"`interpolation` must be one of {', '.join(INTERPOLATIONS)}. "
                 f"Received: interpolation={self.interpolation!r}."
             )
+
+    def outputs(self):
+        """One logit of each class."""
+        return {"logits": (len(self.classes),)}
+
+    def labels(self):
+        """Names of the classes."""
+        return self.classes
+
+    @property
+    def label_set(self) -> str:
+        """The set that the classes are of, in words."""
+        return class_set_name(self.classes)

@@ -12,8 +12,8 @@ from PIL import Image
 
 from hrnet_tf.labels.classes import IMAGENET
 from hrnet_tf.media.images import check_image
-from hrnet_tf.opening import crop_size, open_network
-from hrnet_tf.runtime.keras_model import network_function
+from hrnet_tf.opening import crop_size, settled
+from hrnet_tf.runtime.network import Network
 from hrnet_tf.tasks.classification.card import ClassificationCard
 from hrnet_tf.tasks.streaming import Timings
 
@@ -48,17 +48,16 @@ class ImageClassifier:
 
     def __init__(
         self,
-        model: str | os.PathLike | keras.Model | Callable[[np.ndarray], np.ndarray],
+        model: str | os.PathLike | keras.Model | Network | Callable[[np.ndarray], np.ndarray],
         card: ClassificationCard | None = None,
         weights: str | os.PathLike | Mapping | None = "published",
         top: int = 5,
         input_size: tuple[int, int] | None = None,
     ):
-        model, self.card = open_network(model, card, weights, ClassificationCard)
+        self._network, self.card = settled(model, card, weights, ClassificationCard)
         self.top = top
-        self.input_size = crop_size(model, input_size)
+        self.input_size = crop_size(self._network, input_size)
         self.timings = Timings()
-        self._network = network_function(model)
 
     def __call__(self, image: np.ndarray) -> list[Prediction]:
         """The most probable classes of one image (H, W, 3) uint8 RGB, best first.
@@ -70,18 +69,19 @@ class ImageClassifier:
         crop = central_crop(check_image(image), self.input_size, self.card)
         crop = ops.convert_to_numpy(self.card.normalize(crop))
         cropped = time.perf_counter()
-        logits = np.asarray(self._network(crop[None]))
+        found = self._network({"image": crop[None]})
         answered = time.perf_counter()
-        self.card.check_output(logits.shape)
-        found = decode_predictions(logits[0], self.top, self.card.classes)
+        self.card.check_arrays(found)
+        found = decode_predictions(found["logits"][0], self.top, self.card.classes)
         self.timings.add("crop", cropped - start)
         self.timings.add("network", answered - cropped)
         self.timings.add("decode", time.perf_counter() - answered)
         return found
 
     def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, list]]:
-        """For each `(key, image)`, in their order, `(key, image, predictions)` as from a call."""
-        for key, image in items:
+        """For each `(key, image)`, in their order, `(key, image, predictions)`."""
+        for item in items:
+            key, image, *_ = item
             yield key, image, self(image)
 
 

@@ -1,1 +1,1 @@
-"""Boxes around things in pictures, people above all."""
+"""Boxes around people in pictures: detectors, and files of boxes."""

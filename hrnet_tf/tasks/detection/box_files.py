@@ -1,31 +1,26 @@
-"""Boxes of people in COCO's files, by picture."""
+"""Reads the boxes of people from COCO's files."""
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-
-def coco_id(path: str | os.PathLike) -> int | None:
-    """The image id in a name like `000000000139.jpg`, None in another name."""
-    number = re.search(r"\d{12}$", Path(path).stem)
-    return int(number[0]) if number else None
+from hrnet_tf.media.find import coco_id
 
 
 @dataclass(frozen=True)
 class BoxFile:
-    """Boxes of a COCO json, by picture: `box_file(path, image)` gives ((N, 4), (N,)).
+    """Boxes of a COCO json: `box_file(path, image)` gives those of a picture, ((N, 4), (N,)).
 
-    A picture is found by the end of its path, by its name, or by the 12 digits of COCO's names.
+    A picture is found under the end of its path, its name, or the 12 digits of COCO's names.
     """
 
     path: Path
     ids: dict[str, int]  # file name -> image id
     boxes: dict[int, list[list[float]]]  # image id -> [x, y, w, h, score] each
-    lists_all: bool  # the file lists the pictures without a person too
+    lists_all: bool  # whether the file also lists pictures without people
 
     def image_id(self, path: str | os.PathLike) -> int | None:
         """The id of a picture, or None if the file does not have it."""
@@ -102,7 +97,7 @@ def _ids_by_name(images):
 
 def _people(categories):
     named = {c["id"]: c.get("name") for c in categories} or {1: "person"}
-    # AP-10K and the like have no person: then every category is what its network was trained on.
+    # AP-10K and others have no category "person"; their networks were trained on all categories.
     return {i for i, name in named.items() if name == "person"} or set(named)
 
 

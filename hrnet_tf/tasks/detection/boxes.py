@@ -1,52 +1,24 @@
-"""Boxes that detectors find: to and from their input, and which of them count."""
-
-from dataclasses import dataclass
+"""Fits images into the input of a detector, and chooses among the boxes that it finds."""
 
 import numpy as np
 from PIL import Image
 
-
-@dataclass(frozen=True)
-class Options:
-    """Which boxes of a detector count.
-
-    Attributes:
-        score_threshold: lowest score.
-        nms: IoU above which the worse of two boxes is left out; 1 keeps all.
-        max_persons: the best so many of an image; None for all.
-        min_size: pixels of the image that the longer side must have.
-
-    Raises:
-        ValueError: a number out of range.
-    """
-
-    score_threshold: float = 0.3
-    nms: float = 0.6
-    max_persons: int | None = None
-    min_size: float = 0.0
-
-    def __post_init__(self):
-        most = self.max_persons
-        if not 0 <= self.nms <= 1 or self.min_size < 0 or (most is not None and most < 1):
-            raise ValueError(
-                "`nms` must be within 0..1, `min_size` 0 or more, `max_persons` 1 or more or None. "
-                f"Received: nms={self.nms}, min_size={self.min_size}, max_persons={most}."
-            )
+from hrnet_tf.tasks.detection.options import Choice
 
 
 def fit(
     image: np.ndarray, size: tuple[int, int], letterbox: bool
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """An image as a detector wants it, smoothed where it shrinks.
+    """Brings an image to the input size of a detector, smoothing where it shrinks.
 
     Args:
         image: (H, W, 3) uint8.
         size: (height, width) to bring it to.
-        letterbox: keep its shape, with black borders on both sides; otherwise stretch it.
+        letterbox: keep the aspect ratio, with black borders; otherwise stretch.
 
     Returns:
-        The (height, width, 3) uint8 and `(scale, shift)`, x and y each: a point p of the image,
-        counted from its corner, is at p * scale + shift.
+        The (height, width, 3) uint8 and `(scale, shift)`, each for x and y: a point p, in pixels
+        from the corner of the image, comes to p * scale + shift.
     """
     have, want = np.array(image.shape[1::-1]), np.array(size[::-1])
     inner = want
@@ -60,7 +32,7 @@ def fit(
 
 
 def choose(
-    corners: np.ndarray, scores: np.ndarray, size: tuple[int, int], options: Options | None = None
+    corners: np.ndarray, scores: np.ndarray, size: tuple[int, int], choice: Choice | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """The boxes that count, best first.
 
@@ -68,24 +40,24 @@ def choose(
         corners: (N, 2, 2), x and y of the top left and the bottom right corner in pixels.
         scores: (N,).
         size: (height, width) of the image, to which boxes are clipped.
-        options: which boxes count.
+        choice: which boxes count.
 
     Returns:
         Boxes (n, 4) as x, y, width, height and scores (n,), float32.
     """
-    options = options or Options()
+    choice = choice or Choice()
     corners = np.clip(corners, 0, size[::-1])
     sides = corners[:, 1] - corners[:, 0]
     good = np.isfinite(corners).all(axis=(1, 2)) & (sides > 0).all(axis=1)
-    good &= (sides.max(axis=1) >= options.min_size) & (scores >= options.score_threshold)
+    good &= (sides.max(axis=1) >= choice.min_size) & (scores >= choice.score_threshold)
     order = np.flatnonzero(good)[np.argsort(-scores[good], kind="stable")]
-    kept = order[_nms(corners[order], options.nms)][: options.max_persons]
+    kept = order[_nms(corners[order], choice.nms)][: choice.max_persons]
     boxes = np.concatenate([corners[kept, 0], sides[kept]], axis=1)
     return boxes.astype(np.float32), scores[kept].astype(np.float32)
 
 
 def _nms(corners, threshold):
-    """Indices of the boxes (N, 2, 2), best first, that no better kept one overlaps too much."""
+    """Indices of the boxes (N, 2, 2), best first, whose IoU with better kept ones is low enough."""
     low, high = corners[:, 0], corners[:, 1]
     areas, kept, left = (high - low).prod(axis=1), [], np.arange(len(corners))
     while len(left):

@@ -1,6 +1,7 @@
-"""The people in an image: detectors of several kinds behind one small protocol."""
+"""Finds the people in images: detectors of several kinds, each as a function `Detector`."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,26 +9,31 @@ import keras
 import numpy as np
 from keras import ops
 
+from hrnet_tf.files import existing
+from hrnet_tf.patches.keras_hub import decode_persons
+from hrnet_tf.runtime.converted import dequantize, open_interpreter
 from hrnet_tf.runtime.keras_model import compiled
-from hrnet_tf.tasks.detection.boxes import Options, choose, fit
+from hrnet_tf.tasks.detection.boxes import choose, fit
+from hrnet_tf.tasks.detection.options import Choice
+from hrnet_tf.tasks.streaming import Timings
+from hrnet_tf.tasks.task import BoxSource
 
-# Images (H, W, 3) uint8 RGB of any sizes -> for each (boxes (N, 4) as x, y, width, height in its
-# pixels, scores (N,)), best first.
+# From images (H, W, 3) uint8 RGB of any sizes to a pair for each image, best first: boxes (N, 4) as
+# x, y, width, height in pixels of the image, and scores (N,).
 Detector = Callable[[Sequence[np.ndarray]], list[tuple[np.ndarray, np.ndarray]]]
 
 DEFAULT = "dfine_nano_coco"  # COCO AP 42.8 with 3.8 M parameters (Peng et al. 2024); Apache-2.0
-CANDIDATES = 300  # boxes looked at per image, the likeliest persons
-# By number of classes: COCO's 80, COCO's as torchvision counts them, with background at 0.
+# Number of classes -> index of the person. 91: COCO as torchvision counts it, with background 0.
 PERSON = {1: 0, 80: 0, 91: 1}
 
 
-def detector(name: str | os.PathLike, options: Options | None = None, person: int | None = None):
+def detector(name: str | os.PathLike, choice: Choice | None = None, person: int | None = None):
     """Opens a detector by what a user typed.
 
     Args:
         name: "none" for the whole image, a `.tflite` file, or what KerasHub's
             `ObjectDetector.from_preset` takes: a preset, a folder, `hf://…`, `kaggle://…`.
-        options: which boxes count.
+        choice: which boxes count.
         person: index of the class of people; told by the number of classes if None.
 
     Returns:
@@ -44,17 +50,17 @@ def detector(name: str | os.PathLike, options: Options | None = None, person: in
             "Boxes from a file go into --boxes."
         )
     kind = tflite_detector if Path(name).suffix == ".tflite" else keras_hub_detector
-    return kind(name, options, person)
+    return kind(name, choice, person)
 
 
-def default_detector(options: Options | None = None) -> tuple[Detector, str]:
+def default_detector(choice: Choice | None = None) -> tuple[Detector, str]:
     """What finds people when nobody said how: `DEFAULT` if it can be had, else the whole image.
 
     Returns:
         The detector, and in words what it is.
     """
     try:
-        return detector(DEFAULT, options), f"{DEFAULT} of KerasHub."
+        return detector(DEFAULT, choice), f"{DEFAULT} of KerasHub."
     except (OSError, ValueError) as error:
         return whole_image, f"none, each picture is taken for one person. {error}"
 
@@ -65,6 +71,18 @@ def of_people(names: Sequence[str]) -> bool:
     return "shoulder" in text and ("wrist" in text or "ankle" in text)
 
 
+def detected(detector: Detector, timings: Timings) -> BoxSource:
+    """Boxes of a detector, one image at a time; notes the stage "detect"."""
+
+    def boxes_for(key, image):
+        start = time.perf_counter()
+        [found] = detector([image])
+        timings.add("detect", time.perf_counter() - start)
+        return found
+
+    return boxes_for
+
+
 def whole_image(images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
     """The detector for pictures of one person each: a box of the size of the image, of score 1."""
     sizes = (image.shape[1::-1] for image in images)
@@ -72,17 +90,17 @@ def whole_image(images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarr
 
 
 def keras_hub_detector(
-    model: str | os.PathLike | object, options: Options | None = None, person: int | None = None
+    model: str | os.PathLike | object, choice: Choice | None = None, person: int | None = None
 ) -> Detector:
     """A KerasHub object detector, such as RetinaNet or D-FINE.
 
     The image is stretched to the size that the preprocessor names, or fitted into it with black
-    borders if that has `pad_to_aspect_ratio`. Where it has `crop_to_aspect_ratio` the image is
-    stretched too: nobody at its edges shall be missed.
+    borders if that has `pad_to_aspect_ratio`. If it has `crop_to_aspect_ratio`, the image is
+    stretched too, because cropping would lose people at its edges.
 
     Args:
         model: a preset (see `detector`), or the model.
-        options: which boxes count.
+        choice: which boxes count.
         person: index of the class of people; told by the number of classes if None.
 
     Raises:
@@ -114,7 +132,7 @@ def keras_hub_detector(
 
     def predict(images):
         images = model.preprocessor(images) if model.preprocessor else images
-        found = _decode(model, model(images, training=False), images, person)
+        found = decode_persons(model, model(images, training=False), images, person)
         corners = keras.utils.bounding_boxes.convert_format(
             found["boxes"], source=source, target="xyxy", height=size[0], width=size[1]
         )
@@ -129,41 +147,11 @@ def keras_hub_detector(
         found = predict(np.stack(pixels).astype(np.float32))
         rows = zip(images, places, *map(ops.convert_to_numpy, found), strict=True)
         return [
-            choose((corners.reshape(-1, 2, 2) - shift) / scale, each, image.shape[:2], options)
+            choose((corners.reshape(-1, 2, 2) - shift) / scale, each, image.shape[:2], choice)
             for image, (scale, shift), corners, each in rows
         ]
 
     return detect
-
-
-def _decode(model, outputs, images, person):
-    """Boxes and scores by the model's own rules, but before its NMS.
-
-    That drops persons who overlap a likelier object of another class.
-    """
-    usual = model.prediction_decoder
-    from_logits = getattr(usual, "from_logits", True)
-    model.prediction_decoder = _Persons(model.bounding_box_format, from_logits, person)
-    try:
-        return model.decode_predictions(outputs, images)
-    finally:
-        model.prediction_decoder = usual
-
-
-class _Persons:
-    """In place of an NMS: the boxes that are likeliest persons, with their scores."""
-
-    def __init__(self, bounding_box_format, from_logits, person):
-        self.bounding_box_format = bounding_box_format  # the model asks for it
-        self.from_logits = from_logits
-        self.person = person
-
-    def __call__(self, boxes, classes, images=None):
-        scores = classes[..., self.person]
-        scores = ops.sigmoid(scores) if self.from_logits else scores
-        scores, best = ops.top_k(scores, min(CANDIDATES, scores.shape[1]))
-        boxes = ops.take_along_axis(boxes, ops.expand_dims(best, -1), axis=1)
-        return {"boxes": boxes, "confidence": scores}
 
 
 def _open_preset(name):
@@ -176,7 +164,7 @@ def _open_preset(name):
     try:
         try:
             return keras_hub.models.ObjectDetector.from_preset(name)
-        except TypeError:  # saved as a backbone, without the number of classes that it knows
+        except TypeError:  # saved as a backbone, which itself knows the number of classes
             backbone = keras_hub.models.Backbone.from_preset(name)
             return keras_hub.models.ObjectDetector.from_preset(
                 name, backbone=backbone, num_classes=backbone.num_labels
@@ -195,25 +183,28 @@ def _open_preset(name):
 
 
 def tflite_detector(
-    path: str | os.PathLike, options: Options | None = None, person: int | None = None
+    path: str | os.PathLike, choice: Choice | None = None, person: int | None = None
 ) -> Detector:
     """A TFLite detector with the usual four outputs, as SSD and EfficientDet-Lite have them.
 
     Outputs are boxes (1, N, 4) as top, left, bottom, right, fractions of the image; classes (1, N);
-    scores (1, N); their number (1,). Their order differs between exporters: classes are told from
-    scores by being whole numbers. The image is stretched to the input: uint8 takes the grey levels,
-    int8 these less 128, float32 -1..1.
+    scores (1, N); their number (1,). Exporters order them differently: classes are the output of
+    whole numbers, scores the other. The image is stretched to the input. A uint8 input takes grey
+    levels, int8 takes grey levels minus 128, float32 takes -1..1.
 
     Args:
         path: a `.tflite` file.
-        options: which boxes count.
+        choice: which boxes count.
         person: index of the class of people; 0 if None, as in COCO after the post-processing.
 
     Raises:
         OSError: no such file; the interpreter is not installed.
         ValueError: not a TFLite file, or one of other inputs or outputs.
     """
-    interpreter = _interpreter(path)
+    try:
+        interpreter = open_interpreter(existing(path))
+    except ModuleNotFoundError as error:
+        raise OSError(f"{path} needs its interpreter: pip install ai-edge-litert.") from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     takes, gives = ([tuple(each["shape"].tolist()) for each in all] for all in (inputs, outputs))
     ranks = sorted(map(len, gives))
@@ -228,47 +219,25 @@ def tflite_detector(
         pixels = fit(image, (height, width), letterbox=False)[0]
         interpreter.set_tensor(entry["index"], _quantized(pixels, entry["dtype"])[None])
         interpreter.invoke()
-        found = [_real(interpreter.get_tensor(each["index"]), each) for each in outputs]
+        found = [dequantize(interpreter.get_tensor(each["index"]), each) for each in outputs]
         boxes, classes, scores = _sorted_out(found)
         boxes = boxes[classes == (person or 0)][:, [1, 0, 3, 2]].reshape(-1, 2, 2)
         return choose(
-            boxes * image.shape[1::-1], scores[classes == (person or 0)], image.shape[:2], options
+            boxes * image.shape[1::-1], scores[classes == (person or 0)], image.shape[:2], choice
         )
 
     return lambda images: [detect_one(image) for image in images]
 
 
-def _interpreter(path):
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file; check its name.")
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise OSError(f"{path} needs its interpreter: pip install ai-edge-litert.") from error
-    try:
-        interpreter = Interpreter(str(path), num_threads=os.cpu_count())
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"{path}: not a TFLite file that can be run ({reason}).") from error
-    return interpreter
-
-
 def _quantized(pixels, dtype):
-    """Grey levels 0..255 as the input wants them."""
+    """Grey levels 0..255 as the numbers that the input takes."""
     if dtype == np.int8:
         return (pixels.astype(np.int16) - 128).astype(np.int8)
     return pixels if dtype == np.uint8 else (pixels / 127.5 - 1).astype(dtype)
 
 
-def _real(values, output):
-    """The numbers that an output stands for."""
-    scale, zero = output["quantization"]
-    return values if scale == 0 else (values.astype(np.float32) - zero) * scale
-
-
 def _sorted_out(found):
-    """Boxes (n, 4), classes (n,) and scores (n,) of the four outputs, in whatever order."""
+    """Boxes (n, 4), classes (n,) and scores (n,) from the four outputs, in any order."""
     by_rank = sorted(found, key=np.ndim)
     count = int(by_rank[0].item())
     classes, scores, boxes = (each[0, :count] for each in by_rank[1:])

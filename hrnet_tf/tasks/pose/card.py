@@ -3,9 +3,11 @@
 import dataclasses
 from typing import ClassVar
 
+from keras import ops
+
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.labels.keypoints import KeypointSet
-from hrnet_tf.tasks.card import Card, exchanged
+from hrnet_tf.tasks.card import Card, Decoder, exchanged
 from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, Codec, Face, UDPCombined
 
 CODECS = {codec().name: codec for codec in (MSRA, DARK, UDP, UDPCombined, Face)}
@@ -25,8 +27,7 @@ class PoseCard(Card):
     """
 
     task: ClassVar[str] = "pose"
-    output: ClassVar[str] = "heat maps"
-    rank: ClassVar[int] = 4
+    returns: ClassVar[str] = "heat maps"
     default: ClassVar[str] = "COCO's 17 joints"
     keypoints: KeypointSet = COCO
     codec: Codec = dataclasses.field(default_factory=MSRA)
@@ -37,10 +38,18 @@ class PoseCard(Card):
         if self.padding <= 0:
             raise ValueError(f"`padding` must be positive. Received: padding={self.padding}.")
 
+    def outputs(self):
+        """A heat map or several of each keypoint, as many as the codec has."""
+        return {"heatmaps": (None, None, self.codec.channels(len(self.keypoints.names)))}
+
+    def labels(self):
+        """Names of the K keypoints."""
+        return self.keypoints.names
+
     @property
-    def channels(self) -> int:
-        """How many heat maps the codec makes of the keypoints."""
-        return self.codec.channels(len(self.keypoints.names))
+    def label_set(self) -> str:
+        """The set that the keypoints are of, in words."""
+        return f"{self.keypoints.name} keypoints"
 
     @property
     def meaning(self) -> str:
@@ -52,6 +61,36 @@ class PoseCard(Card):
     def flip_index(self) -> tuple[int, ...]:
         """For each of the K keypoints the one it becomes in a mirrored image."""
         return exchanged(len(self.keypoints.names), self.keypoints.flip_pairs)
+
+    def decoder(self) -> Decoder:
+        """Keypoints (K, 3) of heat maps: x and y in pixels of the image, and score."""
+
+        def decode(heatmaps):
+            points, scores = self.codec.decode(heatmaps)
+            return ops.concatenate([points, ops.expand_dims(scores, -1)], axis=-1)
+
+        meaning = "of each keypoint x and y in pixels of the image, and score"
+        return Decoder("keypoints", "heatmaps", (len(self.keypoints.names), 3), meaning, decode)
+
+    def with_codec(self, name: str | None = None, blur_kernel: int | None = None) -> "PoseCard":
+        """The card with another codec.
+
+        Args:
+            name: key of `CODECS`; the card's own codec if None.
+            blur_kernel: of the codec's blur; the codec's own if None.
+
+        Raises:
+            ValueError: no such codec, one that does not blur, or a kernel without centre.
+        """
+        codec = self.codec if name in (None, self.codec.name) else _codec(name)
+        if blur_kernel:
+            if not hasattr(codec, "blur_kernel"):
+                raise ValueError(
+                    f"`blur_kernel` needs a codec that blurs. Received: codec {codec.name}. "
+                    "Add codec=dark."
+                )
+            codec = dataclasses.replace(codec, blur_kernel=blur_kernel)
+        return dataclasses.replace(self, codec=codec)
 
     def _fields(self):
         codec = {"name": self.codec.name, **dataclasses.asdict(self.codec)}

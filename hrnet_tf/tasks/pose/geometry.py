@@ -1,10 +1,10 @@
 """Boxes, affine matrices and crops: one implementation for prediction, training and evaluation.
 
-Written with `keras.ops` alone, float32: runs eagerly on NumPy arrays, inside `tf.data` and on JAX.
-Points are (x, y) in pixels with pixel centres at integers, boxes are (x, y, width, height), sizes
-are (height, width). The definitions are those of the original repository (Sun et al., CVPR 2019,
-`lib/dataset/coco.py` and `lib/utils/transforms.py`), and of UDP (Huang et al., CVPR 2020) where a
-function says `aligned`.
+The functions use `keras.ops` alone, in float32, so they run eagerly on NumPy arrays, inside
+`tf.data` and on JAX. Points are (x, y) in pixels with pixel centres at integers, boxes are
+(x, y, width, height), sizes are (height, width). The definitions are those of the original
+repository (Sun et al., CVPR 2019, `lib/dataset/coco.py` and `lib/utils/transforms.py`), and with
+`aligned` those of UDP (Huang et al., CVPR 2020).
 """
 
 import numpy as np
@@ -24,8 +24,8 @@ def center_scale(boxes, aspect_ratio: float, padding: float = 1.25):
     Returns:
         Centres (N, 2) and sizes (N, 2), both in image pixels (the original stores size / 200).
     """
-    # Not max(w, ratio * h) of two parts of one split: in a graph, TensorFlow 2.21 takes that for
-    # the leaky ReLU of a single tensor and returns other numbers.
+    # Do not write max(w, ratio * h) with two parts of one split: in a graph, TensorFlow 2.21 takes
+    # that for the leaky ReLU of a single tensor and returns other numbers.
     corners, sizes = ops.split(ops.cast(boxes, "float32"), 2, axis=-1)
     wanted = ops.flip(sizes, axis=-1) * np.array([aspect_ratio, 1 / aspect_ratio], "float32")
     return corners + 0.5 * sizes, ops.maximum(sizes, wanted) * padding
@@ -74,14 +74,14 @@ def invert(matrices):
 
 def transform(points, matrices):
     """Points (N, K, 2) mapped by the matrix (N, 2, 3) of their row."""
-    # Not a matmul: on recent GPUs that rounds coordinates to TF32, half a pixel of a large photo.
+    # A matmul would round coordinates to TF32 on recent GPUs, by half a pixel in a large photo.
     a, b, shift_x, c, d, shift_y = _entries(matrices, (-1, 6, 1))
     x, y = ops.unstack(ops.cast(points, "float32"), 2, axis=-1)
     return ops.stack([a * x + b * y + shift_x, c * x + d * y + shift_y], axis=-1)
 
 
 def crop(image, matrices, output_size: tuple[int, int]):
-    """Cut regions out of one image: bilinear, zero outside, rounded to whole grey levels.
+    """Cut regions out of one image: bilinear, zero outside it, rounded to whole grey levels.
 
     Equals `warpAffine` of OpenCV 5 (OpenCV 4 interpolates in fixed point and differs by a few
     levels). Memory is about five times the result, whatever the size of the image.
@@ -96,7 +96,7 @@ def crop(image, matrices, output_size: tuple[int, int]):
     """
     image = ops.convert_to_tensor(image)
     height, width, channels = ops.shape(image)
-    # A frame of zeros: every position is clipped into it, so that no neighbour needs a mask.
+    # Pad with zeros and clip every position into the padded image: no neighbour needs a mask.
     pixels = ops.reshape(ops.pad(image, ((1, 2), (1, 2), (0, 0))), (-1, channels))
     stride = width + 3
 

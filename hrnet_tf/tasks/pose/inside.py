@@ -44,6 +44,3 @@ def heatmap_picture(pose: Pose, card: PoseCard) -> Image.Image:
         radius = max(3, 0.015 * tile[1])
         canvas.ellipse([x - radius, y - radius, x + radius, y + radius], None, RING)
     return picture
-
-
-LOOKS = {"crops": crop_picture, "heatmaps": heatmap_picture}

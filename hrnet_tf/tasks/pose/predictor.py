@@ -13,19 +13,18 @@ import numpy as np
 from keras import ops
 
 from hrnet_tf.media.images import check_image
-from hrnet_tf.opening import crop_size, open_network
-from hrnet_tf.runtime.keras_model import compiled, network_function
+from hrnet_tf.opening import crop_size, settled
+from hrnet_tf.runtime.keras_model import compiled
+from hrnet_tf.runtime.network import Network
+from hrnet_tf.tasks import streaming
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.codecs import merge_flipped
-from hrnet_tf.tasks.streaming import HELD_BYTES, Timings, ahead
+from hrnet_tf.tasks.streaming import Timings, ahead
 
 LOG = logging.getLogger(__name__)
 
 SEEN = 0.2  # keypoints above it make up the score of a pose (recipe of Sun et al. CVPR 2019)
-
-# Where boxes come from: (key, image) -> (boxes (N, 4), scores (N,)), or None for the whole image.
-BoxSource = Callable[[Hashable, np.ndarray], tuple[np.ndarray, np.ndarray] | None]
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class PosePredictor:
 
     def __init__(
         self,
-        model: str | os.PathLike | keras.Model | Callable[[np.ndarray], np.ndarray],
+        model: str | os.PathLike | keras.Model | Network | Callable[[np.ndarray], np.ndarray],
         card: PoseCard | None = None,
         flip: bool = False,
         batch_size: int = 16,
@@ -116,13 +115,12 @@ class PosePredictor:
             raise ValueError(
                 f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}."
             )
-        model, self.card = open_network(model, card, weights, PoseCard)
+        self._network, self.card = settled(model, card, weights, PoseCard)
         self.flip = flip
         self.batch_size = batch_size
-        self.input_size = crop_size(model, input_size)
+        self.input_size = crop_size(self._network, input_size)
         self.inside = inside
         self.timings = Timings()
-        self._network = network_function(model)
         self._read = None  # compiled when the first heat maps tell their size
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Pose]:
@@ -165,7 +163,7 @@ class PosePredictor:
                 if len(jobs) == self.batch_size:
                     yield jobs
                     jobs, held = [], 0
-            if held > HELD_BYTES:  # large pictures, or many without a box
+            if held > streaming.HELD_BYTES:  # large pictures, or many without a box
                 yield jobs
                 jobs, held = [], 0
         yield jobs
@@ -202,11 +200,10 @@ class PosePredictor:
         if not jobs:
             return
         start = time.perf_counter()
-        maps = [self._network(crops)]
+        maps = [self._heatmaps(crops)]
         if self.flip:
-            maps.append(self._network(np.ascontiguousarray(crops[:, :, ::-1])))
+            maps.append(self._heatmaps(np.ascontiguousarray(crops[:, :, ::-1])))
         start = _share(jobs, "network", start)
-        maps = [np.asarray(m, np.float32) for m in maps]
         cropped, scores = self._decode(maps)
         keypoints = geometry.transform(cropped, geometry.invert(matrices))
         keypoints = ops.convert_to_numpy(keypoints)
@@ -219,6 +216,11 @@ class PosePredictor:
             picture.poses.append(Pose(points, peaks, box, float(score), names, inside=inside))
         _share(jobs, "decode", start)
 
+    def _heatmaps(self, crops):
+        found = self._network({"image": crops})
+        self.card.check_arrays(found)
+        return np.asarray(found["heatmaps"], np.float32)
+
     def _insides(self, crops, maps, keypoints):
         """What is kept of a batch, person by person."""
         crops = self.card.denormalize(crops)
@@ -230,7 +232,6 @@ class PosePredictor:
 
     def _decode(self, maps):
         """Keypoints in crop pixels, and their scores."""
-        self.card.check_output(maps[0].shape)
         if not all(np.isfinite(m).all() for m in maps):
             raise ValueError(
                 "The network returned heat maps that are not finite. Its weights are damaged, or "

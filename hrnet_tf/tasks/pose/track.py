@@ -1,9 +1,9 @@
-"""People followed through a video: who is who, where to look next, joints that do not tremble.
+"""Follows people through a video: matches poses to people, predicts boxes, smooths joints.
 
-NumPy only, and no images: a `Tracker` takes the poses of each frame and its time. People are
-matched by object keypoint similarity (OKS) to where their motion should have taken them. Joints are
-smoothed by the One-Euro filter (Casiez et al., CHI 2012), whose speeds are in units of the person's
-size, so that one setting serves every resolution and frame rate.
+A `Tracker` takes the poses of each frame and its time; it needs NumPy and no images. It matches a
+pose to a person by object keypoint similarity (OKS) with the position that the person's motion
+predicts. It smooths joints by the One-Euro filter (Casiez et al., CHI 2012), with speeds in units
+of the person's size, so that one setting serves every resolution and frame rate.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from scipy.optimize import linear_sum_assignment
 from hrnet_tf.tasks.pose.oks import similarity
 from hrnet_tf.tasks.pose.predictor import Pose
 
-SIGMA = 0.07  # where a keypoint set has none: the middle of COCO's
-AREA = 0.25  # of a person of size 1: COCO's standing people
-MARGINS = (0.05, 0.3)  # least and most between joints and box, in sizes
-STILL = 0.93  # overlap (IoU) with the last box from which that one stays
-APART = 0.1  # overlap (IoU) of boxes below which people do not disturb each other
-LEAST_SIZE = 12.0  # pixels
-LEAST_STEP = 1e-3  # seconds, between frames with the same time stamp
+SIGMA = 0.07  # OKS spread if a keypoint set has none: the middle of COCO's
+AREA = 0.25  # area of a person of size 1, as of standing people in COCO
+MARGINS = (0.05, 0.3)  # smallest and largest distance from joints to box, in sizes of the person
+STILL = 0.93  # the last box is kept if its IoU with the new one is at least this
+APART = 0.1  # people do not disturb each other if the IoU of their boxes is below this
+LEAST_SIZE = 12.0  # pixels; a person is never taken to be smaller
+LEAST_STEP = 1e-3  # seconds that count between frames with the same time stamp
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class OneEuro:
     """Parameters of the One-Euro filter.
 
     Attributes:
-        min_cutoff: Hz; the lower, the calmer are joints at rest.
-        beta: Hz per (size of the person / second); the higher, the less do quick joints lag.
-        speed_cutoff: Hz, for the speed itself (`dcutoff` in the paper).
+        min_cutoff: in Hz; a lower value makes joints at rest calmer.
+        beta: in Hz per (size of the person / second); a higher value makes quick joints lag less.
+        speed_cutoff: in Hz, of the filter of the speed (`dcutoff` in the paper).
     """
 
     min_cutoff: float = 1.2
@@ -44,16 +44,17 @@ class Tracking:
     """Settings of a `Tracker`.
 
     Attributes:
-        detect_every: frames from one detection to the next while all is well.
-        retry_every: frames from one detection to the next while somebody is missing.
-        seen: score from which a joint counts.
-        least_score: mean score of the better half of the joints from which a pose is a person.
-        same: OKS with where a person is expected, from which a pose is theirs.
-        double: OKS of two poses of a frame, from which they are one person found twice.
-        coast: seconds for which the box of a lost person moves on.
-        forget: seconds after which a lost person comes back as a new one.
-        hold: seconds for which a hidden joint moves with its person; later it starts afresh.
-        smoothing: of the joints; None leaves them as they were found.
+        detect_every: frames from one detection to the next while everybody is found.
+        retry_every: frames from one detection to the next while somebody is lost.
+        seen: a joint counts if its score is at least this.
+        least_score: a pose is a person if the better half of its joints has at least this mean
+            score.
+        same: a pose belongs to a person if its OKS with their predicted pose is at least this.
+        double: two poses of a frame are the same person if their OKS is above this.
+        coast: seconds for which the box of a lost person keeps moving.
+        forget: seconds after which a lost person who returns gets a new id.
+        hold: seconds for which a hidden joint moves with its person; later its filter restarts.
+        smoothing: parameters of the filter; None leaves joints as they were found.
     """
 
     detect_every: int = 30
@@ -78,21 +79,21 @@ class Tracking:
 
 @dataclass
 class _Track:
-    """One person, as far as known at `time`; all joints move on with the person."""
+    """The state of one person at `time`. All joints move with the person."""
 
     id: int
     time: float
-    points: np.ndarray  # (K, 2), as found
-    smooth: np.ndarray  # (K, 2), filtered
-    speeds: np.ndarray  # (K, 2), pixels per second beside the person's own, of the filter
-    last_seen: np.ndarray  # (K,), times of the joints
-    velocity: np.ndarray  # (2,), of the person, pixels per second
-    course: np.ndarray  # (2,), the same over a longer time and without the others' influence
-    found: float = 0.0  # time of the last pose
-    scores: np.ndarray = None  # (K,), of the last pose
-    spans: np.ndarray = None  # (K,) bool, joints that span the box
-    margins: np.ndarray = None  # (4,), box beyond them: left, top, right, bottom, in sizes
-    last_box: np.ndarray = None  # (4,), of the last pose
+    points: np.ndarray  # (K, 2), joints as found, pixels
+    smooth: np.ndarray  # (K, 2), joints after the filter, pixels
+    speeds: np.ndarray  # (K, 2), velocity relative to the person's, pixels/s, low-pass filtered
+    last_seen: np.ndarray  # (K,), time when each joint was last seen, seconds
+    velocity: np.ndarray  # (2,), velocity of the person, pixels/s
+    course: np.ndarray  # (2,), `velocity` averaged for longer, only while nobody else is near
+    found: float = 0.0  # time of the last pose, seconds
+    scores: np.ndarray = None  # (K,), scores of the last pose
+    spans: np.ndarray = None  # (K,) bool, the joints that span the box
+    margins: np.ndarray = None  # (4,), from them to the box: left, top, right, bottom, in sizes
+    last_box: np.ndarray = None  # (4,), box of the last pose
 
     @property
     def lost(self):
@@ -103,7 +104,7 @@ class _Track:
         return _size(self.points[self.spans])
 
     def move(self, time, coast):
-        """To where the person is expected at `time`."""
+        """Moves the person to where they are expected at `time`."""
         if self.lost:
             self.velocity = self.course if time - self.found <= coast else np.zeros(2)
         shift = self.velocity * (time - self.time)
@@ -116,7 +117,7 @@ class _Track:
         around = self.size * self.margins.reshape(2, 2) + 0.5 * np.abs(shift)
         low, high = low - around[0], high + around[1]
         box = np.concatenate([low, np.maximum(high - low, LEAST_SIZE)])
-        # A box that trembles with the joints makes them tremble.
+        # If the box trembles with the joints, the crop does, and makes the joints tremble more.
         still = _overlap(box[None], self.last_box[None])[0, 0] >= STILL
         return self.last_box if still else box
 
@@ -124,7 +125,7 @@ class _Track:
 class Tracker:
     """Follows people from frame to frame.
 
-    For each frame: `boxes`, then the poses in them, then `update`.
+    For each frame, call `boxes`, find the poses in them, and pass these to `update`.
 
     Args:
         sigmas: K spreads of the keypoints, as fractions of the person's size (a `KeypointSet` has
@@ -132,7 +133,7 @@ class Tracker:
         settings: see `Tracking`.
 
     Attributes:
-        detect: whether the next frame should go through the detector.
+        detect: whether the detector should look at the next frame.
     """
 
     def __init__(self, sigmas: Sequence[float] | None = None, settings: Tracking | None = None):
@@ -142,7 +143,7 @@ class Tracker:
         self._tracks = []
         self._next_id = 1
         self._since = 0  # frames since the last detection
-        self._own = np.zeros((0, 4), np.float32)  # boxes of ours, not of the detector
+        self._own = np.zeros((0, 4), np.float32)  # boxes from tracks, not from the detector
 
     @property
     def following(self) -> bool:
@@ -155,16 +156,16 @@ class Tracker:
         size: tuple[int, int],
         detected: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Where to look in the next frame.
+        """The boxes in which to look for poses in the next frame.
 
         Args:
             time: of the frame, in seconds.
             size: (height, width) of the image in pixels.
-            detected: boxes (N, 4) of the detector, if it has run. They take the place of the boxes
-                of the people they cover.
+            detected: boxes (N, 4) of the detector, if it has run. They replace the boxes of the
+                people whom they cover.
 
         Returns:
-            Boxes (M, 4) float32, x, y, width, height in image pixels.
+            Boxes (M, 4) float32 as x, y, width, height in image pixels.
         """
         coasting = [t for t in self._tracks if time - t.found <= self.settings.coast]
         own = np.array([t.box(time) for t in coasting], np.float32).reshape(-1, 4)
@@ -178,15 +179,15 @@ class Tracker:
         return np.concatenate([found, own])
 
     def update(self, poses: Sequence[Pose], time: float, detected: bool = False) -> list[Pose]:
-        """Takes the poses found in `boxes`.
+        """Takes the poses that were found in the boxes of `boxes`.
 
         Args:
             poses: of one frame.
             time: of the frame, in seconds.
-            detected: whether the detector has run on it: only then people are added.
+            detected: whether the detector has run on this frame; only then new people are added.
 
         Returns:
-            The poses of the people followed, with `id` and smoothed keypoints, in order of ids.
+            The poses of people who are followed, with `id` and smoothed keypoints, sorted by id.
         """
         seconds = max([time - t.time for t in self._tracks] or [0.0])
         lost = [track for track in self._tracks if track.lost]
@@ -218,7 +219,7 @@ class Tracker:
         return (self._own == pose.box).all(axis=1).any()
 
     def _match(self, groups, poses):
-        """Pairs (track, pose), and the poses of nobody known; nobody counts twice."""
+        """Pairs (track, pose), and the poses of unknown people; each person counts once."""
         matches = []
         for tracks in groups:
             poses = self._others(poses, matches)
@@ -234,11 +235,11 @@ class Tracker:
         return matches, [pose for _, pose in strangers]
 
     def _others(self, poses, matches):
-        """The poses that are not of the people matched."""
+        """The poses that do not double one of those already matched."""
         return [p for p in poses if not any(self._is_double(p, known) for _, known in matches)]
 
     def _likely(self, track, pose):
-        # The longer nobody has seen a person, the less is known of where.
+        # The position of a lost person gets less certain with time.
         wide = self._sigmas * (1 + 4 * (track.time - track.found))
         return _oks(track.points, track.scores, pose, track.size, wide)
 
@@ -258,13 +259,13 @@ class Tracker:
         return track
 
     def _follow(self, track, pose, seconds):
-        """Takes a pose of a known person; `seconds` since the last frame."""
+        """Takes a pose of a known person; the last frame was `seconds` earlier."""
         seen = pose.scores >= self.settings.seen
         fresh = seen & (track.time - track.last_seen > self.settings.hold)
         steady = seen & ~fresh
         shift = np.zeros(2)
         if steady.any():
-            # The median: a person walks on while an arm waves.
+            # The median ignores single joints, such as those of a waving arm.
             shift = np.median((pose.keypoints - track.points)[steady], axis=0)
             if track.time - track.found < 1.5 * seconds:
                 track.velocity = track.velocity + _share(1.0, seconds) * shift / seconds
@@ -280,7 +281,7 @@ class Tracker:
         self._note(track, pose)
 
     def _smooth(self, track, keypoints, steady, seconds):
-        """One step of the filter for the joints that are seen; the others move with the person."""
+        """One step of the filter for the steady joints; the others move with the person."""
         if (euro := self.settings.smoothing) is None:
             track.smooth = np.where(steady[:, None], keypoints, track.smooth)
             return
@@ -290,32 +291,32 @@ class Tracker:
         track.smooth = track.smooth + error * _share(euro.min_cutoff + euro.beta * speed, seconds)
 
     def _note(self, track, pose):
-        """What the next frames need to know of a pose."""
+        """Stores what the next frames need of a pose."""
         track.found, track.scores, track.last_box = track.time, pose.scores, pose.box
         track.spans = _clear(track.time - track.last_seen <= self.settings.hold)
-        if not self._is_own(pose):  # but the detector's: it knows how far a body reaches
+        if not self._is_own(pose):  # a detector's box tells how far the body reaches beyond joints
             low, high = track.points[track.spans].min(axis=0), track.points[track.spans].max(axis=0)
             around = np.concatenate([low - pose.box[:2], pose.box[:2] + pose.box[2:] - high])
             track.margins = np.clip(around / track.size, *MARGINS)
 
 
 def _share(cutoff, seconds):
-    """How much of the new a low-pass filter takes: `cutoff` in Hz."""
+    """Weight of the new value in a low-pass filter, for a `cutoff` in Hz."""
     return 1 / (1 + 1 / (2 * np.pi * cutoff * seconds))
 
 
 def _clear(mask):
-    """The mask, or all if it leaves too little to measure."""
+    """The mask, or a mask of all joints if it has fewer than two, too few to measure a size."""
     return mask if mask.sum() >= 2 else np.ones_like(mask)
 
 
 def _size(points):
-    """Longest side of what points (K, 2) span, in pixels."""
+    """Longest side of the box around points (K, 2), in pixels."""
     return max(np.ptp(points, axis=0).max(), LEAST_SIZE)
 
 
 def _oks(points, scores, pose, size, sigmas):
-    """OKS of points of a person of that size with a pose; sure joints count more."""
+    """OKS of the points of a person of this size with a pose, weighted by the scores."""
     weights = np.minimum(scores, pose.scores).clip(0)
     near = similarity(points, pose.keypoints, np.float64(AREA * size**2), sigmas)
     return (weights * near).sum() / max(weights.sum(), 1e-9)
@@ -330,7 +331,7 @@ def _overlap(boxes, others):
 
 
 def _assign(matrix, least):
-    """The pairs (row, column) of the largest sum, those from `least` on."""
+    """The pairs (row, column) with the largest sum, without pairs below `least`."""
     matrix = np.where(matrix >= least, matrix, 0)
     pairs = zip(*linear_sum_assignment(matrix, maximize=True), strict=True)
     return [(int(row), int(column)) for row, column in pairs if matrix[row, column] >= least]

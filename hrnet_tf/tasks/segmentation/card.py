@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from hrnet_tf.labels.classes import CITYSCAPES, Color
+from hrnet_tf.labels.classes import CITYSCAPES, Color, class_set_name
 from hrnet_tf.tasks.card import Card, exchanged
 
 RESIZES = ("none", "long", "short", "both")
@@ -28,8 +28,7 @@ class SegmentationCard(Card):
     """
 
     task: ClassVar[str] = "segmentation"
-    output: ClassVar[str] = "logits"
-    rank: ClassVar[int] = 4
+    returns: ClassVar[str] = "logits"
     default: ClassVar[str] = "Cityscapes' 19 classes"
     classes: tuple[str, ...] = CITYSCAPES.names
     palette: tuple[Color, ...] = CITYSCAPES.palette
@@ -56,6 +55,19 @@ class SegmentationCard(Card):
                 f"`resize` must be one of {', '.join(RESIZES)}, and `base_size` its pixels. "
                 f"Received: resize={self.resize!r}, base_size={self.base_size}."
             )
+
+    def outputs(self):
+        """One logit of each class at each pixel."""
+        return {"logits": (None, None, len(self.classes))}
+
+    def labels(self):
+        """Names of the classes."""
+        return self.classes
+
+    @property
+    def label_set(self) -> str:
+        """The set that the classes are of, in words."""
+        return class_set_name(self.classes)
 
     @property
     def flip_index(self) -> tuple[int, ...]:

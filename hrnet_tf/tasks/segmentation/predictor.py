@@ -12,8 +12,8 @@ from keras import ops
 
 from hrnet_tf.media.images import check_image
 from hrnet_tf.media.resize import resize
-from hrnet_tf.opening import open_network
-from hrnet_tf.runtime.keras_model import fixed_size, network_function
+from hrnet_tf.opening import settled
+from hrnet_tf.runtime.network import Network, fixed_size
 from hrnet_tf.tasks.segmentation.card import SegmentationCard
 from hrnet_tf.tasks.streaming import Timings
 
@@ -53,7 +53,7 @@ class SegmentationPredictor:
 
     def __init__(
         self,
-        model: str | os.PathLike | keras.Model | Callable[[np.ndarray], np.ndarray],
+        model: str | os.PathLike | keras.Model | Network | Callable[[np.ndarray], np.ndarray],
         card: SegmentationCard | None = None,
         weights: str | os.PathLike | Mapping | None = "published",
         scales: Sequence[float] = (1.0,),
@@ -66,9 +66,8 @@ class SegmentationPredictor:
                 "`scales` must be positive numbers, `stride` above 0 and at most 1. "
                 f"Received: scales={tuple(scales)}, stride={stride}."
             )
-        model, self.card = open_network(model, card, weights, SegmentationCard)
-        self._network = network_function(model)
-        self._fixed = fixed_size(model)
+        self._network, self.card = settled(model, card, weights, SegmentationCard)
+        self._fixed = fixed_size(self._network)
         self.scales = tuple(scales)
         self.flip = flip
         self.window = window
@@ -88,7 +87,7 @@ class SegmentationPredictor:
         Raises:
             ValueError: an image of another kind, logits that do not fit the card or overflow.
         """
-        dtype = np.uint8 if self.card.channels <= 256 else np.uint16
+        dtype = np.uint8 if len(self.card.classes) <= 256 else np.uint16
         strips = (scores.argmax(axis=-1).astype(dtype) for scores in self._strips(image))
         return np.concatenate(list(strips))
 
@@ -100,8 +99,9 @@ class SegmentationPredictor:
         return np.concatenate(list(self._strips(image)))
 
     def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, np.ndarray]]:
-        """For each `(key, image)`, in their order, `(key, image, classes)` as from a call."""
-        for key, image in items:
+        """For each `(key, image)`, in their order, `(key, image, classes)`; boxes do not count."""
+        for item in items:
+            key, image, *_ = item
             yield key, image, self(image)
 
     def _strips(self, image):
@@ -131,7 +131,7 @@ class SegmentationPredictor:
     def _slide(self, image, window, padded):
         """Scores of an image, averaged over windows."""
         height, width, _ = image.shape
-        scores = np.zeros((height, width, self.card.channels), np.float32)
+        scores = np.zeros((height, width, len(self.card.classes)), np.float32)
         count = np.zeros((height, width, 1), np.float32)
         black = self.card.normalize(np.zeros(3))
         starts = (
@@ -171,10 +171,12 @@ class SegmentationPredictor:
     def _logits(self, image):
         """Logits of a normalised image at its size, a new array."""
         start = time.perf_counter()
-        logits = np.asarray(self._network(image[None]), np.float32)
+        found = self._network({"image": image[None]})
         self._in_network += time.perf_counter() - start
-        self.card.check_output(logits.shape)
-        return resize(logits[0], image.shape[:2], self.card.align_corners)
+        self.card.check_arrays(found)
+        return resize(
+            np.asarray(found["logits"], np.float32)[0], image.shape[:2], self.card.align_corners
+        )
 
 
 def scaled_size(size: tuple[int, int], card: SegmentationCard, scale: float) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from keras import layers
 
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.formats.flatbuffer import half_kernels
-from hrnet_tf.convert.graph.nodes import read_graph
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.reports.op_list import precision, read_operations
 from hrnet_tf.runtime.converted import open_converted
 
@@ -41,7 +41,8 @@ def test_only_kernels_are_rounded(file):
         if layer.weights:
             kernel, *bias = layer.get_weights()
             layer.set_weights([kernel.astype("float16").astype("float32"), *bias])
-    np.testing.assert_allclose(open_converted(path, 1)(IMAGES), model(IMAGES), rtol=1e-4)
+    found = open_converted(path, 1)({"image": IMAGES})["output"]
+    np.testing.assert_allclose(found, model(IMAGES), rtol=1e-4)
     assert precision(read_operations(path)) == "float16"
     assert path.stat().st_size < 0.65 * len(content)
 

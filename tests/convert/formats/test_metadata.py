@@ -11,18 +11,19 @@ from flatbuffers.table import Table
 
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.formats.metadata import with_metadata
-from hrnet_tf.convert.graph.nodes import Node, fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.nodes import Node
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.reports.op_list import read_operations
 from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.networks.pose import pose
-from hrnet_tf.runtime.converted import open_converted
 from hrnet_tf.tasks.card_files import conversion_card, save_model
 from hrnet_tf.tasks.classification.card import ClassificationCard
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.codecs import DARK, UDPCombined
 from hrnet_tf.tasks.segmentation.card import SegmentationCard
 
-from tiny_networks import HRNET, SHAPE, lively
+from tiny_networks import HRNET, SHAPE, answers, lively
 
 IMAGES = np.random.default_rng(1).normal(size=(3, *SHAPE)).astype("float32")
 NAMES = ("sky", "road", "car")
@@ -30,9 +31,7 @@ NAMES = ("sky", "road", "car")
 
 @pytest.fixture(scope="module")
 def graph():
-    graph = merge_resizes(fold_norms(read_graph(lively(pose(HRNET, SHAPE)))))
-    graph.outputs = {"heatmaps": graph.outputs}
-    return graph
+    return merge_resizes(fold_norms(read_graph(lively(pose(HRNET, SHAPE)), ["heatmaps"])))
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +99,13 @@ def labels(content):
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8", "int16x8"])
 def test_a_file_computes_what_it_computed(graph, tmp_path, precision):
     """Bit by bit and by the same operations; weights are aligned as runtimes map them."""
-    before = tflite(graph, precision, IMAGES)
+    before = tflite(graph, precision, {"image": IMAGES})
     after = with_metadata(before, PoseCard(), "tiny")
     assert after == with_metadata(before, PoseCard(), "tiny")
     paths = tmp_path / "before.tflite", tmp_path / "after.tflite"
     for path, each in zip(paths, (before, after), strict=True):
         path.write_bytes(each)
-    outputs = [open_converted(path, 1)(IMAGES) for path in paths]
+    outputs = [answers(path, IMAGES)["heatmaps"] for path in paths]
     np.testing.assert_array_equal(*outputs)
     assert read_operations(paths[0]) == read_operations(paths[1])
     assert alignments(after) == {0}
@@ -138,9 +137,11 @@ def test_images_are_told_in_grey_levels(content):
 def test_outputs_are_told_in_the_order_of_the_file(graph, tmp_path):
     """That order is the converter's; names of keypoints belong to one axis of both."""
     (maps,) = graph.results
-    points = Node("decode", "points", [maps], (17, 3), {"codec": DARK()})
-    both = type(graph)("x", [*graph.nodes, points], {"heatmaps": maps, "keypoints": points})
-    content = with_metadata(tflite(both, "float32"), PoseCard(codec=DARK()), "tiny")
+    card = PoseCard(codec=DARK())
+    points = Node("decode", "points", [maps], (17, 3), {"function": card.decoder().function})
+    outputs = {"heatmaps": maps, "keypoints": points}
+    both = type(graph)("x", [*graph.nodes, points], graph.inputs, outputs)
+    content = with_metadata(tflite(both, "float32"), card, "tiny")
     outputs = children(children(entry(content), 3)[0], 3)
     shapes = {"heatmaps": 4, "keypoints": 3}
     model = schema.ModelT.InitFromPackedBuf(content).subgraphs[0]
@@ -172,8 +173,7 @@ def test_classes_and_softmax_are_what_mediapipe_looks_for(kind):
     x = keras.layers.Conv2D(3, 3)(image)
     if kind is ClassificationCard:
         x = keras.layers.GlobalAveragePooling2D()(x)
-    graph = read_graph(keras.Model(image, x))
-    graph.outputs = {"logits": graph.outputs}
+    graph = read_graph(keras.Model(image, x), ["logits"])
     content = with_metadata(tflite(graph, "float32"), kind(**CLASSES[kind]), "x")
     assert labels(content) == list(NAMES)
     (graph,) = children(entry(content), 3)

@@ -5,17 +5,15 @@ import numpy as np
 import pytest
 
 from hrnet_tf.convert.formats.emit import tflite
-from hrnet_tf.convert.graph.compute import ACTIVATIONS, compute, own_weights
-from hrnet_tf.convert.graph.nodes import ACTIVATIONS as READ
-from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.graph.compute import ACTIVATIONS
+from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.read import ACTIVATIONS as READ
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.networks.pose import pose
+from hrnet_tf.patches.litert import operations
 from hrnet_tf.runtime.converted import open_converted
 
-from tiny_networks import HRNET, NETWORKS, SHAPE, difference, lively
-
-
-def computed(graph, image):
-    return compute(graph, image, own_weights(graph))
+from tiny_networks import HRNET, NETWORKS, SHAPE, computed, difference, lively
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -24,7 +22,7 @@ def test_a_graph_computes_what_its_original_computes(name):
     image = np.random.default_rng(1).normal(size=(1, *SHAPE)).astype("float32")
     graph = merge_resizes(fold_norms(read_graph(model)))
     assert not {"norm", "take"} & {node.kind for node in graph.nodes}
-    assert difference(computed(graph, image), model(image)) < 1e-5
+    assert difference(computed(graph, {"image": image}), model(image)) < 1e-5
 
 
 def test_a_tflite_file_runs_like_the_original(tmp_path):
@@ -35,9 +33,9 @@ def test_a_tflite_file_runs_like_the_original(tmp_path):
     path.write_bytes(tflite(graph, "float32"))
     network = open_converted(path, threads=1)
     images = np.random.default_rng(1).normal(size=(2, *SHAPE)).astype("float32")
-    assert network.input_shape == (None, *SHAPE) and network.output_shape == (None, 16, 16, 17)
-    assert difference(network(images), model(images)) < 1e-5
-    names = {each["op_name"] for each in network._interpreter._get_ops_details()}
+    assert network.inputs == {"image": SHAPE} and network.outputs == {"output": (16, 16, 17)}
+    assert difference(network({"image": images}), model(images)) < 1e-5
+    names = {each["op_name"] for each in operations(network.interpreter)}
     assert names <= {"PAD", "CONV_2D", "ADD", "RESIZE_NEAREST_NEIGHBOR", "DELEGATE"}
 
 
@@ -50,7 +48,8 @@ def test_half_precision_is_rebuilt_in_float32():
     whole = pose(HRNET, SHAPE)
     whole.set_weights(half.get_weights())
     image = np.random.default_rng(1).normal(size=(1, *SHAPE)).astype("float32")
-    assert difference(computed(fold_norms(read_graph(half)), image), whole(image)) < 1e-5
+    found = computed(fold_norms(read_graph(half)), {"image": image})
+    assert difference(found, whole(image)) < 1e-5
 
 
 def _unknown():

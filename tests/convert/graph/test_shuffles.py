@@ -6,16 +6,17 @@ import pytest
 from keras import layers, ops
 
 from hrnet_tf.convert.formats.emit import tflite
-from hrnet_tf.convert.graph.compute import compute, own_weights
 from hrnet_tf.convert.graph.faster import faster, repeat_pixels, separate_pads, sum_coarse_first
-from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.graph.shuffles import fold_shuffles
 from hrnet_tf.networks.blocks import channel_shuffle
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
+from hrnet_tf.patches.litert import operations
 from hrnet_tf.runtime.converted import open_converted
 
-from tiny_networks import difference, lively
+from tiny_networks import computed, difference, lively
 
 SHAPE = (64, 64, 3)
 IMAGE = np.random.default_rng(1).normal(size=(1, *SHAPE)).astype("float32")
@@ -67,7 +68,7 @@ def folded(model):
 def test_rewritten_graphs_compute_what_their_original_computes(name):
     model = NETWORKS[name]()
     graph = repeat_pixels(faster(folded(model)))
-    assert difference(compute(graph, IMAGE, own_weights(graph)), model(IMAGE)) < 1e-5
+    assert difference(computed(graph, {"image": IMAGE}), model(IMAGE)) < 1e-5
     assert "permute" not in {node.kind for node in graph.nodes}
     names = [node.name for node in graph.nodes if node.weights]
     assert len(names) == len(set(names))
@@ -116,7 +117,7 @@ def test_a_sum_with_its_double_that_no_kernel_can_absorb_stays():
     total = layers.Add()([layers.Add()([x, x]), y])
     model = lively(keras.Model(image, {"raw": total, "relu": layers.Activation("relu")(total)}))
     graph = sum_coarse_first(folded(model))
-    assert difference(compute(graph, IMAGE, own_weights(graph)), model(IMAGE)) < 1e-6
+    assert difference(computed(graph, {"image": IMAGE}), model(IMAGE)) < 1e-6
 
 
 def test_no_two_convolutions_share_a_pad():
@@ -130,7 +131,7 @@ def test_a_file_without_shuffles_is_one_graph_for_xnnpack(tmp_path):
     path = tmp_path / "lite.tflite"
     path.write_bytes(tflite(repeat_pixels(faster(folded(model))), "float32"))
     network = open_converted(path, threads=1)
-    assert difference(network(IMAGE), model(IMAGE)) < 1e-5
-    names = [each["op_name"] for each in network._interpreter._get_ops_details()]
+    assert difference(network({"image": IMAGE}), model(IMAGE)) < 1e-5
+    names = [each["op_name"] for each in operations(network.interpreter)]
     assert not {"TRANSPOSE", "RESIZE_NEAREST_NEIGHBOR", "RELU"} & {*names}
     assert names.count("DELEGATE") == 1

@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 
 from hrnet_tf.convert.graph.compute import own_weights
-from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.integers import aware as quantize_aware
 from hrnet_tf.convert.integers.aware import fine_tune, qat_recipe, with_weights
 from hrnet_tf.convert.integers.plan import plan
-from hrnet_tf.convert.integers.simulate import simulated
 from hrnet_tf.convert.source import Source
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.source import training_people
 
 import tiny_training
-from tiny_networks import HRNET, LITE, NAIVE, SHAPE, difference, lively
+from tiny_networks import HRNET, LITE, NAIVE, SHAPE, difference, lively, simulated
 
 CROPS = np.random.default_rng(1).normal(size=(4, *SHAPE)).astype("float32")
+EXAMPLES = {"image": CROPS}
 
 
 def graph_of(model):
@@ -32,7 +33,7 @@ def test_weights_of_a_plan_go_back_into_the_network(spec):
     """Equalized, and without scales of normalization, they compute what the network computed."""
     model = lively(pose(spec, SHAPE))
     graph = graph_of(model)
-    weights = plan(graph, "int8", CROPS).weights
+    weights = plan(graph, "int8", EXAMPLES).weights
     changed = with_weights(model, weights)
     again = graph_of(changed)
     for node, twin in zip(graph.nodes, again.nodes, strict=True):
@@ -56,20 +57,21 @@ def test_training_brings_int8_nearer_to_the_network(tmp_path, monkeypatch):
     crops = np.concatenate(
         [batch[0] for batch in batches(training_people(recipe), recipe, augment=False)]
     )
-    shifted = _shifted(plan(graph_of(model), "int8", crops))
+    examples = {"image": crops}
+    shifted = _shifted(plan(graph_of(model), "int8", examples))
     monkeypatch.setattr(quantize_aware, "make_plan", lambda *_: shifted)
 
-    path = fine_tune(source, crops, recipe, tmp_path / "run")
+    path = fine_tune(source, examples, recipe, tmp_path / "run")
 
     trained = keras.models.load_model(path)
     assert {type(layer) for layer in trained.layers} == {type(layer) for layer in model.layers}
-    after = _error(model, plan(graph_of(trained), "int8_min_max", crops), crops)
+    after = _error(model, plan(graph_of(trained), "int8_min_max", examples), crops)
     assert after < 0.1 * _error(model, shifted, crops)  # what rounding costs stays
     changed = path.stat().st_mtime_ns
-    assert fine_tune(source, crops, recipe, tmp_path / "run", overwrite=True) == path
+    assert fine_tune(source, examples, recipe, tmp_path / "run", overwrite=True) == path
     assert path.stat().st_mtime_ns == changed  # a finished run is taken as it is
     with pytest.raises(FileExistsError, match="another recipe"):
-        fine_tune(source, crops, dataclasses.replace(recipe, epochs=1), tmp_path / "run")
+        fine_tune(source, examples, dataclasses.replace(recipe, epochs=1), tmp_path / "run")
 
 
 def test_what_cannot_go_back_is_refused_before_training(tmp_path):
@@ -78,7 +80,7 @@ def test_what_cannot_go_back_is_refused_before_training(tmp_path):
     recipe = tiny_training.write_recipe(tmp_path, **tiny_training.PLAIN)
     source = Source(model, None, recipe.card, "tiny.keras", "")
     with pytest.raises(ValueError, match="head: has neither bias nor normalization"):
-        fine_tune(source, CROPS, recipe, tmp_path / "run")
+        fine_tune(source, EXAMPLES, recipe, tmp_path / "run")
 
 
 def _shifted(found):
@@ -91,4 +93,5 @@ def _shifted(found):
 
 
 def _error(model, found, crops):
-    return np.square(simulated(found)(crops) - np.asarray(model(crops, training=False))).mean()
+    (answers,) = simulated(found, {"image": crops}).values()
+    return np.square(answers - np.asarray(model(crops, training=False))).mean()

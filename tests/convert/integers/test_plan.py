@@ -19,7 +19,7 @@ from hrnet_tf.convert.integers.equalize import centred, channel_scales, equalize
 from hrnet_tf.convert.integers.layer_losses import losses
 from hrnet_tf.convert.integers.plan import plan
 from hrnet_tf.convert.integers.precisions import PRECISIONS, Precision
-from hrnet_tf.convert.integers.simulate import Plan, simulated, whole_steps
+from hrnet_tf.convert.integers.simulate import Plan, whole_steps
 from hrnet_tf.convert.reports.lint import lint
 from hrnet_tf.convert.reports.op_list import read_operations
 from hrnet_tf.convert.source import open_source
@@ -31,12 +31,12 @@ from hrnet_tf.runtime.converted import open_converted
 from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.training.evaluate import evaluate
 
-from tiny_networks import HRNET, NETWORKS, SHAPE, graph_of, lively, run
+from tiny_networks import HRNET, NETWORKS, SHAPE, graph_of, lively, run, simulated, vector
 
 
 @pytest.fixture(scope="module")
 def crops():
-    return np.random.default_rng(1).normal(size=(6, *SHAPE)).astype("float32")
+    return {"image": np.random.default_rng(1).normal(size=(6, *SHAPE)).astype("float32")}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def uneven():
     graph = graph_of(lively(pose(HRNET, SHAPE)))
     wanted = graph_of(lively(pose(HRNET, SHAPE)))
     rng = np.random.default_rng(2)
-    images = rng.normal(size=(6, *SHAPE)).astype("float32")
+    images = {"image": rng.normal(size=(6, *SHAPE)).astype("float32")}
     weights, _, scales = equalizing(graph, images)
     factors = {}
     for each in scales.values():
@@ -81,7 +81,7 @@ def decibels(wanted, found):
 def answers(content, images, folder):
     path = folder / "network.tflite"
     path.write_bytes(content)
-    return np.ravel(open_converted(path, threads=1)(images)), path
+    return vector(open_converted(path, threads=1)(images)), path
 
 
 @pytest.mark.parametrize("name", ["landmarks", "lite", "align corners", "ocr", "classification"])
@@ -135,7 +135,7 @@ def test_int8_files_are_integers_from_end_to_end(name, crops, tmp_path, monkeypa
 def test_a_file_computes_what_its_simulation_does(graph, crops, tmp_path):
     """So a loss can be studied and trained away before a file exists."""
     found = plan(graph, "int8", crops)
-    wanted = np.ravel(simulated(found)(crops))
+    wanted = vector(simulated(found, crops))
     assert decibels(wanted, answers(emit(found), crops, tmp_path)[0]) > 30
 
 
@@ -181,7 +181,7 @@ def test_a_normalization_of_its_own_is_rounded_too(crops, tmp_path):
     x = keras.layers.BatchNormalization()(image)
     x = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.ReLU()(x)))
     model = lively(keras.Model(image, keras.layers.Conv2D(5, 3)(x)))
-    wanted = np.ravel(model(crops))
+    wanted = np.ravel(model(crops["image"]))
     content = tflite(graph_of(model), "int8", crops, "int8", "int8")
     assert decibels(wanted, answers(content, crops, tmp_path)[0]) > 25
 
@@ -208,7 +208,7 @@ def test_importance_predicts_what_noise_does(graph, crops):
             noise = 0.01 * tf.random.stateless_normal(tf.shape(x), (3, 4))
             return x + tf.where(x != 0, noise, 0) if each is node else x
 
-        found = np.ravel(tf.function(lambda x: compute(graph, x, weights, mark))(crops))
+        found = run(graph, crops, weights, mark)
         power = ((found - wanted) ** 2).sum() / (wanted**2).sum()
         assert power == pytest.approx(matter[node].sum() * 1e-4, rel=0.5)
 
@@ -219,7 +219,7 @@ def test_biases_make_up_for_the_mean_error_of_kernels(graph, crops):
     wanted = run(graph, crops)
     corrected = plan(graph, Precision("", correct=True), crops).weights
     errors = [
-        np.ravel(simulated(Plan(graph, each, {}))(crops)) - wanted for each in (weights, corrected)
+        vector(simulated(Plan(graph, each, {}), crops)) - wanted for each in (weights, corrected)
     ]
     plain, better = (np.abs(each.reshape(-1, 17).mean(0)).mean() for each in errors)
     assert better < 0.7 * plain
@@ -240,7 +240,7 @@ def test_the_report_names_what_each_layer_loses(graph, crops):
             exact.append(x)
         return x
 
-    compute(graph, tf.constant(crops), own_weights(graph), mark)
+    compute(graph, crops, own_weights(graph), mark)
     low, high = ranges_of[node]
     (x,) = (each.numpy() for each in exact)
     step = (high - low) / 255
@@ -254,7 +254,7 @@ def test_the_report_names_what_each_layer_loses(graph, crops):
     [
         (None, "Received: None"),
         (np.zeros((0, *SHAPE), "float32"), "N above 0"),
-        (np.zeros((2, 32, 32, 3), "float32"), r"Received: \(2, 32, 32, 3\)"),
+        (np.zeros((2, 32, 32, 3), "float32"), r"Received: image \(2, 32, 32, 3\)"),
         (np.ones((2, *SHAPE), "float32"), "not all of one colour"),
         (np.full((2, *SHAPE), np.nan, "float32"), "must be finite"),
     ],
@@ -262,7 +262,7 @@ def test_the_report_names_what_each_layer_loses(graph, crops):
 def test_unusable_crops_are_said_in_a_sentence(crops, message, graph):
     for precision in ("int8", "int16x8"):
         with pytest.raises(ValueError, match=message) as error:
-            tflite(graph, precision, crops)
+            tflite(graph, precision, None if crops is None else {"image": crops})
         assert "\n" not in str(error.value)
 
 
@@ -290,12 +290,13 @@ OUTSIDE = {"lite18": {"AVERAGE_POOL_2D": 32}, "ocr": {"BATCH_MATMUL": 3, "SOFTMA
 def write_large(name, path):
     """Writes an int8 file; returns the crops, what its simulation gives, and GiB at the peak."""
     model = lively(LARGE[name]())
-    crops = np.random.default_rng(1).normal(size=(2, *model.input_shape[1:])).astype("float32")
+    shape = (2, *model.input_shape[1:])
+    crops = {"image": np.random.default_rng(1).normal(size=shape).astype("float32")}
     found = plan(repeat_pixels(graph_of(model)), "int8", crops)
     path.write_bytes(emit(found, "int8", "int8"))
     status = Path("/proc/self/status").read_text()  # getrusage tells also of the parent
     peak = int(status.split("VmHWM:")[1].split()[0]) / 2**20
-    return crops, np.ravel(simulated(found)(crops)), peak
+    return crops, vector(simulated(found, crops)), peak
 
 
 @pytest.mark.slow
@@ -309,7 +310,7 @@ def test_large_networks_become_integers_in_little_memory(name, tmp_path):
     sentences = lint(read_operations(path), pure=True)
     assert not [each for each in sentences if not each.startswith("RESIZE_BILINEAR")]
     assert verify(path, threads=1).delegated.outside == OUTSIDE.get(name, {})
-    assert decibels(wanted, np.ravel(open_converted(path)(crops))) > 20
+    assert decibels(wanted, vector(open_converted(path)(crops))) > 20
 
 
 @pytest.mark.data
@@ -323,12 +324,12 @@ def test_files_find_people_as_the_network_does(size, data_dir, tmp_path):
     name, coco = f"tinypose_{size}", data_dir / "coco_kp_subset"
     source = open_source(name, data_dir / "tinypose" / f"derived_{name}.npz")
     people = coco / "annotations" / "person_keypoints_train2017.json"
-    photos = calibration(people, None, source.card, source.input_size).crops
+    photos = calibration(people, None, source.card, source.inputs).examples
     found = {}
     for precision in ("float32", "float16", "int8", "int8_min_max"):
         path = tmp_path / f"{precision}.tflite"
         path.write_bytes(tflite(source.graph, precision, photos))
-        predictor = PosePredictor(open_converted(path), source.card)
+        predictor = PosePredictor(path, source.card)
         truth = coco / "annotations" / "person_keypoints_val2017.json", coco / "val2017"
         found[precision] = evaluate(predictor, *truth, protocol="annotated").numbers["AP"]
     assert found["float32"] == pytest.approx({"128x96": 0.5336, "256x192": 0.6388}[size], abs=2e-4)

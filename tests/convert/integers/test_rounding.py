@@ -8,10 +8,10 @@ from hrnet_tf.convert.graph.compute import apply, own_weights
 from hrnet_tf.convert.graph.nodes import Node
 from hrnet_tf.convert.integers import rounding
 from hrnet_tf.convert.integers.rounding import compensated, round_in_turn
-from hrnet_tf.convert.integers.simulate import Plan, quantized_kernel, simulated
+from hrnet_tf.convert.integers.simulate import Plan, quantized_kernel
 from hrnet_tf.networks.pose import pose
 
-from tiny_networks import HRNET, SHAPE, graph_of, lively, run
+from tiny_networks import HRNET, SHAPE, graph_of, lively, run, simulated, vector
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def crops():
     crops = tf.image.resize(rng.normal(size=(12, 6, 6, 3)), SHAPE[:2], "bicubic").numpy()
     crops = np.clip(crops, -2, 2)
     crops[:3, :, :20] = -2.1
-    return crops
+    return {"image": crops}
 
 
 def conv(groups=1, size=(3, 3), strides=(1, 1), padding="same", dilation=(1, 1), shape=(9, 8, 4)):
@@ -50,7 +50,7 @@ def dense():
 
 
 def placed(node, shape):
-    node.inputs = [Node("image", "image", [], shape)]
+    node.inputs = [Node("input", "image", [], shape)]
     node.shape = tuple(apply(node, node.weights, [tf.zeros((1, *shape))]).shape[1:])
     return node
 
@@ -109,11 +109,11 @@ def test_dead_channels_and_constant_inputs_are_nothing_special():
 
 def test_a_network_keeps_its_answer_when_its_kernels_are_rounded(graph, crops):
     """Results exact, on images that were not measured. The nearest integers are 6 dB worse."""
-    weights, images = own_weights(graph), crops[::2]
+    weights, images = own_weights(graph), {"image": crops["image"][::2]}
     wanted = run(graph, images)
-    found = compensated(graph, weights, crops[1::2])
+    found = compensated(graph, weights, {"image": crops["image"][1::2]})
     noise = [
-        np.square(np.ravel(simulated(Plan(graph, each, {}))(images)) - wanted).mean()
+        np.square(vector(simulated(Plan(graph, each, {}), images)) - wanted).mean()
         for each in (weights, found)
     ]
     assert noise[1] < noise[0] / 4
@@ -124,8 +124,8 @@ def test_padding_is_what_is_kept_best(graph, crops, monkeypatch):
     """A hundredth there, in all pixels alike, moved people of a trained network."""
     dark = np.full((1, *SHAPE), -2.1, "float32")
     weights = own_weights(graph)
-    assert rounding._padding(crops[3:]) is None
-    np.testing.assert_array_equal(rounding._padding(crops), np.float32([-2.1] * 3))
+    assert rounding._padding(crops["image"][3:]) is None
+    np.testing.assert_array_equal(rounding._padding(crops["image"]), np.float32([-2.1] * 3))
     first = next(iter(weights))
     errors = []
     for share in (0.8, 0.01):

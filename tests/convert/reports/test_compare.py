@@ -12,7 +12,8 @@ from absl import flags
 from hrnet_tf import cli
 from hrnet_tf.convert import layer_report
 from hrnet_tf.convert.formats.emit import tflite
-from hrnet_tf.convert.graph.nodes import fold_norms, merge_resizes, read_graph
+from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.integers.layer_losses import Loss
 from hrnet_tf.convert.reports.compare import Row, compare, table
 from hrnet_tf.networks.pose import pose

@@ -137,5 +137,5 @@ def test_what_cannot_work_is_refused_at_once(arguments, said):
 
 def test_other_logits_than_the_cards_are_refused():
     classifier = ImageClassifier(mean_color, ClassificationCard(), input_size=(32, 32))
-    with pytest.raises(ValueError, match=r"logits \(B, 1000\) for 1000 classes.*\(1, 3\)"):
+    with pytest.raises(ValueError, match=r"logits \(B, 1000\) for 1000 classes.*\(B, 3\)"):
         classifier(photo(40, 40))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hrnet_tf.tasks.detection.boxes import Options, choose, fit
+from hrnet_tf.tasks.detection.boxes import choose, fit
+from hrnet_tf.tasks.detection.options import Choice
 
 
 @pytest.mark.parametrize("letterbox", [False, True])
@@ -51,15 +52,15 @@ def test_what_is_no_box_is_left_out():
 @pytest.mark.parametrize(
     ("options", "kept"),
     [
-        (Options(), [0.9, 0.5, 0.3]),
-        (Options(score_threshold=0.4), [0.9, 0.5]),
-        (Options(nms=0.4), [0.9, 0.3]),  # the boxes of .9 and .5 share a half
-        (Options(nms=0.0), [0.9, 0.3]),
-        (Options(nms=1.0, score_threshold=0.1), [0.9, 0.5, 0.3, 0.2]),
-        (Options(max_persons=1), [0.9]),
-        (Options(min_size=31), [0.9, 0.5]),
-        (Options(min_size=30), [0.9, 0.5, 0.3]),
-        (Options(min_size=50), []),
+        (Choice(), [0.9, 0.5, 0.3]),
+        (Choice(score_threshold=0.4), [0.9, 0.5]),
+        (Choice(nms=0.4), [0.9, 0.3]),  # the boxes of .9 and .5 share a half
+        (Choice(nms=0.0), [0.9, 0.3]),
+        (Choice(nms=1.0, score_threshold=0.1), [0.9, 0.5, 0.3, 0.2]),
+        (Choice(max_persons=1), [0.9]),
+        (Choice(min_size=31), [0.9, 0.5]),
+        (Choice(min_size=30), [0.9, 0.5, 0.3]),
+        (Choice(min_size=50), []),
     ],
     ids=str,
 )
@@ -73,7 +74,7 @@ def test_options_choose(options, kept):
 def test_nms_keeps_what_only_a_left_out_box_overlaps():
     """Best first, and a box that fell itself makes no other fall."""
     corners = _corners((0, 0, 10, 10), (4, 0, 10, 10), (8, 0, 10, 10))
-    _, scores = choose(corners, np.array([0.9, 0.8, 0.7]), (80, 60), Options(nms=0.3))
+    _, scores = choose(corners, np.array([0.9, 0.8, 0.7]), (80, 60), Choice(nms=0.3))
     assert scores.tolist() == pytest.approx([0.9, 0.7])
 
 
@@ -82,4 +83,4 @@ def test_nms_keeps_what_only_a_left_out_box_overlaps():
 )
 def test_options_out_of_range_are_refused(arguments):
     with pytest.raises(ValueError, match=r"`nms` must be within 0\.\.1"):
-        Options(**arguments)
+        Choice(**arguments)

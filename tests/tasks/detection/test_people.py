@@ -12,7 +12,7 @@ import hrnet_tf
 from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
 from hrnet_tf.networks.specs import HRNetSpec
 from hrnet_tf.tasks.detection import people as detect
-from hrnet_tf.tasks.detection.boxes import Options
+from hrnet_tf.tasks.detection.options import Choice
 
 BOX = (20, 8, 40, 32)  # x, y, width, height of the white person in a black image
 
@@ -174,7 +174,7 @@ def test_dfine_of_a_preset_folder_returns_the_boxes_of_its_network(tmp_path):
     model.backbone.save_to_preset(tmp_path)
     model.preprocessor.save_to_preset(tmp_path)
     image = np.random.default_rng(0).integers(0, 256, (128, 48, 3), dtype=np.uint8)
-    every = Options(score_threshold=0, nms=1)
+    every = Choice(score_threshold=0, nms=1)
     [(boxes, scores)] = detect.detector(tmp_path, every)([image])
 
     pixels = detect.fit(image, (64, 96), letterbox=False)[0][None] / 255
@@ -276,7 +276,7 @@ def test_tflite_finds_the_planted_person(tmp_path, dtype, order):
     np.testing.assert_allclose(boxes, [np.array(BOX) * 0.999], atol=1e-3)
     np.testing.assert_allclose(scores, [0.875])
     np.testing.assert_allclose(others, [np.array((8, 4, 16, 10)) * 0.999], atol=1e-3)
-    both = detect.tflite_detector(tmp_path / "x.tflite", Options(nms=1.0))
+    both = detect.tflite_detector(tmp_path / "x.tflite", Choice(nms=1.0))
     assert both([_image((96, 128))])[0][1].tolist() == [0.875, 0.75]
     other = detect.tflite_detector(tmp_path / "x.tflite", person=17)
     np.testing.assert_allclose(other([_image((96, 128))])[0][0], [BOX], atol=1e-3)

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-import hrnet_tf.predict as predict
 from hrnet_tf.labels.keypoint_sets import AP10K, COCO
-from hrnet_tf.opening import load_network
+from hrnet_tf.opening import open_network
+from hrnet_tf.tasks import streaming
 from hrnet_tf.tasks.card_files import write_card
 from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, UDPCombined
@@ -104,7 +104,7 @@ def test_each_person_of_each_image_gets_its_own_pose():
 
 def test_of_large_images_the_next_waits_until_one_is_done(monkeypatch):
     """A huge picture takes hundreds of megabytes."""
-    monkeypatch.setattr(predict, "HELD_BYTES", 1000)
+    monkeypatch.setattr(streaming, "HELD_BYTES", 1000)
     images = []
 
     def items():
@@ -251,7 +251,7 @@ def test_no_boxes_mean_no_poses():
 
 def test_memory_is_bounded_when_few_images_have_persons(monkeypatch):
     """One waiting crop must not hold all the empty images after it."""
-    monkeypatch.setattr(predict, "HELD_BYTES", 5 * spots().size)
+    monkeypatch.setattr(streaming, "HELD_BYTES", 5 * spots().size)
     pulled = []
 
     def items():
@@ -343,7 +343,7 @@ def test_a_model_that_cannot_work_is_refused_at_once(arguments, said):
 def test_a_damaged_keras_file_gets_one_sentence(tmp_path):
     (tmp_path / "x.keras").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(ValueError, match="cannot be opened by Keras") as caught:
-        load_network(tmp_path / "x.keras")
+        open_network(tmp_path / "x.keras")
     assert "\n" not in str(caught.value)
 
 
@@ -351,13 +351,13 @@ def test_a_damaged_card_is_not_blamed_on_the_model(tmp_path):
     tiny_model().save(tmp_path / "x.keras")
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(ValueError, match=r"x\.json: A pose card must have"):
-        load_network(tmp_path / "x.keras")
+        open_network(tmp_path / "x.keras")
 
 
 def test_preset_brings_architecture_and_card():
-    model, card = load_network("tinypose_128x96", weights=None)
-    assert model.output_shape == (None, 32, 24, 17)
-    assert card.codec.name == "dark"
+    opened = open_network("tinypose_128x96", weights=None)
+    assert opened.network.outputs == {"heatmaps": (32, 24, 17)} and not opened.sha256
+    assert opened.card.codec.name == "dark"
 
 
 def test_ahead_keeps_order_and_works_only_a_little_ahead():
@@ -382,7 +382,7 @@ def test_ahead_passes_errors_on_at_their_place():
 
 def test_ahead_holds_little_when_results_are_large(monkeypatch):
     """What weighs more than may be held is not computed ahead, what weighs nothing is."""
-    monkeypatch.setattr(predict, "HELD_BYTES", 10)
+    monkeypatch.setattr(streaming, "HELD_BYTES", 10)
     started = []
 
     def work(number):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hrnet_tf.labels.keypoint_sets import COCO
-from hrnet_tf.training.data.synthetic import __main__ as command
 from hrnet_tf.training.data.synthetic import scenes as synthetic
+from hrnet_tf.training.data.synthetic.__main__ import main
 from hrnet_tf.training.data.synthetic.scenes import draw_scene, write_dataset
 from hrnet_tf.training.pose.readers.coco import read_coco
 
@@ -111,5 +111,5 @@ def test_nothing_is_overwritten_and_nothing_is_left_behind(tmp_path, monkeypatch
 
 
 def test_the_command_says_in_a_line_what_is_wrong(capsys):
-    assert command.main(["synthetic"]) == 1
+    assert main(["synthetic"]) == 1
     assert "output" in capsys.readouterr().err

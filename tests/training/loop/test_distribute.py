@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hrnet_tf.patches.keras_adam import Adam
+from hrnet_tf.patches.keras_normalization import fuse
 from hrnet_tf.training.loop import distribute
-from hrnet_tf.training.loop.normalization import fuse
-from hrnet_tf.training.loop.optimizers import Adam
 
 BATCH, STEPS = 8, 4
 CASES = {

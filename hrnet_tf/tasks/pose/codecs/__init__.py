@@ -1,7 +1,7 @@
 """Codecs: keypoints -> training targets, heatmaps -> keypoints, and the flip test.
 
-Written with `keras.ops` alone, batched: the same code runs eagerly on NumPy arrays, inside
-`tf.data`, symbolically inside a functional Keras model, and on JAX.
+All functions are batched and use `keras.ops` alone: the same code runs eagerly on NumPy arrays,
+inside `tf.data`, symbolically inside a functional Keras model, and on JAX.
 """
 
 import numpy as np
@@ -17,15 +17,15 @@ __all__ = ["DARK", "MSRA", "STRIDE", "UDP", "Codec", "Face", "UDPCombined", "mer
 
 
 def merge_flipped(heatmaps, flipped, flip_pairs: tuple[tuple[int, int], ...], codec: Codec):
-    """The mean of heatmaps and of those of the mirrored crop, brought back.
+    """The mean of heatmaps and of those of the mirrored crop, after mirroring these back.
 
-    Mirrors the columns, swaps left and right keypoints and, where the codec says so, moves the map
-    one column to the right (`flip_back` and SHIFT_HEATMAP of the original's `validate`).
+    Mirrors the columns, swaps left and right keypoints and, if the codec says so, moves the map one
+    column to the right (`flip_back` and SHIFT_HEATMAP of the original's `validate`).
 
     Args:
         heatmaps: (B, H, W, codec.channels(K)).
         flipped: The network's output for the mirrored crop, same shape.
-        flip_pairs: Pairs of keypoints that trade places in a mirror.
+        flip_pairs: Pairs of keypoints that change places in a mirrored image.
         codec: The codec of the network.
     """
     _, _, width, channels = heatmaps.shape

@@ -36,9 +36,9 @@ class DARK(Codec):
     """Distribution-aware coordinates (Zhang et al., CVPR 2020), as mmpose and PaddleDetection do.
 
     Attributes:
-        sigma: Of the Gaussian, in heatmap pixels.
-        blur_kernel: Size of the blur before decoding, odd: 11 for sigma 2, 17 for sigma 3, 3 in
-            PP-TinyPose.
+        sigma: Standard deviation of the Gaussian, in heatmap pixels.
+        blur_kernel: Size of the blur before decoding in heatmap pixels, odd: 11 for sigma 2, 17 for
+            sigma 3, 3 in PP-TinyPose.
     """
 
     sigma: float = 2.0

@@ -1,4 +1,4 @@
-"""The codec of the original face tools: targets cut down to pixels, half a pixel added back."""
+"""The codec of the original face tools: targets at truncated pixels; decoding adds half a pixel."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,13 +16,14 @@ class Face(Codec):
     """`generate_target` and `decode_preds` of HRNet-Facial-Landmark-Detection (Sun et al. 2019).
 
     A pixel of the heatmap stands for all positions from its own to the next one's, so decoding adds
-    half a pixel, and a mirrored map needs no shift. The tools train on landmarks outside the crop
-    too, with an empty map; here they have weight 0. Their crops are cut at whole pixels and resized
-    by areas, which moves everything half a crop pixel to the right and down on average: fed with
-    crops of `geometry.crop`, their weights find landmarks that much too far to the left and up.
+    half a pixel, and a mirrored map needs no shift. The tools also train on landmarks outside the
+    crop, with an empty map; here these have weight 0. The tools cut crops at whole pixels and
+    resize them by areas, which moves the content half a crop pixel to the right and down on
+    average. Given crops of `geometry.crop`, their weights find landmarks that much too far to the
+    left and up.
 
     Attributes:
-        sigma: Of the Gaussian, in heatmap pixels: 1.5, or 1 for 300W.
+        sigma: Standard deviation of the Gaussian, in heatmap pixels: 1.5, or 1 for 300W.
     """
 
     sigma: float = 1.5
@@ -43,9 +44,9 @@ class Face(Codec):
 
 
 def whole_pixels(keypoints: np.ndarray) -> np.ndarray:
-    """Image positions as the tools report and score them: cut to whole pixels, and one added.
+    """Image positions as the tools report and score them: truncated to whole pixels, plus one.
 
-    `transform_pixel` of their `lib/utils/transforms.py` counts pixels from 1, the annotations that
-    its results are compared with count from 0: on average, half a pixel is added.
+    `transform_pixel` of their `lib/utils/transforms.py` counts pixels from 1, but the annotations
+    count from 0. On average, this adds half a pixel.
     """
     return np.trunc(keypoints) + 1

@@ -13,7 +13,7 @@ def gaussian_maps(peaks, visible, size: tuple[int, int], sigma: float, patch_cen
         peaks: (B, K, 2) in heatmap pixels, where the Gaussian has its maximum.
         visible: (B, K), 0 or 1; an invisible keypoint gives an empty map.
         size: (height, width) of the maps.
-        sigma: In heatmap pixels.
+        sigma: Standard deviation in heatmap pixels.
         patch_centers: (B, K, 2), the centre of the patch of +-3 sigma outside of which the map is
             0; None fills the whole map.
 
@@ -41,15 +41,15 @@ def gaussian_maps(peaks, visible, size: tuple[int, int], sigma: float, patch_cen
 def patch_maps(cells, visible, size: tuple[int, int], sigma: float):
     """`gaussian_maps` around whole pixels, as the original implementations draw them.
 
-    They cut the corners of the patch down to whole pixels. That of sigma 1.5 reaches five pixels to
-    the left and up, four to the right and down; where it begins outside the map, its maximum moves
-    one pixel to the right or down. Whole multiples of 1/3 lose nothing.
+    They truncate the corners of the patch to whole pixels. For sigma 1.5 the patch reaches five
+    pixels to the left and up, and four to the right and down; if it begins outside the map, its
+    maximum moves one pixel to the right or down. If 3 sigma is whole, nothing is truncated.
 
     Args:
         cells: (B, K, 2), whole numbers, in heatmap pixels.
         visible: As in `gaussian_maps`.
         size: (height, width) of the maps.
-        sigma: In heatmap pixels.
+        sigma: Standard deviation in heatmap pixels.
     """
     reach = 3 * sigma
     peaks = ops.trunc(cells - reach) + math.floor(reach + 0.5)

@@ -15,7 +15,7 @@ class MSRA(Codec):
     """`generate_target` and `get_final_preds` of the original repository (Sun et al., CVPR 2019).
 
     Attributes:
-        sigma: Of the Gaussian, in heatmap pixels: 2, or 3 for 384x288 inputs.
+        sigma: Standard deviation of the Gaussian, in heatmap pixels: 2, or 3 for 384x288 inputs.
     """
 
     sigma: float = 2.0

@@ -1,11 +1,11 @@
-"""Reading heatmaps: where the maxima are, and the blurred log-map around them."""
+"""Reads heatmaps: the positions of the maxima, and the blurred log-map around them."""
 
 import functools
 
 import numpy as np
 from keras import ops
 
-# cv2.getGaussianKernel has fixed kernels where the size is small and sigma is left to it.
+# cv2.getGaussianKernel uses these fixed kernels for small sizes if it chooses sigma itself.
 SMALL_KERNELS = {
     1: (1,),
     3: (0.25, 0.5, 0.25),
@@ -26,8 +26,8 @@ def find_peaks(heatmaps):
         maximum among all B * H * W pixels, for `gather`.
     """
     _, height, width, joints = heatmaps.shape
-    # Several times faster than argmax: pooling and top_k are the reductions that backends tune.
-    # JAX needs the strides; Keras derives wrong ones there.
+    # Pooling and top_k are several times faster than argmax, because backends tune them. Pass the
+    # strides: on JAX, Keras derives wrong ones.
     rows = ops.max_pool(heatmaps, (1, width), strides=(1, width), data_format="channels_last")
     rows = ops.transpose(ops.reshape(rows, (-1, height, joints)), (0, 2, 1))
     scores, y = (ops.squeeze(found, -1) for found in ops.top_k(rows, 1))
@@ -56,13 +56,14 @@ def gather(heatmaps, pixels, steps, channels):
 
 
 def quarter_step(heatmaps, points, pixels, first: int):
-    """The step (B, K, 2), a quarter pixel per axis, from each maximum to its higher neighbour.
+    """The step (B, K, 2) from each maximum towards its higher neighbour, a quarter pixel per axis.
 
     Args:
         heatmaps: (B, H, W, K) float32.
         points: (B, K, 2), of `find_peaks`.
         pixels: (B, K), likewise.
-        first: The first row and column whose maxima move, at least 1; the last ones stay.
+        first: The first row and column whose maxima move, at least 1. Maxima in the last row or
+            column do not move.
     """
     _, height, width, joints = heatmaps.shape
     limit = np.array([width - 1, height - 1], "int32")
@@ -74,17 +75,17 @@ def quarter_step(heatmaps, points, pixels, first: int):
 
 
 def place(points, scores, factor):
-    """Crop pixels of points in heatmap pixels; (0, 0) where the map has no positive value."""
+    """Points in heatmap pixels as crop pixels; (0, 0) if the map has no positive value."""
     return ops.where(ops.expand_dims(scores > 0, -1), points * factor, 0.0)
 
 
 def blurred_patch(heatmaps, points, scores, reach: int, kernel: int):
     """The (2 reach + 1)^2 values around each peak of the blurred maps.
 
-    Blurs with zeros outside the map and rescales to the old maximum, as DARK does (Zhang et al.,
-    CVPR 2020). The rescaling uses the maximum of the blurred patch for that of the whole blurred
-    map: it cancels in the derivatives of the logarithm, save where a value is clipped. A GPU that
-    multiplies matrices in TF32 moves keypoints by up to 0.01 crop pixels.
+    The blur takes zeros outside the map and rescales to the old maximum, as DARK does (Zhang et
+    al., CVPR 2020). The rescaling uses the maximum of the blurred patch instead of that of the
+    whole blurred map. The factor cancels in the derivatives of the logarithm, unless a value is
+    clipped. On a GPU that multiplies matrices in TF32, keypoints move by up to 0.01 crop pixels.
 
     Args:
         heatmaps: (B, H, W, K) float32.
@@ -97,7 +98,7 @@ def blurred_patch(heatmaps, points, scores, reach: int, kernel: int):
         (B, K, 2 reach + 1, 2 reach + 1), indexed [..., y, x].
     """
     _, height, width, _ = heatmaps.shape
-    # Subtracted: in a model, Keras takes (B, n, 1) + (n,) for a bias along the second axis.
+    # Subtract: in a model, Keras takes the sum (B, n, 1) + (n,) for a bias along the second axis.
     back = np.arange(reach, -reach - 1, -1, dtype="int32")
     x, y = ops.split(points, 2, axis=-1)
     rows = ops.take(blur_matrix(height, kernel), ops.clip(y - back, 0, height - 1), axis=0)
@@ -116,7 +117,7 @@ def newton_step(log_patch, stencils, ridge: float = 0.0):
         stencils: (5, n, n): weights of dx, dy, dxx, dyy, dxy.
         ridge: Added to the diagonal of the Hessian.
     """
-    # Not a matmul: on recent GPUs that keeps ten bits, too few for second differences.
+    # A matmul would keep ten bits on recent GPUs, too few for second differences.
     derivatives = ops.sum(ops.expand_dims(log_patch, 2) * stencils, axis=(-2, -1))
     dx, dy, dxx, dyy, dxy = ops.unstack(derivatives, 5, axis=-1)
     dxx, dyy = dxx + ridge, dyy + ridge
@@ -140,7 +141,7 @@ def blur_matrix(size: int, kernel: int, border: str = "constant") -> np.ndarray:
 
 
 def check_kernel(kernel: int) -> None:
-    """Refuses a blur that has no centre.
+    """Refuses a blur whose kernel has no centre.
 
     Raises:
         ValueError: If `kernel` is not an odd positive number.

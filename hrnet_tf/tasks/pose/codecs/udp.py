@@ -36,11 +36,11 @@ class UDP(Codec):
     """Unbiased data processing with Gaussian maps (Huang et al., CVPR 2020; mmpose `UDPHeatmap`).
 
     Crops need `geometry.affine(..., aligned=True)`. mmpose returns heatmap / (W - 1) * input width
-    and takes that back to the image by its own formula; both chains end at the same image pixels.
+    and maps that to the image by its own formula; both ways end at the same image pixels.
 
     Attributes:
-        sigma: Of the Gaussian, in heatmap pixels.
-        blur_kernel: Size of the blur before decoding, odd.
+        sigma: Standard deviation of the Gaussian, in heatmap pixels.
+        blur_kernel: Size of the blur before decoding in heatmap pixels, odd.
     """
 
     sigma: float = 2.0

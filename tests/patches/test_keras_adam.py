@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hrnet_tf.training.loop.optimizers import Adam
+from hrnet_tf.patches.keras_adam import Adam
 
 EVERYTHING = {
     "global_clipnorm": 0.5,
@@ -37,7 +37,8 @@ def trained(kind, dtype="float32", steps=8, **settings):
 def test_updates_are_those_of_keras(settings, dtype):
     """Momentum and velocity, too; the averages differ on purpose, see below."""
     settings = settings | {"use_ema": False}
-    atol = 1e-6 if dtype == "float32" else 1e-3  # half precision rounds differences up
+    # Half precision rounds differences up: 1.2e-3 was seen on a processor with AVX-512.
+    atol = 1e-6 if dtype == "float32" else 2e-3
     models = [trained(kind, dtype, **settings) for kind in (Adam, keras.optimizers.Adam)]
     variables = [[*model.variables, *model.optimizer.variables] for model in models]
     for ours, theirs in zip(*variables, strict=True):

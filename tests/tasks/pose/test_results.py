@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from hrnet_tf.tasks.pose.tables import write_csv, write_npz
+from hrnet_tf.tasks.pose.results import write_csv, write_npz
 
 NAMES = ("nose", "tail")
 

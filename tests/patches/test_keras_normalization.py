@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hrnet_tf.training.loop.normalization import fuse
+from hrnet_tf.patches.keras_normalization import fuse
 
 RNG = np.random.default_rng(0)
 

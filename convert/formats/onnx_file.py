@@ -1,0 +1,62 @@
+"""ONNX files of a network, by tf2onnx."""
+
+from hrnet_tf.convert.formats.origin import end_facts
+from hrnet_tf.convert.graph.compute import function, own_weights
+from hrnet_tf.convert.graph.nodes import Graph
+
+
+def onnx_model(graph: Graph, opset: int = 17, batch: int | None = None, nchw: bool = False):
+    """A graph as an ONNX model; inputs and outputs keep their names.
+
+    Args:
+        graph: of `source.open_source`.
+        opset: version of ONNX's operations.
+        batch: examples per call; None for any number.
+        nchw: channels come first in inputs and outputs of four axes.
+
+    Returns:
+        An `onnx.ModelProto`, checked.
+
+    Raises:
+        ValueError: it cannot be written as ONNX.
+    """
+    import onnx
+    import tf2onnx
+
+    # Open even for a file of fixed batch: `compute` cuts slices differently then.
+    call = function(graph, own_weights(graph), None)
+    first = {}
+    if nchw:
+        outputs = call.get_concrete_function().outputs
+        images = [f"{name}:0" for name in graph.images]
+        maps = [each.name for each in outputs if each.shape.rank == 4]
+        first = {"inputs_as_nchw": images, "outputs_as_nchw": maps}
+    model, _ = tf2onnx.convert.from_function(call, call.input_signature, opset=opset, **first)
+    for each in (*model.graph.input, *model.graph.output):
+        axis = each.type.tensor_type.shape.dim[0]
+        if batch is None:
+            axis.dim_param = "batch"
+        else:
+            axis.dim_value = batch
+    model.graph.name = graph.name
+    try:
+        # tf2onnx keeps operations that it cannot convert, without a word.
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{graph.name}: cannot be written as ONNX ({reason}).") from error
+    return model
+
+
+def tensor_facts(model) -> dict[str, object]:
+    """Inputs and outputs of an `onnx.ModelProto` as fields of its card, as `origin.tensor_facts`.
+
+    An open batch is -1.
+    """
+
+    def facts(value):
+        sizes = value.type.tensor_type.shape.dim
+        shape = [each.dim_value if each.HasField("dim_value") else -1 for each in sizes]
+        return {"name": value.name, "shape": shape, "dtype": "float32"}
+
+    return end_facts([*map(facts, model.graph.input)], [*map(facts, model.graph.output)])

@@ -1,0 +1,127 @@
+"""Frozen dataclasses as command-line flags: one flag for each field, explained by the docstring.
+
+Only the standard library and absl are imported, so that `--help` need not wait for Keras.
+"""
+
+import dataclasses
+import inspect
+import re
+import types
+import typing
+from collections.abc import Collection
+
+from absl import flags
+
+SIZE = tuple[int, int]  # height and width, written as 256x192
+MAKERS = {bool: flags.DEFINE_bool, int: flags.DEFINE_integer, float: flags.DEFINE_float}
+ENTRY = re.compile(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", re.MULTILINE)
+
+
+def field_help(kind: type) -> dict[str, str]:
+    """What each field of a dataclass means: the `Attributes` of its docstring, in their order.
+
+    Entries of base classes come first; several names may share an entry.
+    """
+    found = {}
+    for each in reversed(kind.__mro__):
+        text = inspect.cleandoc(each.__dict__.get("__doc__") or "")
+        text = text.partition("Attributes:\n")[2].partition("\n\n")[0]
+        for names, meaning in ENTRY.findall(text):
+            words = " ".join(meaning.split()).rstrip(".")
+            found |= dict.fromkeys(names.split(", "), words)
+    return found
+
+
+def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> None:
+    """Defines a flag for each field of a dataclass.
+
+    A field is a bool, int, float or str, one of these or None, a tuple of any number of numbers,
+    which are separated by commas, or a tuple of two integers, which is written as 256x192. Its
+    metadata may name `choices`, the `least` and `most` of a number, or say `flag=False`. A flag
+    that is there already, of a dataclass with a field of the same name, stays as it is.
+
+    Args:
+        values: receives the flags.
+        kind: the dataclass.
+        skip: fields without a flag.
+    """
+    meanings = field_help(kind)
+    for field in dataclasses.fields(kind):
+        if field.name in skip or field.name in values or not field.metadata.get("flag", True):
+            continue
+        whole = field.default is dataclasses.MISSING
+        default, meaning = None if whole else field.default, meanings[field.name]
+        inner = _inner(kind, field.name)
+        if choices := field.metadata.get("choices"):
+            flags.DEFINE_enum(field.name, default, choices, meaning, flag_values=values)
+        elif inner == SIZE:
+            flags.DEFINE_string(field.name, default, meaning, flag_values=values)
+        elif typing.get_origin(inner) is tuple:
+            text = None if default is None else [f"{each:g}" for each in default]
+            flags.DEFINE_list(field.name, text, meaning, flag_values=values)
+        else:
+            make, bounds = MAKERS.get(inner, flags.DEFINE_string), {}
+            if "least" in field.metadata or "most" in field.metadata:
+                bounds["lower_bound"] = field.metadata.get("least")
+                bounds["upper_bound"] = field.metadata.get("most")
+            make(field.name, default, meaning, flag_values=values, **bounds)
+
+
+def read(values: flags.FlagValues, kind: type, **given: object) -> object:
+    """A dataclass with the values of its flags.
+
+    Args:
+        values: with the flags of `define`.
+        kind: the dataclass.
+        given: fields that do not come from flags, or whose flags are overruled.
+
+    Raises:
+        absl.flags.Error: numbers that are none, or values that the dataclass refuses.
+    """
+    found = dict(given)
+    for field in dataclasses.fields(kind):
+        if field.name in found or field.name not in values:
+            continue
+        value, inner = values[field.name].value, _inner(kind, field.name)
+        if inner == SIZE:
+            value = parse_size(value, field.name)
+        elif typing.get_origin(inner) is tuple and value is not None:
+            number = typing.get_args(inner)[0]
+            try:
+                value = tuple(number(each) for each in value)
+            except ValueError:
+                raise flags.Error(
+                    f"`--{field.name}` must be numbers with commas. "
+                    f"Received: --{field.name}={','.join(value)}."
+                ) from None
+        found[field.name] = value
+    try:
+        return kind(**found)
+    except ValueError as error:
+        raise flags.Error(str(error)) from None
+
+
+def parse_size(text: str | None, name: str = "size") -> tuple[int, int] | None:
+    """(256, 192) of "256x192"; None of None.
+
+    Raises:
+        absl.flags.Error: another text.
+    """
+    if text and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
+        raise flags.Error(f"`--{name}` must be HEIGHTxWIDTH, such as 256x192. Received: {text!r}.")
+    return tuple(map(int, text.split("x"))) if text else None
+
+
+def names(kind: type) -> tuple[str, ...]:
+    """The names of the fields of a dataclass."""
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def _inner(kind, name):
+    """The type of a field, without None."""
+    hint = typing.get_type_hints(kind)[name]
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        kinds = [each for each in typing.get_args(hint) if each is not type(None)]
+        scalar = [each for each in kinds if each in (bool, int, float) or typing.get_args(each)]
+        return scalar[0] if scalar else str
+    return hint

@@ -1,0 +1,17 @@
+"""What can be told to `predict` for classification: data without Keras."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ClassificationOptions:
+    """How pictures are classified.
+
+    Attributes:
+        top: how many classes to tell of a picture.
+    """
+
+    top: int = field(default=5, metadata={"least": 1})
+
+
+OPTIONS = ClassificationOptions

@@ -1,0 +1,22 @@
+"""The class of a picture as a `Task`."""
+
+from hrnet_tf.tasks.classification.card import ClassificationCard
+from hrnet_tf.tasks.classification.options import ClassificationOptions
+from hrnet_tf.tasks.classification.predictor import ImageClassifier
+from hrnet_tf.tasks.task import Task
+
+
+def predictor(network, card: ClassificationCard, options: ClassificationOptions):
+    """The predictor that the options describe."""
+    return ImageClassifier(network, card, top=options.top)
+
+
+def records(name: str, image_id: int, predictions: list, card: ClassificationCard) -> list[dict]:
+    """The likeliest classes of a picture, with probabilities of six digits."""
+    rounded = (each._replace(probability=round(each.probability, 6)) for each in predictions)
+    return [{"predictions": [each._asdict() for each in rounded]}]
+
+
+TASK = Task(
+    card=ClassificationCard, options=ClassificationOptions, predictor=predictor, records=records
+)
