@@ -1,4 +1,4 @@
-"""What `make demo` ends with: its network as files for phones, and what each costs."""
+"""The last step of `make demo`: its network as files for phones, and their size, AP and time."""
 
 import dataclasses
 import os
@@ -24,7 +24,7 @@ def convert_demo(folder: str | os.PathLike, threads: int = 2) -> list[str]:
 
     Args:
         folder: what `demo` wrote; the files join the network in its `model`.
-        threads: for the times.
+        threads: number that the timed networks may use.
 
     Returns:
         Lines of a table: size, AP on the held-out drawings, milliseconds for an image.

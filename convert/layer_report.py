@@ -1,4 +1,4 @@
-r"""Which layers of a network lose most when it becomes int8, as a list and a picture.
+r"""Lists and draws the layers of a network that lose most when it becomes int8.
 
     python convert/layer_report.py --model=runs/mine/model.keras \
         --calibration=train.json --images=photos                 # model_int8_layers.svg and .json

@@ -1,4 +1,4 @@
-"""What the scripts of convert/ share: one sentence instead of a traceback, what may be written."""
+"""Shared by the scripts of convert/: errors as one sentence, checks of output paths."""
 
 import os
 import sys
@@ -39,7 +39,7 @@ def script(
 def check_output(
     output: str | os.PathLike, suffix: str, model: str | os.PathLike, overwrite: bool
 ) -> Path:
-    """The path of a file that may be written, and its card too, without losing `model`'s.
+    """The path of a file that may be written with its card, without replacing `model` or its card.
 
     Raises:
         OSError, ValueError: it may not.

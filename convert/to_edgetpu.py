@@ -1,13 +1,13 @@
-r"""Makes an int8 file for Coral's Edge TPU, and says what it and other accelerators take of it.
+r"""Makes an int8 file for Coral's Edge TPU and reports which operations accelerators run.
 
     python convert/to_edgetpu.py --model=runs/mine/model.keras \
         --calibration=train.json --images=photos    # model_nocpu_int8.tflite, a report, and
                                                     # model_nocpu_int8_edgetpu.tflite
     python convert/to_edgetpu.py --model=mine_int8.tflite --report=edge_tpu,gpu,ethos_u
 
-The first file upsamples by one operation where `to_tflite.py` writes several that CPUs like better.
-The last needs Coral's compiler, `edgetpu_compiler`, on PATH; without it there is the report
-alone. The report on Arm's Ethos-U needs `pip install ethos-u-vela`.
+The first file upsamples by one operation; `to_tflite.py` writes several that are faster on CPUs.
+The last file needs Coral's compiler, `edgetpu_compiler`, on PATH; without it there is only the
+report. The report on Arm's Ethos-U needs `pip install ethos-u-vela`.
 """
 
 import dataclasses
@@ -38,20 +38,20 @@ REPORTS = {
     "ethos_u": ethos_u,
 }
 COMPILER = "edgetpu_compiler"
-CACHE = 8e6  # bytes of weights that the chip keeps
+CACHE = 8e6  # bytes of weights that the chip stores
 
 
 def reports(
     path: str | os.PathLike, targets: tuple[str, ...] = ("edge_tpu",)
 ) -> list[TargetReport]:
-    """What accelerators take of a `.tflite` file.
+    """Reports which operations of a `.tflite` file accelerators run.
 
     Args:
         path: the file.
         targets: keys of `REPORTS`.
 
     Raises:
-        ModuleNotFoundError: what judges it is not installed.
+        ModuleNotFoundError: a compiler that makes a report is not installed.
         OSError, ValueError: an unknown target, or not a whole `.tflite` file.
     """
     unknown = [each for each in targets if each not in REPORTS]
@@ -116,7 +116,7 @@ def to_edgetpu(
     overwrite: bool = False,
     report: Callable[[str], None] = print,
 ) -> list[TargetReport]:
-    """Reports on an int8 `.tflite` file, and compiles it where that can be.
+    """Reports on an int8 `.tflite` file, and compiles it if the compiler is there.
 
     Args:
         path: the file, such as `to_tflite` makes.
@@ -125,7 +125,7 @@ def to_edgetpu(
         report: called with each line.
 
     Raises:
-        OSError, ValueError: unusable files or arguments. A compiler that is missing is told only.
+        OSError, ValueError: unusable files or arguments. A missing compiler is only reported.
     """
     found = reports(path, targets)
     for each in found:

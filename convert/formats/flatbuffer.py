@@ -1,7 +1,7 @@
-"""Files with kernels of 16 bits.
+"""Files with float16 kernels and float32 biases.
 
-TensorFlow's converter rounds biases to 16 bits too. They take no space, and where large ones cancel
-each other much is lost: up to 2.7 standard deviations of PP-TinyPose's heat maps on real people.
+TensorFlow's converter rounds biases to 16 bits too. This saves no space, and where large biases
+cancel each other it changes PP-TinyPose's heat maps by up to 2.7 standard deviations.
 """
 
 import copy
@@ -37,7 +37,7 @@ def half_kernels(content: bytes) -> bytes:
         half.buffer = len(model.buffers)
         values = np.frombuffer(data.tobytes(), "<f4").astype("<f2")
         model.buffers.append(schema.BufferT(values.view(np.uint8)))
-        kernel.buffer = 0  # now a result; the first buffer is that of all results
+        kernel.buffer = 0  # the empty buffer, which all computed tensors have
         ends = {"inputs": [len(graph.tensors)], "outputs": [index]}
         widening[index] = schema.OperatorT(len(model.operatorCodes), **ends)
         graph.tensors.append(half)
@@ -48,7 +48,7 @@ def half_kernels(content: bytes) -> bytes:
 
 
 def packed(model: object) -> bytes:
-    """The content of a file, of TensorFlow's `ModelT`; buffers without a reader are emptied."""
+    """The content of a file with TensorFlow's `ModelT`; buffers that nobody reads are emptied."""
     import flatbuffers
     from tensorflow.lite.python import schema_py_generated as schema
 

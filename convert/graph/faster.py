@@ -1,6 +1,6 @@
-"""Rewrites that make the same numbers in less time, up to float rounding.
+"""Rewrites that compute the same numbers in less time, up to float rounding.
 
-`faster` is what every file gets, `repeat_pixels` what files for XNNPACK, on CPUs, get besides.
+`faster` rewrites for every target. `repeat_pixels` is for XNNPACK, which runs files on CPUs.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ import numpy as np
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.graph.shuffles import fold_shuffles
 
-# Zeros after the last row and column are never read at stride 2 and even sizes.
+# Paddings with equal results: at stride 2 and even sizes, the last row and column are not read.
 SAME_PADS = [((1, 1), (1, 1)), ((1, 0), (1, 0)), ((1, 1), (1, 0)), ((1, 0), (1, 1))]
 
 
 def faster(graph: Graph) -> Graph:
-    """Every rewrite that is good for all targets; returns the same graph."""
+    """All rewrites that help every target; returns the same graph."""
     return separate_pads(fold_shuffles(sum_coarse_first(graph)))
 
 
 def sum_coarse_first(graph: Graph) -> Graph:
-    """Adds coarse streams before they are upsampled, and counts no term twice; the same graph.
+    """Adds coarse streams before upsampling and removes doubled terms; returns the same graph.
 
-    `a + up4(b) + up2(c)` is `a + up2(c + up2(b))`. The released Lite-HRNet sums `a + a + up2(b)`:
-    two goes into the kernel before `a`, or a half into those of the others.
+    `a + up4(b) + up2(c)` becomes `a + up2(c + up2(b))`. The released Lite-HRNet sums
+    `a + a + up2(b)`: the factor 2 moves into the kernel that computes `a`, or a factor 1/2 into the
+    kernels of the other terms.
     """
     readers = graph.readers()
     for node in [*graph.nodes]:
@@ -57,7 +58,7 @@ def _terms(node, readers) -> list[Node]:
 
 
 def _single(terms, double, node, readers) -> int:
-    """Takes a doubled term out where kernels can make up for it; the factor that the sum lacks."""
+    """Removes a doubled term if kernels can compensate; returns the factor that the sum lacks."""
     if _kernels([double]) and len(readers[double]) == 2:
         _scale([double], 2)
         terms.remove(double)
@@ -95,7 +96,7 @@ def _scale(nodes, factor, names=("kernel", "bias")):
 
 
 def _nested(terms) -> list[Node]:
-    """Upsampled terms, the coarsest first; none if the sizes of one are not times another's."""
+    """Upsampled terms, the coarsest first; empty unless each size is a multiple of the last."""
     terms = sorted(terms, key=lambda term: term.inputs[0].shape)
     sizes = [np.array(term.inputs[0].shape[:2]) for term in terms]
     return [] if any((b % a).any() or (a == b).all() for a, b in pairwise(sizes)) else terms
@@ -114,8 +115,8 @@ def _sum_again(graph, node, terms, coarse, factor, readers):
     for number, term in enumerate(term for term in terms if term not in coarse):
         inputs = [term, total]
         total = Node("add", f"{node.name}.{number}", inputs, node.shape) if total else term
-    # The ReLU is fused with this. With a sum that has other readers it could not be, and TFLite's
-    # own int8 ReLU is slow.
+    # TFLite fuses the ReLU with this product. It cannot fuse a ReLU with a sum that has other
+    # readers, and a ReLU of its own is slow in int8.
     twice = Node("multiply", f"{node.name}.twice", [total], node.shape, {"constant": np.float32(2)})
     for reader in readers:
         if factor == 2 and _is_relu(reader):
@@ -124,9 +125,9 @@ def _sum_again(graph, node, terms, coarse, factor, readers):
 
 
 def separate_pads(graph: Graph) -> Graph:
-    """Gives strided convolutions that pad one tensor different zeros to pad; the same graph.
+    """Pads one tensor differently for each strided convolution that reads it; the same graph.
 
-    TFLite's converter merges equal operations, and XNNPACK does not fuse a PAD with two readers.
+    TFLite's converter merges equal PADs, and XNNPACK fuses no PAD that has two readers.
     """
     readers = graph.readers()
     for source in graph.nodes:
@@ -154,10 +155,10 @@ def _strided_pads(source, readers) -> list[Node]:
 
 
 def repeat_pixels(graph: Graph) -> Graph:
-    """Lets upsampling to nearest neighbours be concatenations, which XNNPACK takes; the same graph.
+    """Writes nearest upsampling as concatenations, which XNNPACK runs; returns the same graph.
 
-    It leaves RESIZE_NEAREST_NEIGHBOR to TFLite's own slower kernel and splits the graph there.
-    Other delegates have that operation, and ONNX too.
+    XNNPACK leaves RESIZE_NEAREST_NEIGHBOR to a slower kernel of TFLite, which splits the graph.
+    Other delegates and ONNX have the operation.
     """
     for node in graph.nodes:
         if node.kind == "nearest":

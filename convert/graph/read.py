@@ -164,7 +164,7 @@ def _arithmetic(kind):
 
 
 def _split(operation, source):
-    """One slice for each part."""
+    """A slice for each part."""
     parts, axis = operation.indices_or_sections, operation.axis % (len(source.shape) + 1)
     length = source.shape[axis - 1]
     starts = range(0, length, length // parts) if isinstance(parts, int) else (0, *parts)

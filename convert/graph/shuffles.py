@@ -1,9 +1,10 @@
 """Channel shuffles folded into weights: a permutation needs no operation of its own.
 
-Slices, concatenations and shuffles only rename channels. `fold_shuffles` keeps the names, lets
-convolutions read their channels wherever they lie (a row of the kernel for each, zeros for others),
-and copies channels only where tensors are added or multiplied. In which order a convolution writes
-its channels is free: it is chosen so that those copied together lie side by side.
+Slices, concatenations and shuffles only move channels. `fold_shuffles` notes where each channel
+comes from and lets convolutions read their channels from there: each has a row of the kernel, other
+channels rows of zeros. Channels are copied only where tensors are added or multiplied. A
+convolution may write its channels in any order; the order is chosen so that channels that are
+copied together lie side by side.
 """
 
 from __future__ import annotations
@@ -18,17 +19,16 @@ from hrnet_tf.convert.graph.nodes import Graph, Node
 # A channel is (the node that computes it, its number in the original order there).
 Channel = tuple[Node, int]
 CHANNEL_BY_CHANNEL = ("depthwise", "nearest", "resize", "corners", "average_pool", "pad", "mean")
-# Multiply-adds that take as long as one step of copying a pixel's channels, by XNNPACK.
+# In XNNPACK, one step of copying a pixel's channels takes as long as this many multiply-adds.
 STEP = 130
-# XNNPACK concatenates no more.
-MOST_PIECES = 5
+MOST_PIECES = 5  # tensors that one CONCATENATION of XNNPACK takes
 
 
 def fold_shuffles(graph: Graph) -> Graph:
-    """Removes channel shuffles and what only moves channels for them; returns the same graph.
+    """Removes shuffles, and slices and concatenations around them; returns the same graph.
 
-    The result is exact, channels of the outputs keep their order. A graph without shuffles stays
-    as it is.
+    The result is exact and channels of the outputs keep their order. A graph without shuffles is
+    not changed.
     """
     if any(_shuffled(node) for node in graph.nodes):
         _Folding(graph).rewrite()
@@ -36,7 +36,7 @@ def fold_shuffles(graph: Graph) -> Graph:
 
 
 def _shuffled(node: Node) -> Node | None:
-    """What a shuffle, by its last node, takes: reshape, transposition of the groups, reshape."""
+    """The input of a shuffle that ends here: reshape, transposition of the groups, reshape."""
     if node.kind != "reshape" or node.inputs[0].kind != "permute":
         return None
     groups = node.inputs[0].inputs[0]
@@ -66,10 +66,10 @@ class _Group:
 
     Attributes:
         size: number of channels.
-        joins: what must be put together for it, views of tensors of other groups.
-        fixed: the original order must stay.
+        joins: views of tensors of other groups that must be put together as its inputs.
+        fixed: the channels must keep their original order.
         order: the number of the original channel at each place.
-        claims: of a group of convolutions alone: channels that others want side by side.
+        claims: channels that other groups want side by side, in a group of convolutions alone.
     """
 
     size: int
@@ -87,10 +87,10 @@ class _Folding:
     """The state of one `fold_shuffles`.
 
     Attributes:
-        views: which channels each original node consists of.
-        nodes: those that compute something, in order.
-        groups: the group of each of them.
-        takers: for a channel of a group the join that takes it: its group and the number there.
+        views: the channels that each original node consists of.
+        nodes: the nodes that compute something, in order.
+        groups: the group of each of these nodes.
+        takers: for each channel of a group the join that takes it: its group and the number there.
     """
 
     def __init__(self, graph: Graph):
@@ -109,7 +109,7 @@ class _Folding:
         self.made: dict[tuple, Node] = {}
 
     def _view(self, node) -> list[Channel]:
-        """The channels of a node: of others if it only moves them, else its own."""
+        """The channels of a node: those of other nodes if it only moves them, else its own."""
         last, source = len(node.shape), _shuffled(node)
         if source is not None:
             groups = node.inputs[0].inputs[0].shape[-2]
@@ -177,7 +177,7 @@ class _Folding:
                 self.joined[view] = group
 
     def _order(self, group) -> list[int]:
-        """The order of a group, found when first asked for."""
+        """The order of a group, computed at the first call."""
         if group.order is None:
             arranged = bool(group.joins) and not group.fixed
             rest = [c for c in range(group.size) if c not in set(group.claims)]
@@ -188,10 +188,10 @@ class _Folding:
         return group.order
 
     def _arrange(self, group):
-        """Finds an order in which a group is put together of few pieces, and the next ones too.
+        """Chooses an order so that this group and later ones are put together of few pieces.
 
-        Channels that will be taken together should lie side by side. So pieces are turned and
-        moved until few neighbours have different fates.
+        Channels that later joins take together should lie side by side. So runs of channels are
+        reversed and permuted until few neighbours differ in their fate (see `_fate`).
         """
         join = min(group.joins, key=lambda join: all(self.groups[t].free for t, _ in join))
         fates = [self._fate(group, number) for number in range(group.size)]
@@ -223,7 +223,7 @@ class _Folding:
                     source.claims.append(c)
 
     def _fate(self, group, channel, depth=9) -> tuple[int, ...]:
-        """By which joins a channel will be taken, one after the other; nothing if only read."""
+        """The joins that take a channel one after the other; empty if kernels alone read it."""
         if depth == 0 or (group, channel) not in self.takers:
             return ()
         taker, number = self.takers[group, channel]
@@ -258,7 +258,7 @@ class _Folding:
             weights["bias"] = weights["bias"][order]
 
     def _gather(self, view, filters, name) -> tuple[Node, list[int]]:
-        """A tensor that has all channels of a view, and where; cheap to read for a kernel."""
+        """A tensor with all channels of a view, for a kernel to read, and their places in it."""
         if tuple(view) in self.joined:  # it is needed in that order anyway
             order = self.joined[tuple(view)].order
             return self._join(view, order, name), [order.index(c) for c in range(len(view))]
@@ -297,7 +297,7 @@ class _Folding:
         return Node("conv", name, [x], shape, settings, {"kernel": kernel[None, None]})
 
     def _put_together(self, pieces, name) -> Node:
-        """Runs of channels as one tensor; the same runs are put together once."""
+        """Runs of channels as one tensor; equal runs share one."""
         parts = []
         for node, start, size in pieces:
             part = node
@@ -334,14 +334,14 @@ def _pieces(places) -> list[tuple[Node, int, int]]:
 
 
 def _steps(pieces) -> int:
-    """What it takes to put pieces together: a step to cut one out, two to lay it beside others."""
+    """Cost of putting pieces together: 1 step to cut a piece out, 2 to lay it beside others."""
     cut = sum(size < node.shape[-1] for node, _, size in pieces)
     laid = len(pieces) if len(pieces) > 1 else 0
     return cut + 2 * (laid + laid // MOST_PIECES)
 
 
 def _most_steps(view) -> float:
-    """How many take as long as a convolution with ones and zeros that puts channels in order."""
+    """Steps that take as long as ordering the channels by a convolution with ones and zeros."""
     nodes = {node for node, _ in view}
     return 2 * len(nodes) + sum(node.shape[-1] for node in nodes) * len(view) / STEP
 
@@ -349,7 +349,7 @@ def _most_steps(view) -> float:
 def _best_order(runs, fates) -> list[int]:
     """The order of runs, each in one of its directions, with the fewest changes of fate."""
     runs = sorted(runs, key=lambda run: len(run[0]))
-    while len(runs) > MOST_PIECES + 1:  # more would take too long to try
+    while len(runs) > MOST_PIECES + 1:  # permutations of more take too long
         runs = [[runs[0][0] + runs[1][0]], *runs[2:]]
 
     tried = (each for turned in permutations(runs) for each in product(*turned))
@@ -363,7 +363,7 @@ def _best_order(runs, fates) -> list[int]:
 
 
 def _change(fate, other) -> float:
-    """How much a difference costs: a piece more in the next join, or in a later one."""
+    """Cost of neighbours with different fates: 1 in the next join, half as much in each later."""
     both = zip(fate, other, strict=False)
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
     return 0 if fate == other else 0.5**same

@@ -1,1 +1,1 @@
-"""How the numbers of a graph become integers."""
+"""From float graphs to integers: ranges, equalizing, rounding, simulation, training."""

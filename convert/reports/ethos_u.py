@@ -14,7 +14,7 @@ from hrnet_tf.convert.reports.targets import INT8, Left, TargetReport, float_end
 
 
 def ethos_u(path: str | os.PathLike, accelerator: str = "ethos-u55-256") -> TargetReport:
-    """By Arm's own compiler `vela`.
+    """Runs Arm's compiler `vela` and reads its report.
 
     Args:
         path: an int8 or int16 `.tflite` file.
@@ -42,7 +42,7 @@ def ethos_u(path: str | os.PathLike, accelerator: str = "ethos-u55-256") -> Targ
 
 
 def _ethos_u(accelerator, said, summary, operations):
-    """What vela prints, as a report."""
+    """The report that vela printed."""
     numbers = {each.outputs[0].name: number for number, each in enumerate(operations)}
     ends, left = float_ends(operations), []
     warning = r"Warning \(supported operators\) operator: (\S+), ofm: '(.*)'\n(?:Reason: (.*))?"

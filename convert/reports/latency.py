@@ -1,4 +1,4 @@
-"""How long a network takes for one image, and what runs it."""
+"""How long a network takes for one example, and which operations XNNPACK runs."""
 
 import dataclasses
 import time
@@ -11,18 +11,19 @@ from hrnet_tf.patches.litert import operations
 from hrnet_tf.runtime.converted import TFLiteNetwork
 from hrnet_tf.runtime.network import Network
 
-WARM, FEWEST, MOST, SECONDS = 2, 10, 100, 3.0  # calls of a timing, and how long it may take
+WARM = 2  # calls before timing
+FEWEST, MOST, SECONDS = 10, 100, 3.0  # timed calls, and when to stop after the fewest
 
 
 @dataclasses.dataclass(frozen=True)
 class Latency:
-    """Time of one image in milliseconds.
+    """Time for one example in milliseconds.
 
     Attributes:
-        p50: half of all calls took less.
-        p90: nine of ten took less.
-        threads: that the network was allowed.
-        calls: that were timed.
+        p50: median of all calls.
+        p90: nine of ten calls took less.
+        threads: number that the network could use.
+        calls: number of timed calls.
     """
 
     p50: float
@@ -33,12 +34,12 @@ class Latency:
 
 @dataclasses.dataclass(frozen=True)
 class Delegated:
-    """What XNNPACK runs of a `.tflite` file.
+    """How much of a `.tflite` file XNNPACK runs.
 
     Attributes:
-        parts: into which the graph falls for it; 1 is best.
-        operations: that it runs.
-        outside: how many of each kind TFLite runs itself.
+        parts: number of subgraphs that it runs; 1 is best.
+        operations: number of operations that it runs.
+        outside: number of operations by kind that TFLite runs itself.
     """
 
     parts: int
@@ -70,8 +71,8 @@ def latency(network: Network, threads: int) -> Latency:
 
 
 def delegated(network: TFLiteNetwork) -> Delegated:
-    """What XNNPACK, which the interpreter uses unless told otherwise, has taken of a network."""
-    # Which operations a DELEGATE replaces follows from the tensors between its ends.
+    """How much of a network XNNPACK runs, which the interpreter uses by default."""
+    # A DELEGATE replaces the operations between its inputs and outputs.
     every = operations(network.interpreter)
     makers = {int(i): each for each in every if not _is_part(each) for i in each["outputs"]}
     parts, inside = [each for each in every if _is_part(each)], set()

@@ -1,4 +1,4 @@
-"""What makes a converted file slow, inexact or unwelcome on a target, told from its operations."""
+"""Finds operations that make a converted file slow or inexact, or that targets refuse."""
 
 from collections.abc import Callable
 
@@ -6,17 +6,17 @@ from hrnet_tf.convert.reports.op_list import INTEGERS, WEIGHTED, Operation, Tens
 
 EXPANDED = ("TILE", "SHAPE", "STRIDED_SLICE", "BROADCAST_TO", "PACK", "Tile", "Shape", "Expand")
 VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
-DECODING = "keypoints/"  # the operations that `--decode` adds; it says that they are for CPUs
-NAMED = 3  # so many are named in a sentence
+DECODING = "keypoints/"  # name scope of the operations that `--decode` adds, which are for CPUs
+NAMED = 3  # operations that a sentence names at most
 
 
 def lint(operations: list[Operation], pure: bool | None = None) -> list[str]:
-    """What is wrong with a file, one sentence each; nothing if all is well.
+    """Problems of a file, one sentence each; empty if there are none.
 
     Args:
         operations: of `op_list.read_operations`.
-        pure: whether the file is meant to be of integers alone; None: if any of its convolutions
-            gives integers.
+        pure: whether all operations should be of integers; by default if a convolution returns
+            integers.
     """
     if pure is None:
         pure = any(e.name in WEIGHTED and _type(e.outputs) in INTEGERS for e in operations)
@@ -27,7 +27,7 @@ def lint(operations: list[Operation], pure: bool | None = None) -> list[str]:
 
 
 def _custom(operations):
-    """Flex operations need a TensorFlow runtime of 30 MB, custom ones a runtime of their own."""
+    """Flex operations need TensorFlow's runtime of 30 MB, custom ones a runtime that has them."""
     found = [each for each in operations if each.custom]
     if found:
         yield (
@@ -83,7 +83,7 @@ def _resize_versions(operations):
 
 
 def _conversions(operations):
-    """QUANTIZE belongs to the image, DEQUANTIZE to the result and to constants."""
+    """QUANTIZE should read inputs only; DEQUANTIZE should read constants or make outputs."""
     made = {tensor.name for each in operations for tensor in each.outputs}
     read = {tensor.name for each in operations for tensor in each.maps}
     head = _float_head(operations)
@@ -123,7 +123,7 @@ def _floats(operations):
 
 
 def _float_head(operations):
-    """Names of what goes into and comes out of a last operation that was left float on purpose."""
+    """Names of the inputs and results of last operations that are float in `int8_float_head`."""
     widened = {each.outputs[0].name for each in operations if each.name == "DEQUANTIZE"}
     read = {tensor.name for each in operations for tensor in each.maps}
     return {
@@ -141,7 +141,7 @@ def _type(tensors: list[Tensor] | tuple[Tensor, ...]) -> str:
 
 
 def _place(operation: Operation) -> str:
-    """What it is and where: the last of the names that the converter joined."""
+    """The operation and the first of the names that the converter joined for its result."""
     return f"{operation.name} ({operation.outputs[0].name.split(';')[0]})"
 
 

@@ -1,4 +1,4 @@
-"""The operations of a converted file, `.tflite` or `.onnx`, as a list to look through."""
+"""The operations of a converted file, `.tflite` or `.onnx`, as a list."""
 
 import dataclasses
 import os
@@ -10,19 +10,23 @@ import numpy as np
 from hrnet_tf.files import existing
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "Conv", "Gemm", "MatMul")
-INTEGERS = {"int8": "int8", "uint8": "uint8", "int16": "int16x8"}  # type of the maps -> precision
+INTEGERS = {
+    "int8": "int8",
+    "uint8": "uint8",
+    "int16": "int16x8",
+}  # type of an operation's input -> precision
 
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """What an operation takes or gives.
+    """An input or output of an operation.
 
     Attributes:
         name: in the file.
         shape: -1 where it is open.
         dtype: as NumPy calls it.
-        constant: it is stored in the file.
-        values: of a small integer constant such as a shape or an axis, else None.
+        constant: its values are stored in the file.
+        values: the values of a small integer constant such as a shape or an axis, else None.
     """
 
     name: str
@@ -39,10 +43,10 @@ class Operation:
     Attributes:
         name: TFLite's, such as CONV_2D, or ONNX's, such as Conv; of a custom one its own.
         version: of a TFLite operation; of ONNX the opset.
-        inputs: tensors, those left out omitted.
+        inputs: tensors, without optional ones that are not given.
         outputs: tensors.
-        settings: what the file says of it beside tensors; of TFLite only.
-        custom: not one of the standard's own.
+        settings: its attributes in a TFLite file; empty for ONNX.
+        custom: the standard does not have it.
     """
 
     name: str
@@ -54,7 +58,7 @@ class Operation:
 
     @property
     def maps(self) -> list[Tensor]:
-        """The inputs that are no constants."""
+        """The inputs that are not constants."""
         return [each for each in self.inputs if not each.constant]
 
 
@@ -79,7 +83,7 @@ def read_operations(path: str | os.PathLike) -> list[Operation]:
         raise ModuleNotFoundError(
             f"{path}: what reads it is missing. Install it with `pip install {library}`."
         ) from error
-    except Exception as error:  # neither reader checks what it reads
+    except Exception as error:  # the readers fail in many ways on damaged files
         raise ValueError(f"{path}: not a whole {path.suffix} file; convert it again.") from error
 
 
@@ -171,17 +175,17 @@ READERS = {".tflite": ("ai-edge-litert", _read_tflite), ".onnx": ("onnx", _read_
 
 
 def counts(operations: list[Operation]) -> dict[str, int]:
-    """How many there are of each, with its version: {"CONV_2D v3": 293, …}, the most first."""
+    """Number of operations by name and version, {"CONV_2D v3": 293, …}, the most frequent first."""
     return dict(Counter(f"{each.name} v{each.version}" for each in operations).most_common())
 
 
 def precision(operations: list[Operation]) -> str:
-    """In what numbers convolutions and products compute.
+    """The type of numbers that convolutions and matrix products compute with.
 
     Returns:
-        "int8", "uint8" or "int16x8" (maps int16, weights int8) for what most of them compute, if
-        any of them computes in integers; else "dynamic" if some weights are int8, "float16" if some
-        are float16, or "float32".
+        The most frequent of "int8", "uint8" and "int16x8" (maps int16, weights int8) if any of them
+        takes integers; else "dynamic" if some weights are int8, "float16" if some are float16, or
+        "float32".
     """
     made = {output.name: each for each in operations for output in each.outputs}
     found = Counter(

@@ -1,4 +1,4 @@
-"""Which operations of a `.tflite` file run on Edge TPU and on GPUs, by their makers' rules."""
+"""Which operations of a `.tflite` file run on Edge TPU and GPUs, by the rules of their vendors."""
 
 import dataclasses
 from collections import Counter
@@ -17,7 +17,7 @@ class Left:
         tensor: its result.
         reason: in words.
         remedy: what to change.
-        end: it is the conversion of a float image or to a float result, which may stay there.
+        end: it converts a float input or to a float output, which the CPU may do.
     """
 
     number: int
@@ -30,13 +30,13 @@ class Left:
 
 @dataclasses.dataclass(frozen=True)
 class TargetReport:
-    """What a target does with a file.
+    """How much of a file a target runs.
 
     Attributes:
         target: its name.
-        operations: how many there are.
-        left: those that it leaves to the CPU, in order.
-        notes: what else is worth knowing, a sentence each.
+        operations: number of operations in the file.
+        left: operations that it leaves to the CPU, in order.
+        notes: further facts, a sentence each.
     """
 
     target: str
@@ -46,7 +46,7 @@ class TargetReport:
 
     @property
     def first(self) -> Left | None:
-        """The first that is left to the CPU, ends aside."""
+        """The first operation left to the CPU that is not an end."""
         return next((each for each in self.left if not each.end), None)
 
     def lines(self) -> list[str]:
@@ -87,9 +87,9 @@ REMEDIES |= dict.fromkeys(("ARG_MAX", "TOPK_V2", "GATHER", "GATHER_ND", "CAST"),
 
 
 def edge_tpu(operations: list[Operation]) -> TargetReport:
-    """By Coral's table of operations (models-intro, compiler 16) and what its users found.
+    """Judges by Coral's table of operations (models-intro, compiler 16) and reports of its users.
 
-    Behind the first operation that is not mapped all others stay on the CPU as well.
+    The CPU runs the first operation that is not mapped and all operations behind it.
     """
     report = _report("Edge TPU", operations, _edge_tpu)
     if not report.first:
@@ -100,9 +100,9 @@ def edge_tpu(operations: list[Operation]) -> TargetReport:
 
 
 def gpu(operations: list[Operation]) -> TargetReport:
-    """By the checks of TFLite's GPU delegate (`gpu_compatibility.cc`, TensorFlow 2.21).
+    """Judges by the checks of TFLite's GPU delegate (`gpu_compatibility.cc`, TensorFlow 2.21).
 
-    The delegate computes int8 files in float; what it refuses splits the graph.
+    The delegate computes int8 files in float. Operations that it refuses split the graph.
     """
     return _report("GPU delegate", operations, _gpu)
 
@@ -119,14 +119,14 @@ def _report(target, operations, check: Callable[[Operation], str | tuple[str, st
 
 
 def judged(left: Left, ends: set[str]) -> Left:
-    """With the usual remedy if it has none; what may stay, of `float_ends`, told apart."""
+    """The operation with the usual remedy if it has none; one of `float_ends` becomes an end."""
     if left.tensor in ends:
         return dataclasses.replace(left, reason="of floats", remedy=FLOAT_ENDS, end=True)
     return dataclasses.replace(left, remedy=left.remedy or REMEDIES.get(left.name, OUTSIDE))
 
 
 def float_ends(operations: list[Operation]) -> set[str]:
-    """Names of the results of what makes integers of the image, or floats for the outputs."""
+    """Names of the results of operations that quantize an input or dequantize an output."""
     made = {tensor.name for each in operations for tensor in each.outputs}
     read = {tensor.name for each in operations for tensor in each.maps}
     return {
@@ -153,7 +153,7 @@ SOFTMAX_ELEMENTS = 16_000
 
 
 def _edge_tpu(operation):
-    """Why Edge TPU leaves it to the CPU, None if it does not."""
+    """Why Edge TPU leaves an operation to the CPU; None if it runs it."""
     tensors = (*operation.maps, *operation.outputs)
     if operation.custom or operation.name not in EDGE_TPU | {"DEQUANTIZE"}:
         return "not among its operations"
@@ -201,7 +201,7 @@ GPU = _words(
 
 
 def _gpu(operation):
-    """Why the GPU delegate leaves it to the CPU, None if it does not."""
+    """Why the GPU delegate leaves an operation to the CPU; None if it runs it."""
     name, settings = operation.name, operation.settings
     tensors = (*operation.maps, *operation.outputs)
     if operation.custom or name not in GPU:

@@ -12,11 +12,11 @@ import pytest
 from hrnet_tf.convert import to_onnx as command
 from hrnet_tf.convert.formats import onnx_file
 from hrnet_tf.convert.formats.onnx_file import onnx_model, tensor_facts
+from hrnet_tf.convert.reports.differences import differences
 from hrnet_tf.convert.reports.lint import lint
 from hrnet_tf.convert.reports.op_list import precision, read_operations
 from hrnet_tf.convert.source import open_source
 from hrnet_tf.convert.to_onnx import Options, to_onnx
-from hrnet_tf.convert.verify import differences
 from hrnet_tf.networks.classification import classification
 from hrnet_tf.networks.features import feature_pyramid
 from hrnet_tf.networks.pose import pose

@@ -16,10 +16,11 @@ from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Node
 from hrnet_tf.convert.graph.read import read_graph
+from hrnet_tf.convert.reports.differences import differences
 from hrnet_tf.convert.reports.latency import delegated
 from hrnet_tf.convert.reports.lint import lint
 from hrnet_tf.convert.reports.op_list import Operation, Tensor, precision, read_operations
-from hrnet_tf.convert.verify import differences, verify
+from hrnet_tf.convert.verify import verify
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.runtime.converted import open_converted
 from hrnet_tf.runtime.keras_model import KerasNetwork
