@@ -11,7 +11,6 @@ hundredth: its own, with the rest of the network exact, and the total, with all 
 import dataclasses
 import sys
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ try:
     from hrnet_tf import fields
     from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
     from hrnet_tf.files import whole, write_json
+    from hrnet_tf.media.chart import COLOURS, INK, dot, line, ring, svg, text
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from hrnet_tf.convert.integers.layer_losses import Loss
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 760, 330, 30, 62, 17  # of the picture; a row is a layer
-STYLE = "text { font: 12px system-ui, sans-serif; fill: #5b606b; }"
-OWN, TOTAL = "#e4572e", "#3b6fb6"
+OWN, TOTAL, GRID, LINK = COLOURS[0], COLOURS[2], "#e3e5ea", "#c9cdd6"
 
 
 def layer_lines(losses: Sequence["Loss"], worst: int) -> list[str]:
@@ -61,48 +60,34 @@ def layer_picture(losses: Sequence["Loss"], title: str, worst: int) -> str:
     def x(decibels):
         return f"{LEFT + (decibels - low) * (WIDTH - LEFT - RIGHT) / (high - low):.1f}"
 
-    parts = [
-        f'<text x="8" y="18" style="fill:#23262d">{escape(title)}</text>'
-        f'<circle cx="14" cy="36" r="4" fill="{OWN}"/><text x="24" y="40">rounded alone</text>'
-        f'<circle cx="130" cy="36" r="4" fill="none" stroke="{TOTAL}" stroke-width="2"/>'
-        '<text x="140" y="40">with all before it</text>'
-    ]
+    parts = [text(8, 18, title, INK)]
+    parts += [dot(14, 36, OWN, 4), text(24, 40, "rounded alone")]
+    parts += [ring(130, 36, TOTAL), text(140, 40, "with all before it")]
     for tick in range(int(low), int(high) + 1, 10):
-        parts.append(
-            f'<line x1="{x(tick)}" x2="{x(tick)}" y1="{TOP - 8}" y2="{height - 8}" '
-            f'stroke="#e3e5ea"/><text x="{x(tick)}" y="{TOP - 14}" text-anchor="middle">'
-            f"{tick} dB</text>"
-        )
+        parts.append(line(x(tick), TOP - 8, x(tick), height - 8, GRID))
+        parts.append(text(x(tick), TOP - 14, f"{tick} dB", end="middle"))
     for number, each in enumerate(shown):
         y = TOP + ROW * number + 6
-        parts.append(
-            f'<text x="{LEFT - 10}" y="{y}" dy="4" text-anchor="end">{escape(each.name)}</text>'
-            f'<line x1="{x(each.own)}" x2="{x(each.total)}" y1="{y}" y2="{y}" stroke="#c9cdd6"/>'
-            f'<circle cx="{x(each.own)}" cy="{y}" r="4" fill="{OWN}"/>'
-            f'<circle cx="{x(each.total)}" cy="{y}" r="4" fill="none" stroke="{TOTAL}" '
-            'stroke-width="2"/>'
-        )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">'
-        f'<style>{STYLE}</style><rect width="100%" height="100%" fill="#ffffff"/>'
-        f"{''.join(parts)}</svg>\n"
-    )
+        parts.append(text(LEFT - 10, y, each.name, end="end", drop=4))
+        parts.append(line(x(each.own), y, x(each.total), y, LINK))
+        parts += [dot(x(each.own), y, OWN, 4), ring(x(each.total), y, TOTAL)]
+    return svg(WIDTH, height, "".join(parts))
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """The flags of the command."""
-    text, number = flags.DEFINE_string, flags.DEFINE_integer
-    text("model", DEFAULT_MODEL, "a preset or a .keras file", flag_values=values)
-    text("weights", "published", "checkpoint for the preset", flag_values=values)
-    text("precision", "int8", "recipe of to_tflite.py, of 8 bits", flag_values=values)
+    word, number = flags.DEFINE_string, flags.DEFINE_integer
+    word("model", DEFAULT_MODEL, "a preset or a .keras file", flag_values=values)
+    word("weights", "published", "checkpoint for the preset", flag_values=values)
+    word("precision", "int8", "recipe of to_tflite.py, of 8 bits", flag_values=values)
     place = "COCO file or folder of pictures to measure on (default: drawn people)"
-    text("calibration", None, place, flag_values=values)
-    text("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
+    word("calibration", None, place, flag_values=values)
+    word("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
     number("count", 200, "crops to measure on", 1, flag_values=values)
     number("seed", 0, "which crops", flag_values=values)
-    text("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
+    word("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
     number("worst", 40, "how many layers to draw", 1, flag_values=values)
-    text("output", None, "the .svg file (default: named after the model)", flag_values=values)
+    word("output", None, "the .svg file (default: named after the model)", flag_values=values)
     flags.DEFINE_bool("overwrite", False, "replace existing files", flag_values=values)
 
 

@@ -17,9 +17,9 @@ from typing import ClassVar
 from hrnet_tf.names import did_you_mean
 from hrnet_tf.networks.checks import MULTIPLE, Arch, spec_of
 from hrnet_tf.tasks import NAMES
-from hrnet_tf.tasks.card import Card
+from hrnet_tf.tasks.card import Card, frozen
 from hrnet_tf.training.recipes import PAGES, TASKS
-from hrnet_tf.training.values import ARCH, Form, broken_rule, frozen
+from hrnet_tf.training.values import ARCH, Form, broken_rule
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 

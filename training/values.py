@@ -87,10 +87,3 @@ def choose(name: str, text: str, choices: Mapping[str, object]) -> object:
         known = ", ".join(choices)
         raise ValueError(f"`{name}` must be one of {known}. Received: {name}={text!r}.")
     return choices[text]
-
-
-def frozen(value: object) -> object:
-    """JSON with tuples in place of lists, so that recipes compare equal."""
-    if isinstance(value, dict):
-        return {key: frozen(each) for key, each in value.items()}
-    return tuple(map(frozen, value)) if isinstance(value, list) else value

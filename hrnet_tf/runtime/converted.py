@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.files import existing
 from hrnet_tf.runtime.network import Arrays, Shapes
 
 RUNTIMES = {".tflite": "ai-edge-litert", ".onnx": "onnxruntime"}
@@ -28,9 +29,7 @@ def open_converted(path: str | os.PathLike, threads: int | None = None):
         ModuleNotFoundError: the runtime is not installed.
         ValueError: the file is damaged, or its inputs have no common batch axis.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; check its name.")
+    path = existing(path)
     kind = TFLiteNetwork if path.suffix == ".tflite" else ONNXNetwork
     try:
         return kind(path, threads or os.cpu_count())

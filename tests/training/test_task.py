@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hrnet_tf.training.overrides import field_help
+from hrnet_tf.fields import field_help
 from hrnet_tf.training.pose.options import FORMATS, PoseScoring
 from hrnet_tf.training.pose.readers import READERS
 from hrnet_tf.training.recipe import TASKS, recipe_class

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hrnet_tf.files import whole
+from hrnet_tf.media.chart import COLOURS, INK, curve, dot, svg, text
 
 History = Sequence[Mapping[str, str]]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 190, 64, 110, 26, 22  # of one panel
-COLOURS = ("#e4572e", "#2e8b73", "#3b6fb6", "#b8860b", "#7d4ea8", "#8c564b", "#5f6b7a", "#c2407e")
 FEW = 40  # epochs: so many get a dot each
-STYLE = "text { font: 12px system-ui, sans-serif; fill: #5b606b; }"
 LOSSES = {"loss": "training", "val_loss": "held out"}
 
 
@@ -54,11 +53,7 @@ def curves(history: History) -> str:
         f'<g transform="translate(0 {number * (HEIGHT + 8)})">{_panel(*panel, last)}</g>'
         for number, panel in enumerate(panels)
     )
-    size = f"0 0 {WIDTH} {max(len(panels), 1) * (HEIGHT + 8)}"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img">'
-        f'<style>{STYLE}</style><rect width="100%" height="100%" fill="#ffffff"/>{body}</svg>\n'
-    )
+    return svg(WIDTH, max(len(panels), 1) * (HEIGHT + 8), body)
 
 
 def _points(history: History, name: str) -> list[tuple[int, float]]:
@@ -83,23 +78,17 @@ def _panel(title: str, lines: Mapping[str, list], log: bool, last: int) -> str:
     def place(x: float, y: float) -> tuple[str, str]:
         return f"{LEFT + (x - 1) * per_epoch:.1f}", f"{TOP + (high + margin - y) * per_value:.1f}"
 
-    parts = [f'<text x="{LEFT}" y="15" style="fill:#23262d">{title}</text>']
+    parts = [text(LEFT, 15, title, INK)]
     for number, (name, line) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
         points = [place(x, y) for x, y in line]
-        path = " ".join(",".join(point) for point in points)
-        parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            f'<text x="{WIDTH - RIGHT + 12}" y="{TOP + 10 + 15 * number}" style="fill:{colour}">'
-            f"{name}</text>"
-        )
+        parts.append(curve(points, colour))
+        parts.append(text(WIDTH - RIGHT + 12, TOP + 10 + 15 * number, name, colour))
         if len(points) <= FEW:
-            parts += [f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in points]
+            parts += [dot(x, y, colour) for x, y in points]
     for value in {low, high}:
         shown = f"{10**value:.2g}" if log else f"{value:.3f}"
-        y = place(1, value)[1]
-        parts.append(f'<text x="{LEFT - 8}" y="{y}" dy="4" text-anchor="end">{shown}</text>')
+        parts.append(text(LEFT - 8, place(1, value)[1], shown, end="end", drop=4))
     for epoch in (1, last):
-        x = place(epoch, low)[0]
-        parts.append(f'<text x="{x}" y="{HEIGHT - 4}" text-anchor="middle">epoch {epoch}</text>')
+        parts.append(text(place(epoch, low)[0], HEIGHT - 4, f"epoch {epoch}", end="middle"))
     return "".join(parts)

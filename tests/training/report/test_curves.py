@@ -30,7 +30,7 @@ def test_curves_go_where_the_numbers_go():
     ]  # fmt: skip
     panels = drawn(curves(history))
     assert [title.split(" (")[0] for title in panels] == [
-        "error of the heat maps", "evaluation", "learning rate",
+        "loss", "evaluation", "learning rate",
     ]  # fmt: skip
     heat, evaluation, rate = panels.values()
     assert list(heat) == ["training", "held out"]
