@@ -29,7 +29,7 @@ def command_flags() -> flags.FlagValues:
 
 
 def run(values: flags.FlagValues, words: list[str]) -> int:
-    """Trains the recipe that `words` name, with the flags of `command_flags`; returns the exit code.
+    """Trains the recipe that `words` name, with the given flags; returns the exit code.
 
     Raises:
         absl.flags.Error: a usage mistake.
