@@ -1,6 +1,6 @@
-"""Frozen dataclasses as command-line flags: one flag for each field, explained by the docstring.
+"""Frozen dataclasses as command-line flags: one flag for each field, with help from the docstring.
 
-Only the standard library and absl are imported, so that `--help` need not wait for Keras.
+Only the standard library and absl are imported, so that `--help` does not wait for Keras.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ ENTRY = re.compile(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
 def field_help(kind: type) -> dict[str, str]:
-    """What each field of a dataclass means: the `Attributes` of its docstring, in their order.
+    """The help text of each field of a dataclass: the `Attributes` of its docstring, in order.
 
     Entries of base classes come first; several names may share an entry.
     """
@@ -35,15 +35,15 @@ def field_help(kind: type) -> dict[str, str]:
 def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> None:
     """Defines a flag for each field of a dataclass.
 
-    A field is a bool, int, float or str, one of these or None, a tuple of any number of numbers,
-    which are separated by commas, or a tuple of two integers, which is written as 256x192. Its
-    metadata may name `choices`, the `least` and `most` of a number, or say `flag=False`. A flag
-    that is there already, of a dataclass with a field of the same name, stays as it is.
+    A field is a bool, int, float or str, or one of these or None. A tuple of any number of numbers
+    is written with commas, a tuple of two integers as 256x192. The field's metadata may have
+    `choices`, the `least` and `most` of a number, or `flag=False`. If a flag of the same name
+    exists, from a field of another dataclass, it is kept.
 
     Args:
         values: receives the flags.
         kind: the dataclass.
-        skip: fields without a flag.
+        skip: names of fields that get no flag.
     """
     meanings = field_help(kind)
     for field in dataclasses.fields(kind):
@@ -71,12 +71,12 @@ def read(values: flags.FlagValues, kind: type, **given: object) -> object:
     """A dataclass with the values of its flags.
 
     Args:
-        values: with the flags of `define`.
+        values: the flags that `define` made, parsed.
         kind: the dataclass.
-        given: fields that do not come from flags, or whose flags are overruled.
+        given: values of fields that have no flag, or whose flag is ignored.
 
     Raises:
-        absl.flags.Error: numbers that are none, or values that the dataclass refuses.
+        absl.flags.Error: a text is not a number, or the dataclass refuses a value.
     """
     found = dict(given)
     for field in dataclasses.fields(kind):
@@ -102,10 +102,10 @@ def read(values: flags.FlagValues, kind: type, **given: object) -> object:
 
 
 def parse_size(text: str | None, name: str = "size") -> tuple[int, int] | None:
-    """(256, 192) of "256x192"; None of None.
+    """Parses "256x192" as (256, 192); returns None for None.
 
     Raises:
-        absl.flags.Error: another text.
+        absl.flags.Error: the text has another form.
     """
     if text and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
         raise flags.Error(f"`--{name}` must be HEIGHTxWIDTH, such as 256x192. Received: {text!r}.")

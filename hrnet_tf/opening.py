@@ -1,4 +1,4 @@
-"""Networks by name or file, with their cards: opened once, as functions of named arrays."""
+"""Opens networks by name or file, with their cards, as functions of named arrays."""
 
 import functools
 import logging
@@ -23,14 +23,14 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A network that was asked for by name or file.
+    """A network that was opened by name or file.
 
     Attributes:
-        name: what it was called: a preset or a path.
-        network: what computes it.
-        model: the Keras model behind that; None for a converted file.
-        card: how to feed it and read its outputs; None if nothing says so.
-        file: where its weights come from; None for random ones or arrays.
+        name: the preset or path that it was opened by.
+        network: the network as a function of named arrays.
+        model: its Keras model; None for a converted file.
+        card: how to feed it and read its outputs; None if it has no card.
+        file: the file with its weights; None for random weights or given arrays.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Opened:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of the file, in hexadecimal digits; empty without one."""
+        """SHA-256 of the file, in hexadecimal digits; empty if there is no file."""
         return sha256(self.file) if self.file else ""
 
 
@@ -68,12 +68,12 @@ def open_network(
     Args:
         model: a preset, or a `.keras`, `.tflite` or `.onnx` file with its card beside it.
         weights: for a preset, as in `from_preset`: "published", a checkpoint, or None for random.
-        threads: that a converted file may use; all cores if None.
-        input_shape: (height, width, channels) of a preset instead of its own.
+        threads: the number of threads that a converted file may use; all cores if None.
+        input_shape: (height, width, channels) for a preset, instead of its own.
 
     Raises:
-        OSError, ValueError: no such preset or file, or it cannot be opened.
-        ModuleNotFoundError: what runs a converted file is not installed.
+        OSError, ValueError: there is no such preset or file, or it cannot be opened.
+        ModuleNotFoundError: the runtime of a converted file is not installed.
     """
     suffix = Path(model).suffix
     if suffix not in ("", ".keras", *RUNTIMES):
@@ -107,7 +107,7 @@ def predictor(
     weights: str | os.PathLike | Mapping | None = "published",
     **options: object,
 ) -> object:
-    """The predictor of whatever task a network is for.
+    """The predictor of a network's task.
 
     Args:
         model: a preset, a `.keras`, `.tflite` or `.onnx` file, or a Keras model.
@@ -121,8 +121,7 @@ def predictor(
         `ImageClassifier`.
 
     Raises:
-        OSError, ValueError: the model cannot be opened, nothing says what it is for, or an unknown
-            option.
+        OSError, ValueError: the model cannot be opened, it has no card, or an option is unknown.
     """
     if isinstance(model, str | os.PathLike):
         opened = open_network(model, weights)
@@ -146,10 +145,10 @@ def predictor(
 
 
 def as_network(model: object, card: Card | None = None) -> Network:
-    """A Keras model, or any function of images, as a `Network`; a network as it is.
+    """Wraps a Keras model, or any function of images, as a `Network`; returns a network as it is.
 
-    A function may tell the shapes of what it takes and returns, batch first, by attributes
-    `input_shape` and `output_shape` as Keras models have them.
+    A function may have attributes `input_shape` and `output_shape`, batch first, as Keras models
+    have them.
     """
     if isinstance(model, keras.Model):
         model = KerasNetwork(model)
@@ -166,13 +165,13 @@ def settled(
     weights: str | os.PathLike | Mapping | None,
     kind: type[Card],
 ) -> tuple[Network, Card]:
-    """The network and the card that a predictor of one task works with.
+    """The network and the card for a predictor of one task.
 
-    A name or file is opened. Without a card, a network with as many channels as usual is taken for
-    the usual one, with a warning.
+    A name or file is opened. A network without a card gets the default card of `kind` if it has as
+    many channels as that card; a warning says so.
 
     Raises:
-        OSError, ValueError: it cannot be opened, or is of another task than `kind`.
+        OSError, ValueError: the model cannot be opened, or is of another task than `kind`.
     """
     name = getattr(model, "name", "The network")
     if isinstance(model, str | os.PathLike):
@@ -198,7 +197,7 @@ def settled(
 
 
 def crop_size(network: Network, input_size: tuple[int, int] | None) -> tuple[int, int]:
-    """(height, width) of the crops: the network's own, or `input_size` if it fixes none."""
+    """(height, width) of the crops: the network's fixed input size, or else `input_size`."""
     size = fixed_size(network) or input_size
     if size is None:
         raise ValueError(
@@ -216,7 +215,7 @@ def _opened(name, model, card, file):
 def _load_keras(path):
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # zip, HDF5 and Keras each raise their own on a damaged file
+    except Exception as error:  # zipfile, HDF5 and Keras raise different errors on damaged files
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ValueError(
             f"{path}: cannot be opened by Keras {keras.__version__} ({reason}). "
@@ -225,7 +224,7 @@ def _load_keras(path):
 
 
 def _assumed(network, name, kind):
-    """The card of a network that comes without one; raises if its channels are unusual."""
+    """The default card of a task; raises ValueError if the network has other channels."""
     card = kind()
     ((wanted, shape),) = card.outputs().items()
     channels = (network.outputs.get(wanted) or (None,))[-1]

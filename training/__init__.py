@@ -5,5 +5,5 @@ from types import ModuleType
 
 
 def scoring_options(task: str) -> ModuleType:
-    """The module with the flags of evaluation of a task; it needs no Keras."""
+    """The module with the evaluation flags of a task; it needs no Keras."""
     return importlib.import_module(f"{__name__}.{task}.options")

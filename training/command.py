@@ -1,4 +1,4 @@
-"""What `hrnet-tf train` does: flags to a recipe and a run."""
+"""The work of `hrnet-tf train`: makes a recipe from flags and trains it."""
 
 import sys
 
@@ -29,7 +29,7 @@ def command_flags() -> flags.FlagValues:
 
 
 def run(values: flags.FlagValues, words: list[str]) -> int:
-    """Trains what the flags of `command_flags` and the one word, a recipe, say; the exit status.
+    """Trains the recipe that `words` name, with the given flags; returns the exit code.
 
     Raises:
         absl.flags.Error: a usage mistake.

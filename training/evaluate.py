@@ -1,4 +1,4 @@
-"""Evaluation of a network on annotated images; what is counted, the task's evaluator knows."""
+"""Evaluation of a network on annotated images, by the evaluator of its task."""
 
 import dataclasses
 import sys
@@ -20,7 +20,7 @@ Table = Mapping[str, Mapping[str, float]]  # row -> column -> number
 
 
 class Wanted(NamedTuple):
-    """What a predictor must be asked: `boxes` (N, 4) and `scores` (N,) where a task has boxes."""
+    """An image to predict, with `boxes` (N, 4) and their `scores` (N,) if the task has boxes."""
 
     key: Hashable
     path: Path
@@ -30,18 +30,18 @@ class Wanted(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """The result of an evaluation.
 
     Attributes:
-        numbers: by name; shares as fractions, EPE in pixels.
-        main: the name of the number to judge a network by, and whether higher is better.
+        numbers: metrics by name; shares as fractions, EPE in pixels.
+        main: the name of the number that networks are compared by, and whether higher is better.
         results: the predictions, in the results format of the task.
-        counted: what was predicted, such as {"persons": 120}.
-        tables: by name, such as `per_keypoint`: row -> column -> number.
-        conditions: what the numbers depend on, by name: protocol, codec, boxes.
-        words: the most important of these for people.
-        images: images that were read.
-        problems: what was left out, one sentence each.
+        counted: numbers of predicted things, such as {"persons": 120}.
+        tables: name, such as `per_keypoint` -> row -> column -> number.
+        conditions: settings that the numbers depend on, by name: protocol, codec, boxes.
+        words: the most important conditions, as text for people.
+        images: number of images that were read.
+        problems: a sentence for each image or annotation that was left out.
     """
 
     numbers: Mapping[str, float]
@@ -56,25 +56,25 @@ class Evaluation:
 
 
 class Evaluator(Protocol):
-    """Scores the predictions of one network after the other on the same annotations.
+    """Scores the predictions of several networks, one after the other, on the same annotations.
 
-    It is made once: reads the annotations, and refuses what a network cannot be scored on, before
-    anything is predicted.
+    Its annotations are read when it is made. If networks cannot be scored on them, that raises an
+    error, before anything is predicted.
 
     Attributes:
-        wanted: what to predict; who shares an image are neighbours.
+        wanted: the images to predict; entries with the same image are adjacent.
     """
 
     wanted: Sequence[Wanted]
 
     def reset(self, predictor) -> None:
-        """Forgets all predictions; those of this predictor come next."""
+        """Forgets all predictions; the next calls of `add` are for this predictor."""
 
     def add(self, key: Hashable, result) -> None:
-        """Takes the prediction for one of `wanted`, and keeps only what the numbers need."""
+        """Adds the prediction for one entry of `wanted`; keeps only what the numbers need."""
 
     def finish(self) -> Evaluation:
-        """What the predictions are worth; what was wanted and never added counts as missed."""
+        """Scores the predictions; entries of `wanted` without a prediction count as missed."""
 
 
 def evaluate(
@@ -82,31 +82,31 @@ def evaluate(
 ) -> Evaluation:
     """Measures a network on annotated images by the metric of its task and of the data.
 
-    `training.pose.evaluator` and its like in the rooms of other tasks say what is measured.
+    The metrics are described in the task's evaluator, such as `training.pose.evaluator`.
 
     Args:
         predictor: the network with its card, which names the task.
         annotations: the annotation file.
-        images_dir: the folder its file names are relative to.
-        scoring: the other fields of the task's scoring, such as `PoseScoring`.
+        images_dir: the folder that its file names are relative to.
+        scoring: other fields of the task's scoring dataclass, such as `PoseScoring`.
 
     Raises:
-        OSError, ValueError: unusable files or arguments. What cannot be used of the files is left
-            out of the prediction, counts as missed, and is named in `problems`.
+        OSError, ValueError: a file or an argument cannot be used. Single images or annotations
+            that cannot be used are not predicted, count as missed, and are named in `problems`.
     """
     kind = training_named(predictor.card.task).scoring
     return evaluate_on(predictor, kind(str(annotations), str(images_dir), **scoring))
 
 
 def evaluate_on(predictor, scoring: Any) -> Evaluation:
-    """`evaluate` on what the scoring of the predictor's task says, such as a `PoseScoring`."""
+    """`evaluate` with the scoring dataclass of the predictor's task, such as a `PoseScoring`."""
     problems, training = [], training_named(predictor.card.task)
     found = judge(predictor, training.evaluator(predictor.card, scoring, problems.append))
     return dataclasses.replace(found, problems=tuple(dict.fromkeys([*problems, *found.problems])))
 
 
 def judge(predictor, evaluator: Evaluator) -> Evaluation:
-    """Predicts what an evaluator wants and lets it score that; unreadable images are `problems`."""
+    """Predicts the images of an evaluator, and scores them; names unreadable ones as `problems`."""
     problems, read = [], set()
     evaluator.reset(predictor)
     stream = predictor.stream(_readable(evaluator.wanted, read, problems.append))
@@ -120,9 +120,9 @@ def judge(predictor, evaluator: Evaluator) -> Evaluation:
 
 
 def _readable(wanted: Sequence[Wanted], read: set[Path], report: Report) -> Iterator[tuple]:
-    """(key, pixels, boxes, scores) of the images that can be read, decoded ahead, each once.
+    """Yields (key, pixels, boxes, scores) for images that can be read.
 
-    The paths of these images join `read`.
+    A background thread decodes each image once. Paths of images that were read are added to `read`.
     """
 
     def decode(items):

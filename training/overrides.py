@@ -1,4 +1,4 @@
-"""Recipes on the command line: a page by name or a JSON file, and `--field=value`."""
+"""Recipes from the command line: the name of a page or a JSON file, and `--field=value`."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -19,18 +19,18 @@ from hrnet_tf.training.values import KINDS, KINDS_OF_TUPLES, choose, element
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """A flag for each field of any task's recipes, explained by their docstrings."""
+    """Defines a flag for each field of any task's recipes, with help from their docstrings."""
     for name, text in all_fields().items():
         flags.DEFINE_string(name, None, text, flag_values=values)
 
 
 def resolve(values: flags.FlagValues, words: list[str]) -> Recipe:
-    """The recipe that the one word names, with the flags of `define_flags` that were given.
+    """The recipe that `words` name, with the values of the flags that were given.
 
     Raises:
-        absl.flags.Error: not one word.
+        absl.flags.Error: there is not exactly one word.
         OSError: a file cannot be read.
-        ValueError: no such recipe, or text that is no value for its field.
+        ValueError: there is no such recipe, or a text is no value for its field.
     """
     if len(words) != 1:
         raise flags.Error(
@@ -42,7 +42,7 @@ def resolve(values: flags.FlagValues, words: list[str]) -> Recipe:
 
 
 def all_fields() -> dict[str, str]:
-    """What each field of any task's recipes means; where tasks differ, what it means in each."""
+    """The help text of each field of any task's recipes; texts that differ name their task."""
     meanings = {}
     for task in TASKS:
         for name, text in field_help(recipe_class(task)).items():
@@ -60,15 +60,15 @@ def override(
 ) -> Recipe:
     """The recipe with some fields replaced by values in text, such as `{"epochs": "3"}`.
 
-    A codec goes by its name, `dark`, or with settings, `dark,sigma=3,blur_kernel=17`; those not
-    named stay as they are where the old codec has them. Keypoints are the name of a set or the
-    path of a keypoint file. Sequences are separated by commas; an empty text is an empty one.
+    A codec is written as its name, `dark`, or with settings, `dark,sigma=3,blur_kernel=17`; it
+    takes other settings from the old codec if that has them. Keypoints are the name of a set or
+    the path of a keypoint file. Sequences are separated by commas; an empty text is an empty one.
 
-    Where the batch changes and the learning rate is not given, the rate changes in proportion
+    If the batch size changes and the learning rate is not given, the rate changes in proportion
     (Goyal et al. 2017), and `report` receives a line that says so.
 
     Raises:
-        ValueError: an unknown field, or text that is no value for it.
+        ValueError: a field is unknown, or a text is no value for it.
     """
     check_fields(type(recipe), changes)
     values = {name: _parse(recipe, name, text) for name, text in changes.items()}
@@ -85,7 +85,7 @@ def override(
 
 
 def _parse(recipe: Recipe, name: str, text: str) -> object:
-    """The value that `text` names for a field of a recipe."""
+    """Parses the value of a recipe's field."""
     current = getattr(recipe, name)
     if name in recipe.forms:
         return recipe.forms[name].from_text(text, current)

@@ -1,9 +1,9 @@
 """A recipe: every value that a training run depends on, as frozen data.
 
-`Recipe` holds what every run has, its subclass in the room of a task the rest. One file in
-`recipes/<task>/` is one page: a docstring with source, hardware and command, and below it
-`RECIPE = PoseRecipe(...)` with the numbers to expect. The JSON beside a trained model is a recipe
-again; `overrides.py` reads values from the command line.
+`Recipe` holds the values that every run has; a task's subclass adds the values of that task. A file
+in `recipes/<task>/` is called a page: a docstring with source, hardware and command, followed by
+`RECIPE = PoseRecipe(...)` and the published result. `recipe.json` beside a trained model holds the
+recipe's values; `overrides.py` reads values from the command line.
 """
 
 import dataclasses
@@ -26,11 +26,11 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What a published training with the values of a page reached.
+    """The published result of a training with the values of a page.
 
     Attributes:
         numbers: by their names in `Evaluation.numbers`, shares as fractions.
-        note: how they were measured, if not as the other pages of the family say.
+        note: how they were measured, if it differs from the other pages of the family.
     """
 
     numbers: Mapping[str, float]
@@ -132,17 +132,17 @@ class Recipe:
         raise NotImplementedError
 
     def for_card(self, card: Card) -> "Recipe":
-        """The recipe with the values that a card settles, for going on with a trained network."""
+        """The recipe with the values of a card, to train its network further."""
         return self
 
     def to_plain(self) -> dict[str, object]:
-        """Task and values by name, as JSON can hold them."""
+        """The task and all values by name, in types that JSON has."""
         values = {field.name: getattr(self, field.name) for field in values_of(type(self))}
         values |= {name: form.to_plain(values[name]) for name, form in self.forms.items()}
         return {"task": self.task, **values}
 
     def to_json(self) -> str:
-        """All values, a line each, for the record that lies beside a trained model."""
+        """JSON with all values, a line each: the file `recipe.json` beside a trained model."""
         lines = (
             f"  {json.dumps(key)}: {json.dumps(each)}" for key, each in self.to_plain().items()
         )
@@ -150,12 +150,12 @@ class Recipe:
 
     @staticmethod
     def from_plain(values: Mapping[str, object]) -> "Recipe":
-        """The recipe that `to_plain` described; what an older one did not have takes its default.
+        """The recipe that `to_plain` described; fields that are missing get their defaults.
 
-        Without a task it is a pose recipe, the only kind that earlier versions had.
+        Values without a task are a pose recipe: earlier versions had no other.
 
         Raises:
-            ValueError: values that make no recipe, or that no run could use.
+            ValueError: the values are not those of a recipe, or no run could use one of them.
         """
         values = {name: frozen(value) for name, value in values.items()}
         kind = recipe_class(values.pop("task", NAMES[0]))
@@ -175,7 +175,7 @@ class Recipe:
         """The recipe that `to_json` wrote; see `from_plain`.
 
         Raises:
-            ValueError: text that is no recipe, or values that no run could use.
+            ValueError: the text is not a recipe, or no run could use one of its values.
         """
         try:
             values = json.loads(text)
@@ -192,10 +192,10 @@ def values_of(kind: type[Recipe]) -> list[dataclasses.Field]:
 
 
 def recipe_class(task: str) -> type[Recipe]:
-    """The recipes of a task: `PoseRecipe` of `training.pose.recipe` for NAMES[0].
+    """The recipe class of a task, from `training.<task>.recipe`: `PoseRecipe` for pose.
 
     Raises:
-        ValueError: no networks of such a task can be trained.
+        ValueError: networks of this task cannot be trained.
     """
     if task not in TASKS:
         raise ValueError(
@@ -207,9 +207,10 @@ def recipe_class(task: str) -> type[Recipe]:
 
 
 def completed(values: Mapping[str, object]) -> dict[str, object]:
-    """The JSON values of a recipe of any version as this one writes them, defaults included.
+    """Completes the JSON values of a recipe from an older version with defaults.
 
-    So records of runs compare as recipes. Values that make no recipe are returned as they are.
+    Two runs can then be compared by their values. Values that are no recipe are returned as they
+    are.
     """
     try:
         return json.loads(Recipe.from_plain(values).to_json())
@@ -222,7 +223,8 @@ def load_recipe(name: str) -> Recipe:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: there is no such page (the closest are listed), or the file is no recipe.
+        ValueError: there is no such page (the error lists similar names), or the file is not a
+            recipe.
     """
     if str(name).endswith(".json"):
         if not Path(name).is_file():
@@ -240,7 +242,7 @@ def load_recipe(name: str) -> Recipe:
 
 
 def check_fields(kind: type[Recipe], names: Iterable[str]) -> None:
-    """Raises a ValueError that helps if one of the names is no field of such recipes."""
+    """Raises a ValueError, which suggests similar names, if a name is no field of the recipes."""
     fields = [field.name for field in values_of(kind)]
     for name in names:
         if name not in fields:

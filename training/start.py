@@ -11,14 +11,14 @@ from hrnet_tf.weights.load import CheckpointReport, load_checkpoint, weights_of
 
 
 def load_weights(model: keras.Model, weights: str) -> CheckpointReport:
-    """Loads what a recipe starts from; parts of the head that do not fit start anew.
+    """Loads weights into a model; layers of the head whose shapes differ keep random weights.
 
     Args:
-        model: to be trained.
+        model: the model to be trained.
         weights: a `.keras` file, a preset, or a checkpoint: a path or an address.
 
     Raises:
-        OSError, ValueError: it cannot be had or read, or is of another architecture.
+        OSError, ValueError: the weights cannot be fetched or read, or are of another architecture.
     """
     if is_url(weights):
         weights = str(download(weights))
@@ -34,7 +34,7 @@ def load_weights(model: keras.Model, weights: str) -> CheckpointReport:
 
 
 def start_from_weights(network: keras.Model, recipe: Recipe) -> str:
-    """Loads `weights` of a recipe, if it has any; a sentence that says so."""
+    """Loads the `weights` of a recipe, if it has any; returns a sentence about them."""
     if not recipe.weights:
         return ""
     report = load_weights(network, recipe.weights).summary()

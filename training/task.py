@@ -1,4 +1,4 @@
-"""What a run needs to know of its task: `Training`, one value in the room of each task."""
+"""`Training`: the functions of a task that a run needs; each task has one value of it."""
 
 import importlib
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from hrnet_tf.training.start import start_from_weights
 
 
 class Source(Protocol):
-    """What batches are cut from; a slice of it is one, too.
+    """The items that batches are made of; a slice is a `Source`, too.
 
     Attributes:
-        rows: arrays with one row for each item; "name" (N,) says in messages what it is.
+        rows: arrays with one row for each item; "name" (N,) identifies it in messages.
     """
 
     rows: dict[str, np.ndarray]
@@ -28,26 +28,26 @@ class Source(Protocol):
 
 
 def plain(network, recipe: Recipe):
-    """What `fit` trains if a task needs nothing around the network: the network itself."""
+    """Default of `trainee`: `fit` trains the network itself."""
     return network
 
 
 def nothing(recipe: Recipe) -> None:
-    """What is checked of a recipe if it needs nothing but the files that every recipe names."""
+    """Default of `check`: the recipe needs no further files."""
 
 
 def no_panels(card, inputs, targets, outputs) -> list[np.ndarray]:
-    """The pictures of a task that draws none."""
+    """Default of `panels`: no pictures."""
     return []
 
 
 def no_view(recipe: Recipe):
-    """Refuses `inspect`."""
+    """Default of `inspect`: raises ValueError."""
     raise ValueError(f"`inspect` shows nothing of {recipe.task} recipes; train them as they are.")
 
 
 def no_records(recipe: Recipe, *_):
-    """Refuses to write TFRecords."""
+    """Default of `write_records`: raises ValueError."""
     raise ValueError(f"TFRecords are not written of {recipe.task} data; train on the files.")
 
 
@@ -58,34 +58,36 @@ def save(network, trainee, recipe: Recipe, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Training:
-    """All that `train`, `evaluate`, `inspect` and the TFRecords do not know themselves.
+    """The task's part of `train`, `evaluate`, `inspect` and the TFRecords.
 
     A variant, such as training for int8, is `dataclasses.replace` of the task's value.
 
     Attributes:
         recipe: the class of the recipes.
-        scoring: a frozen dataclass: what a network is scored on. Its first fields are annotations
-            and images, its fields the flags of `evaluate`.
-        counted: what a source holds, in words: "people".
-        check: raises OSError or ValueError for what a recipe needs and is not there, before any
-            work; files that every recipe names have been found.
+        scoring: a frozen dataclass with the data and settings of an evaluation. Its first fields
+            are annotations and images; all its fields are flags of `evaluate`.
+        counted: a word for the items of a source: "people".
+        check: recipe -> None; raises OSError or ValueError if something that the recipe needs is
+            missing. It is called at the start, after the files that every recipe names are found.
         network: recipe -> the untrained network, a plain `keras.Model`.
-        source: recipe -> what is trained on.
-        held_out: recipe -> a source for the validation loss, and the evaluator of the run; both
-            from one reading of the validation annotations.
+        source: recipe -> the `Source` of the training data.
+        held_out: recipe -> a source for the validation loss, and the evaluator of the run. The
+            validation annotations are read once for both.
         batches: (source, recipe, augment, first_step, parts, first_part, local_parts) -> data set
             of (inputs, targets, weights); see `training.pose.batches`.
         loss: recipe -> Keras loss; raises ValueError if there is none.
-        scored: recipe -> `scoring`: how a run is judged.
+        scored: recipe -> the `scoring` by which a run is evaluated.
         evaluator: (card, scoring, report) -> `Evaluator`.
-        options: recipe -> options of the predictor that judges a run, as of `hrnet_tf.predictor`.
+        options: recipe -> options of the predictor in the evaluations of a run, as for
+            `hrnet_tf.predictor`.
         panels: (card, inputs, targets, outputs) -> pictures (H, W, 3) uint8 for TensorBoard.
-        inspect: recipe -> `report.inspect.View`, what `inspect` shows of the data.
-        write_records: (recipe, output, shards, overwrite) -> (number of items, paths), TFRecords.
-        start: (network, recipe) -> a sentence; gives the network the weights to start from.
-        trainee: (network, recipe) -> the model that `fit` sees, around the network.
-        publish: (network, trainee, recipe, path) saves what was trained; both are float32 copies
-            with the final weights.
+        inspect: recipe -> `report.inspect.View`, the page of `inspect`.
+        write_records: (recipe, output, shards, overwrite) -> (number of items, paths); writes
+            TFRecords.
+        start: (network, recipe) -> a sentence about them; loads the weights to start from.
+        trainee: (network, recipe) -> the model that `fit` trains; it contains the network.
+        publish: (network, trainee, recipe, path) -> None; saves the trained network. Both models
+            are float32 copies with the final weights.
     """
 
     recipe: type[Recipe]

@@ -2,10 +2,11 @@
 
     hrnet-tf train synthetic_pose --workdir=runs/tiny --epochs=3
 
-`--field=value` replaces any field of the recipe. The folder receives `model.keras` (uncompiled, so
-it opens without this package) with the weights that did best on the validation data, its card
-`model.json`, the values used `recipe.json`, and the losses `history.csv`. A run that was cut short
-goes on when the command is repeated: from `checkpoints/`, at the step of the last one.
+`--field=value` replaces any field of the recipe. These files are written to the folder:
+`model.keras` with the weights of the best evaluation (uncompiled, so that it opens without this
+package), its card `model.json`, the recipe's values `recipe.json`, and losses and metrics
+`history.csv`. If a run was interrupted, the same command resumes it at the step of its last
+checkpoint in `checkpoints/`.
 """
 
 import json
@@ -44,7 +45,7 @@ from hrnet_tf.training.report.curves import write_curves
 from hrnet_tf.training.report.summaries import Summaries
 from hrnet_tf.training.task import Source, Training, training_named
 
-SHOWN = 4  # items in the pictures for TensorBoard
+SHOWN = 4  # number of items in the pictures for TensorBoard
 
 
 def train(
@@ -57,20 +58,20 @@ def train(
     save_seconds: float = 600.0,
     training: Training | None = None,
 ) -> Path:
-    """Trains, or goes on with an unfinished run, and returns the path of the saved model.
+    """Trains, or resumes an unfinished run, and returns the path of the saved model.
 
     Args:
-        recipe: what to train, on what, how.
-        workdir: folder of the run; with several workers one that all of them see.
+        recipe: the values of the run.
+        workdir: folder of the run; with several workers, all of them must have access to it.
         overwrite: replace earlier results in it.
         distribute: a name of `distribute.STRATEGIES`.
         xla: compile the step with XLA.
         deterministic: use operations that give the same bits each time, at the price of speed.
-        save_seconds: between two checkpoints within an epoch.
-        training: a variant of the training of the recipe's task; that itself if None.
+        save_seconds: seconds between two checkpoints within an epoch.
+        training: a variant of the `Training` of the recipe's task; that `Training` itself if None.
 
     Raises:
-        FileExistsError: `workdir` holds something else than an unfinished run of this recipe, and
+        FileExistsError: `workdir` holds anything but an unfinished run of this recipe, and
             `overwrite` is False.
         OSError: a file cannot be read or written.
         ValueError: the recipe or its data cannot be used.
@@ -78,7 +79,7 @@ def train(
         KeyboardInterrupt: SIGINT or SIGTERM ended the run, after a checkpoint.
     """
     training = training or training_named(recipe.task)
-    training.loss(recipe)  # refuses what has none
+    training.loss(recipe)  # raises ValueError if the recipe has no loss
     check_files(recipe)
     training.check(recipe)
     strategy = devices.strategy(distribute)
@@ -89,7 +90,7 @@ def train(
     workdir = Path(workdir)
     if devices.is_chief(strategy):
         open_workdir(workdir, recipe, overwrite)
-    devices.any_worker(strategy, False)  # nobody looks before the folder is ready
+    devices.any_worker(strategy, False)  # workers wait until the folder is ready
     _train(recipe, workdir, strategy, xla, save_seconds, training)
     return workdir / "model.keras"
 
@@ -102,7 +103,7 @@ def _train(
     save_seconds: float,
     training: Training,
 ) -> None:
-    """From the data to the saved model."""
+    """Reads the data, builds and fits the network, and saves the model."""
     chief, checkpoints = devices.is_chief(strategy), workdir / "checkpoints"
     source, held_out, evaluator = training.source(recipe), None, None
     if recipe.val_annotations and recipe.evaluate_every:
@@ -141,7 +142,7 @@ def _train(
 
 
 def validate(recipe: Recipe, model_path: Path) -> Evaluation:
-    """Judges a saved model on the validation data by the recipe's own protocol."""
+    """Evaluates a saved model on the recipe's validation data by its protocol."""
     training = training_named(recipe.task)
     predictor = predictor_of(model_path, **training.options(recipe))
     return evaluate_on(predictor, training.scored(recipe))
@@ -168,9 +169,10 @@ def _start(
     position: Position,
     checkpoints: Path,
 ) -> tuple[Position, list[np.ndarray], str]:
-    """Where the run starts, values for the metrics there, and a sentence about it.
+    """Loads the last checkpoint, or else the weights that the recipe starts from.
 
-    Gives the model what it starts from: the last checkpoint, or else the weights of the recipe.
+    Returns:
+        The position to start at, the metrics' values there, and a sentence about the start.
     """
     found = resume.newest(checkpoints, partial(print, file=sys.stderr))
     if not found:
@@ -201,7 +203,7 @@ def _fit(
     position: Position,
     callbacks: list,
 ) -> None:
-    """`fit` from a position to the end: first what is left of an interrupted epoch."""
+    """Calls `fit` for the rest of an interrupted epoch, if any, and then for all other epochs."""
     while position.step < position.steps * recipe.epochs and not in_vain(position, recipe):
         epoch, done = divmod(position.step, position.steps)
         make = partial(training.batches, source, recipe, True, position.step)
@@ -225,7 +227,7 @@ def _measure(
     held_out: Source,
     evaluator: Evaluator,
 ) -> Measure:
-    """Measures a network, for `Judge`."""
+    """The function by which `Judge` measures a network."""
     predictor = predictor_of(network, card=recipe.card, **training.options(recipe))
     network.compile(loss=training.loss(recipe), jit_compile=False)
     data = training.batches(held_out, recipe, augment=False)
@@ -241,7 +243,7 @@ def _measure(
 
 
 def _draw(training: Training, recipe: Recipe, networks: Networks, batch: list[np.ndarray]):
-    """Draws a batch beside what the network predicts for it, for `Summaries`."""
+    """The function by which `Summaries` draws a batch with the network's predictions."""
 
     def draw(model: keras.Model) -> list[np.ndarray]:
         copy_weights(model, networks.trainee)
@@ -254,7 +256,7 @@ def _draw(training: Training, recipe: Recipe, networks: Networks, batch: list[np
 def _keep_batch(
     workdir: Path, source: Source, recipe: Recipe, training: Training, step: int
 ) -> str:
-    """Saves the batch of a step for a look at it; a sentence that says where."""
+    """Saves the batch of a step for inspection; returns a sentence with the path."""
     kinds = ("crops", "targets", "weights")
     batch = next(iter(training.batches(source, recipe, True, first_step=step)))
     arrays = dict(zip(kinds, map(np.asarray, batch), strict=True))
@@ -272,7 +274,7 @@ def _keep_batch(
 def _publish(
     networks: Networks, recipe: Recipe, training: Training, position: Position, workdir: Path
 ) -> None:
-    """Saves the best weights, or without validation the last ones, with card and curves."""
+    """Saves a model with the best weights (the last ones without validation), card and curves."""
     if position.best_step:
         resume.read_best(workdir / "checkpoints", networks.trainee, position.best_step)
         print(f"The best weights are those of epoch {position.best_step // position.steps}.")

@@ -1,4 +1,4 @@
-"""Values of recipes: which are allowed, and how JSON and the command line write them."""
+"""Rules for the values of recipes, and their forms in JSON and on the command line."""
 
 import dataclasses
 import math
@@ -20,12 +20,12 @@ KINDS_OF_TUPLES = {int: "whole numbers with commas", float: "finite numbers with
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """How a value that is neither a number, text nor a tuple is written.
+    """The written form of a value that is neither a number, a text nor a tuple.
 
     Attributes:
-        to_plain: from the value to what JSON can hold.
-        from_plain: from that, with tuples in place of lists, to the value.
-        from_text: from text of the command line and the value it replaces to the value.
+        to_plain: value -> an object that JSON can hold.
+        from_plain: that object, with tuples in place of lists -> value.
+        from_text: (text of the command line, the value that it replaces) -> value.
     """
 
     to_plain: Callable[[object], object]
@@ -48,9 +48,9 @@ ARCH = Form(_arch_to_plain, _arch_from_plain, lambda text, _: text)
 
 
 def broken_rule(field: dataclasses.Field, value: object) -> str:
-    """The rule of a field's type or `choices` that a value breaks; empty if it keeps them.
+    """The rule of a field's type or `choices` that a value breaks; empty if it breaks none.
 
-    A union, such as that of names and specs, is left to the dataclass.
+    Fields whose type is a union, such as names or specs, are checked by the dataclass.
     """
     choices = field.metadata.get("choices")
     if field.type in (bool, int, str):
@@ -72,7 +72,7 @@ def broken_rule(field: dataclasses.Field, value: object) -> str:
 
 
 def element(field: dataclasses.Field) -> type:
-    """What a tuple field holds: int or float."""
+    """The type of a tuple field's elements: int or float."""
     return typing.get_args(field.type)[0]
 
 
@@ -82,7 +82,7 @@ def _is_number(value: object) -> bool:
 
 
 def choose(name: str, text: str, choices: Mapping[str, object]) -> object:
-    """The choice that text of the command line names for a field."""
+    """The choice that has the name `text`; raises ValueError if there is none."""
     if text not in choices:
         known = ", ".join(choices)
         raise ValueError(f"`{name}` must be one of {known}. Received: {name}={text!r}.")

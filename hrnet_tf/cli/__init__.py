@@ -1,6 +1,6 @@
-"""The `hrnet-tf` command: one word, its flags, its inputs.
+"""The program `hrnet-tf`: its arguments are a command, flags and inputs.
 
-A command is a `Command` in a module of this folder.
+Each command is a `Command` in a module of this folder.
 """
 
 import importlib.metadata
@@ -31,7 +31,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, 1 something failed, 2 usage, 130 ^C."""
+    """Runs one command; returns 0, 1 if something failed, 2 for wrong usage, or 130 after ^C."""
     name, *words = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("--help", "-h", "help"):
         return _print_overview()
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         if {"--help", "-h"} & set(words):
             return _print_help(name, command, values)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"PIL\.")  # each picture is reported by us
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # we report bad pictures
             return command.run(values, values([name, *words])[1:])
     except (UsageError, flags.Error) as error:
         where = f"hrnet-tf {name}" if name in COMMANDS else "hrnet-tf"

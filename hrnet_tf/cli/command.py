@@ -1,6 +1,7 @@
-"""What the commands of `hrnet-tf` share.
+"""Classes and functions that the commands of `hrnet-tf` share.
 
-Keras is imported inside the commands that need it, so that help and mistyped flags answer at once.
+Keras is imported inside the commands that need it, so that help texts and errors in flags appear
+without delay.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """One word after `hrnet-tf`: its flags, and what it does with them and the words left over."""
+    """A command: its flags, and a function of their values and the remaining arguments."""
 
     summary: str
     usage: str
@@ -59,10 +60,10 @@ def refuse(values, names, reason):
 
 
 def read_scoring(values, task, model):
-    """What a network of a task is scored on, as the flags say.
+    """The scoring dataclass of a task, such as `PoseScoring`, from the flags.
 
     Raises:
-        UsageError: networks of this task cannot be evaluated, or a flag of another task.
+        UsageError: networks of this task cannot be evaluated, or a flag belongs to another task.
     """
     if task not in TASKS:
         able = " or ".join(TASKS)
@@ -80,7 +81,7 @@ def read_scoring(values, task, model):
 
 
 def task_name(model):
-    """What a network is for, told without opening it; the first task if nothing tells."""
+    """The task of a network, from its card and without opening it; NAMES[0] without a card."""
     import_keras()
     from hrnet_tf.opening import known_card
 
@@ -89,7 +90,7 @@ def task_name(model):
 
 
 def open_predictor(values, task, **given):
-    """The predictor of a task that the flags describe; `given` are options without flags."""
+    """Opens the network of the flags in the task's predictor; `given` are options without flags."""
     from hrnet_tf.opening import open_network
 
     options = fields.read(values, task.options, **given)

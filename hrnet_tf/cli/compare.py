@@ -1,4 +1,4 @@
-"""`hrnet-tf compare`: flags and files around `convert.compare`."""
+"""`hrnet-tf compare`: the command line of `convert.compare`."""
 
 import dataclasses
 import os

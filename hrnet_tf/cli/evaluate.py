@@ -1,4 +1,4 @@
-"""`hrnet-tf evaluate`: flags and files around `training.evaluate`."""
+"""`hrnet-tf evaluate`: the command line of `training.evaluate`."""
 
 import sys
 
@@ -74,7 +74,7 @@ def _evaluate(values, inputs):
         folder = prepare_folder(values.output, names, overwrite=values.overwrite)
     predictor = open_predictor(values, task_named(task), **scoring.options())
     if values.record:
-        conversion_card(values.model)  # says what is wrong before anything is measured
+        conversion_card(values.model)  # raises before the evaluation if there is no such card
     from hrnet_tf.training.evaluate import evaluate_on
 
     found = evaluate_on(predictor, scoring)
@@ -93,7 +93,7 @@ def _evaluate(values, inputs):
 
 
 def _accuracy(found):
-    """The numbers and all that they depend on."""
+    """The numbers with the conditions they depend on, for the card of a converted file."""
     return {
         "numbers": dict(found.numbers),
         **found.conditions,
@@ -116,7 +116,7 @@ def _print_evaluation(values, found):
 
 
 def _print_table(rows):
-    """A line per label; a label that is nowhere annotated has only its count."""
+    """Prints a line per label; a label without annotations has only its count."""
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     width = max(map(len, rows))
     print("\n" + " ".join([" " * width, *(f"{column:>9}" for column in columns)]))

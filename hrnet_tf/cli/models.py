@@ -1,4 +1,4 @@
-"""`hrnet-tf models`: architectures and presets with what they cost."""
+"""`hrnet-tf models`: lists architectures and presets with their parameters and multiply-adds."""
 
 from absl import flags
 
@@ -45,7 +45,7 @@ def _models(values, inputs):
 
 
 def _cost(counts):
-    """Parameters and multiply-adds in a few characters."""
+    """Parameters and multiply-adds as short text."""
     return f"{counts[0] / 1e6:6.2f} M {counts[1] / 2**30:7.2f} G" if counts else ""
 
 

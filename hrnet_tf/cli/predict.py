@@ -1,4 +1,4 @@
-"""`hrnet-tf predict`: flags and files around prediction."""
+"""`hrnet-tf predict`: the command line of `prediction.pictures` and of videos."""
 
 import sys
 import time
@@ -40,7 +40,7 @@ classification, one .jpg per picture; for segmentation also a .png per picture w
 class indices. Weights of presets are fetched once.
 """
 
-DEFAULT_MODEL = "hrnet_w32_udp_coco_256x192"  # the best of COCO's 17 joints at the cost of W32
+DEFAULT_MODEL = "hrnet_w32_udp_coco_256x192"  # the best W32 preset for COCO's 17 joints
 BOXES = (PeopleOptions, Choice)
 
 
@@ -57,19 +57,19 @@ def _flags():
 
 
 def _kinds(name, *parts):
-    """The dataclasses behind the flags of a task, those that it has."""
+    """The dataclasses whose fields are flags of a task: those of `parts` that it has."""
     module = options_of(name)
     parts = parts or ("OPTIONS", "FILES", "VIDEO")
     return [getattr(module, part) for part in parts if hasattr(module, part)]
 
 
 def _part(name, part):
-    """The flags of one dataclass of a task; none if the task has no such part."""
+    """The flags of one dataclass of a task; empty if the task has no such part."""
     return {each for kind in _kinds(name, part) for each in fields.names(kind)}
 
 
 def _flags_of(name):
-    """The flags that mean something for a task."""
+    """The flags that apply to a task."""
     wants_boxes = getattr(options_of(name), "WANTS_BOXES", False)
     kinds = [*_kinds(name), *(BOXES if wants_boxes else ())]
     return {each for kind in kinds for each in fields.names(kind)}
@@ -79,7 +79,7 @@ def _predict(values, inputs):
     required(values, "model", "output")
     if not inputs:
         raise UsageError("`INPUT` is missing: name pictures, folders, patterns or a video.")
-    for name in NAMES:  # before Keras is imported
+    for name in NAMES:  # wrong values are refused here, before Keras is imported
         fields.read(values, options_of(name).OPTIONS)
     if values.boxes:
         detecting = {each for kind in BOXES for each in fields.names(kind)}
@@ -156,7 +156,7 @@ def _predict_video(values, inputs, name):
 
 
 def _detector(values, card):
-    """What finds the people; None where each picture is taken for one. Prints what nobody said."""
+    """The detector; None if each picture is one person's box. Prints a choice not made by flags."""
     from hrnet_tf.tasks.detection import people
 
     choice = fields.read(values, Choice)
@@ -192,7 +192,7 @@ def _print_stages(stages, word):
 
 @contextmanager
 def _progress(total, word="pictures"):
-    """A bar on the terminal, none elsewhere; yields the function that moves it one step on."""
+    """Shows a progress bar if stderr is a terminal; yields a function that advances it by one."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""`hrnet-tf train`, `inspect` and `demo`: the ways into `hrnet_tf.training`."""
+"""`hrnet-tf train`, `inspect` and `demo`: the commands of `hrnet_tf.training`."""
 
 import importlib
 import os

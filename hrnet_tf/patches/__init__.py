@@ -1,8 +1,8 @@
-"""What is changed in, or taken from inside, other libraries. Each module says why.
+"""Changes to other libraries, and uses of their private functions. Each module says why.
 
-`tests/patches/test_versions.py` fails when one of these libraries has another version than the one
-that a patch was written and measured for. Then read the module again, run its tests, and change the
-version here.
+`tests/patches/test_versions.py` fails if the installed version of such a library is not the one
+that the patch was written and measured for. Then read the patch again, run its tests, and change
+the version here.
 """
 
 VERSIONS = {

@@ -1,21 +1,21 @@
-"""Adam in TensorFlow's own operations: Keras' takes longer to trace than an HRNet."""
+"""Adam in TensorFlow's own operations: Keras' Adam takes longer to trace than an HRNet."""
 
 import keras
 import tensorflow as tf
 
 
 class Adam(keras.optimizers.Adam):
-    """Keras' Adam in TensorFlow's own operations, whose averages are not put into the network.
+    """Adam in TensorFlow's own operations; `fit` does not replace weights by their averages.
 
-    Keras writes the update of each variable as some twenty operations. An HRNet has a thousand
-    variables: to trace and optimize those takes longer than the network and its gradients.
+    Keras' update of a variable is about twenty operations. An HRNet has a thousand variables, and
+    tracing and optimizing all their updates takes longer than the network and its gradients.
 
-    Keras replaces the weights by their averages at the end of `fit`. But a run that goes on within
-    an epoch needs two calls of `fit`, and a checkpoint must hold what training would go on with.
+    Keras replaces the weights by their averages at the end of `fit`. A run that resumes within an
+    epoch calls `fit` twice; the second call and the checkpoints need the weights themselves.
     """
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate):
-        """Updates this replica; `distribute.fit` has summed the gradients if there are several."""
+        """Updates this replica; with several replicas, `grads` are sums (`sum_gradients_first`)."""
         step = tf.cast(self.iterations + 1, tf.float32)
         numbers = {
             "beta1_power": tf.pow(self.beta_1, step),
@@ -37,7 +37,7 @@ class Adam(keras.optimizers.Adam):
             )
 
     def _update_model_variables_moving_average(self, trainable_variables):
-        """Averages after each update, which with accumulation is not each batch as in Keras."""
+        """Averages the weights after each update; Keras does so after each accumulated batch."""
         share = tf.where(self.iterations == 0, 1.0, 1 - self.ema_momentum)
         if every := self.gradient_accumulation_steps:
             share = tf.where((self._iterations + 1) % every == 0, share, 0.0)
@@ -51,7 +51,7 @@ class Adam(keras.optimizers.Adam):
         """Does nothing."""
 
     def averages(self) -> dict[str, keras.Variable]:
-        """Path of each trainable variable -> its average; empty without averages."""
+        """Path of each trainable variable -> its average; empty if `use_ema` is False."""
         if not self.use_ema:
             return {}
         pairs = zip(self._trainable_variables, self._model_variables_moving_average, strict=True)

@@ -1,4 +1,4 @@
-"""Steps of `fit` on several devices and machines, which Keras 3.15 with TensorFlow gets wrong."""
+"""Corrects the steps of Keras 3.15's `fit` on several devices and machines with TensorFlow."""
 
 from collections.abc import Callable
 
@@ -9,16 +9,16 @@ from hrnet_tf.patches.keras_adam import Adam
 
 
 def sum_gradients_first(optimizer: keras.optimizers.Optimizer) -> None:
-    """Lets the optimizer see the sum of all replicas' gradients, as on one device.
+    """Gives the optimizer the sum of all replicas' gradients, as on one device.
 
-    Keras 3.15 adds gradients up last: it clips, accumulates and looks for infinities in the share
-    of each replica, and cannot accumulate on several at all. With the sum first, all replicas are
-    equal and each updates its own copy of the variables.
+    Keras 3.15 sums gradients at the end: it clips them and looks for infinities on each replica
+    alone, and cannot accumulate on several replicas. If the sum comes first, all replicas have
+    equal gradients, and each updates its own copy of the variables.
     """
     if "apply" in vars(optimizer):
         return
     apply = optimizer.apply
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # a LossScaleOptimizer has one
 
     def apply_sum(grads, trainable_variables=None):
         replica = tf.distribute.get_replica_context()
@@ -35,16 +35,16 @@ def sum_gradients_first(optimizer: keras.optimizers.Optimizer) -> None:
             variable.assign_add(grad)
 
     optimizer.apply = apply_sum
-    if not isinstance(inner, Adam):  # which does not add them up
+    if not isinstance(inner, Adam):  # our Adam does not sum gradients in its update
         inner._backend_update_step = update
     inner._backend_increment_gradient_accumulators = accumulate
 
 
 def build_from_specs(model: keras.Model, specs: tuple[tf.TypeSpec, ...]) -> None:
-    """Creates the variables of metrics without a look at the data.
+    """Creates the variables of metrics from the specs of the data, without reading a batch.
 
-    Keras 3.15 takes the mean of the first batches of all workers to see their shapes, in a call
-    that several workers cannot make (keras#20585).
+    To learn the shapes, Keras 3.15 averages the first batches of all workers by a call that fails
+    on several workers (keras#20585).
     """
 
     def build(**_):
@@ -56,9 +56,10 @@ def build_from_specs(model: keras.Model, specs: tuple[tf.TypeSpec, ...]) -> None
 
 
 def return_vectors(model: keras.Model) -> None:
-    """Has steps return vectors of length 1 for scalars.
+    """Makes steps return vectors of length 1 instead of scalars.
 
-    On several workers Keras 3.15 averages the results of steps over their first axis.
+    On several workers, Keras 3.15 averages the results of steps over their first axis, which
+    scalars do not have.
     """
     for name in ("train_step", "test_step"):
         if name not in vars(model):

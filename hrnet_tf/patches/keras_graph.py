@@ -6,18 +6,18 @@ import keras
 
 
 def is_functional(model: object) -> bool:
-    """Whether `walk` can go through a model."""
+    """Whether `walk` accepts a model."""
     return isinstance(model, keras.Model) and hasattr(model, "_run_through_graph")
 
 
 def walk(model: keras.Model, inputs: Sequence, reader: Callable) -> object:
-    """The outputs of a functional model with something else in place of tensors.
+    """Runs a functional model on any objects in place of tensors; returns its outputs.
 
-    Keras' own `clone_model` walks a graph by the same method, which is not public.
+    Keras' `clone_model` uses the same method, which is not public.
 
     Args:
-        model: functional, see `is_functional`.
-        inputs: in place of the input tensors, in the order of `model.inputs`.
-        reader: from an operation to the function that is called in its place.
+        model: a functional model, see `is_functional`.
+        inputs: objects in place of the input tensors, in the order of `model.inputs`.
+        reader: maps an operation to the function that is called in its place.
     """
     return model._run_through_graph([*inputs], operation_fn=reader)

@@ -1,14 +1,14 @@
-"""Persons out of KerasHub's detectors, before their non-maximum suppression."""
+"""Reads persons from KerasHub's detectors before their non-maximum suppression (NMS)."""
 
 from keras import ops
 
-CANDIDATES = 300  # boxes per image that are considered, those with the best scores as persons
+CANDIDATES = 300  # boxes per image that are returned: those with the highest person scores
 
 
 def decode_persons(model, outputs, images, person):
-    """Boxes and scores by the model's own rules, but without its NMS.
+    """Boxes and scores as the model decodes them, but without its NMS.
 
-    That NMS would drop persons who overlap a likelier object of another class.
+    That NMS would drop a person who overlaps an object of another class with a higher score.
     """
     usual = model.prediction_decoder
     from_logits = getattr(usual, "from_logits", True)
@@ -20,10 +20,10 @@ def decode_persons(model, outputs, images, person):
 
 
 class _Persons:
-    """Replaces an NMS: returns the boxes with the best scores as persons, and these scores."""
+    """Replaces an NMS: returns the boxes with the highest person scores, and these scores."""
 
     def __init__(self, bounding_box_format, from_logits, person):
-        self.bounding_box_format = bounding_box_format  # the model asks for it
+        self.bounding_box_format = bounding_box_format  # the model reads this attribute
         self.from_logits = from_logits
         self.person = person
 

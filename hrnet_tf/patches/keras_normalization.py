@@ -1,9 +1,9 @@
 """Batch normalization in one operation, for training.
 
-Keras writes it as a dozen operations and as many for the gradient: half the graph of an HRNet, and
-each reads all pixels. TensorFlow has one operation for either. What it computes is the same; only
-the moving variance is that of the population, as in PyTorch and so in the original, and not that of
-the batch.
+Keras' layer is a dozen operations, and its gradient a dozen more: half the graph of an HRNet, and
+each operation reads all pixels. TensorFlow has one fused operation for the layer and one for the
+gradient. Results are equal except for the moving variance: the fused operation averages the
+unbiased estimate (divided by n - 1), as PyTorch and so the original do; Keras the batch's variance.
 """
 
 from functools import partial
@@ -13,9 +13,10 @@ import tensorflow as tf
 
 
 def fuse(model: keras.Model) -> None:
-    """Before `compile`: gives layers that learn and do not synchronize the fused operation.
+    """Replaces the batch normalization of a model's trainable, unsynchronized layers.
 
-    For a network of this package that is trained; it cannot be saved as a whole any more.
+    Call it before `compile`, and only on a network that is trained: afterwards the model cannot be
+    saved as a whole.
     """
     for layer in model.layers:
         norm = isinstance(layer, keras.layers.BatchNormalization)

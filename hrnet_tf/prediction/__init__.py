@@ -1,1 +1,1 @@
-"""Folders of pictures, for any task."""
+"""Predicts folders of pictures, for any task."""

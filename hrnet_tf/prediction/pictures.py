@@ -1,4 +1,4 @@
-"""Pictures in, annotated pictures and results out: what `hrnet-tf predict` does."""
+"""Predicts picture files and writes annotated pictures and results, for `hrnet-tf predict`."""
 
 import io
 import json
@@ -32,17 +32,19 @@ def predict_files(
     output: "PredictionFolder",
     advance: Callable[[], None] = lambda: None,
 ) -> None:
-    """Predicts pictures, reading ahead and writing behind in a thread each.
+    """Predicts pictures; one thread reads the next pictures, another writes finished ones.
 
-    A picture that cannot be read or has no boxes is noted in `output.failures`; the rest goes on.
-    Memory does not grow with their number; of huge pictures fewer are under way.
+    A picture that cannot be read or has no boxes gets a sentence in `output.failures`, and the
+    other pictures are processed. Memory does not grow with the number of pictures; of huge ones
+    fewer are in memory at a time.
 
     Args:
-        predictor: of the task of `output`; its `timings` also get the stages read, draw and write.
-        paths: the pictures, those that `output` was made for.
-        boxes_for: where the boxes of persons come from; None for whole images.
-        output: takes the results.
-        advance: called once per picture done.
+        predictor: a predictor of the task of `output`; its `timings` also get the stages read,
+            draw and write.
+        paths: the pictures that `output` was made for.
+        boxes_for: finds the boxes of a picture; None for whole images.
+        output: draws and writes the results.
+        advance: called once per finished picture.
     """
     timings, card = predictor.timings, predictor.card
 
@@ -84,19 +86,20 @@ class PredictionFolder:
     """The files of one prediction run: pictures, `results.json`, `timings.json`.
 
     Args:
-        folder: for the files; made if it is not there.
-        paths: the pictures to come.
-        task: what becomes of the results.
-        boxes: where their image ids come from, if anywhere.
+        folder: folder for the files; it is created if it does not exist.
+        paths: the pictures that will be predicted.
+        task: draws the results and turns them into records.
+        boxes: knows the image ids of pictures; None if they have no given ids.
         overwrite: replace earlier results.
-        files: what else is written, keys of the task's `tables` and `views`; for the latter the
+        files: further files to write: keys of the task's `tables` and `views`. For views, the
             predictor needs the task's `view_options`.
 
     Attributes:
         failures: a sentence for each picture that has no result.
-        done: pictures written.
+        done: number of pictures written.
         records: entries of `results.json`, as JSON text.
-        seconds: of whole phases, by name; "run" is what the network's share is taken of.
+        seconds: duration of whole phases, by name; the caller sets "run", of which the network's
+            share is computed.
 
     Raises:
         OSError, ValueError: the folder cannot be used; see `prepare_folder`.
@@ -128,7 +131,7 @@ class PredictionFolder:
         self.done = 0
 
     def draw(self, path: Path, image: np.ndarray, result: object, card: Card) -> dict:
-        """The pictures of one input, by the names of their files."""
+        """Draws the pictures of one input; returns them by the names of their files."""
         name = self.names[path]
         drawn = self.task.draw(image, result, card)
         pictures = {name + s: each for s, each in zip(self.task.suffixes, drawn, strict=True)}
@@ -149,14 +152,14 @@ class PredictionFolder:
         for each, content in contents.items():
             with whole(self.folder / each) as part:
                 part.write_bytes(content)
-        # As text they take half the memory of as many small lists.
+        # JSON text takes half the memory of the records' small lists.
         label = {"file_name": self.labels[path]}
         records = self.task.records(name, self.ids[path], result, card)
         self.records += [json.dumps(label | record) for record in records]
         self.done += 1
 
     def finish(self, timings: Timings, card: Card) -> dict:
-        """Writes the two json files and the tables; returns the content of `timings.json`."""
+        """Writes both JSON files and the tables; returns the content of `timings.json`."""
         with whole(self.folder / "results.json") as part:
             part.write_text("[{}]\n".format(",\n".join(self.records)), encoding="utf-8")
         for table, write in self.tables.items():
@@ -183,7 +186,7 @@ def _encoded(picture, name):
 
 
 def _names(paths):
-    """A name without suffix for each path, no two equal even where case does not count."""
+    """A file name without suffix for each path; they differ even if case is ignored."""
     taken = set()
     for path in paths:
         name, copy = path.stem, 1
@@ -195,7 +198,7 @@ def _names(paths):
 
 
 def _image_ids(paths, boxes):
-    """COCO's ids where boxes or names tell them, else the smallest free numbers."""
+    """The image id of each path: from `boxes` or a COCO file name, or the smallest free number."""
     ids = {path: (boxes.image_id if boxes else coco_id)(path) for path in paths}
     taken = set(ids.values())
     free = (number for number in count(1) if number not in taken)

@@ -1,6 +1,6 @@
-"""Converted files as functions from named arrays to named arrays: `.tflite` and `.onnx`.
+"""Runs `.tflite` and `.onnx` files as functions from named arrays to named arrays.
 
-Their runtimes are libraries of their own: `pip install ai-edge-litert`, `pip install onnxruntime`.
+Their runtimes must be installed: `pip install ai-edge-litert`, `pip install onnxruntime`.
 """
 
 import os
@@ -41,11 +41,11 @@ def open_converted(path: str | os.PathLike, threads: int | None = None):
 
 
 class _Converted:
-    """What both kinds of file share: names, and batches of the size that the file was made for.
+    """Base class: names of inputs, and batches of the size that the file has.
 
     Attributes:
-        inputs: shape of each input by its name in the file; a lone one is called "image".
-        outputs: likewise, under the names that the file has, channels last.
+        inputs: shape of each input by its name in the file; a single one is called "image".
+        outputs: shape of each output by its name in the file, channels last.
     """
 
     inputs: Shapes
@@ -53,10 +53,10 @@ class _Converted:
     _batch: int | None  # examples per call; None for any number
 
     def __call__(self, arrays: Arrays) -> dict[str, np.ndarray]:
-        """All outputs (B, ...) float32 for all inputs (B, ...), any number B of examples.
+        """All outputs (B, ...) float32 for all inputs (B, ...), for any number B of examples.
 
         Raises:
-            ValueError: an input is missing or unknown, or they differ in B.
+            ValueError: an input is missing or unknown, or the inputs differ in B.
         """
         if set(arrays) != set(self.inputs):
             raise ValueError(
@@ -78,11 +78,11 @@ class _Converted:
         return {name: np.concatenate([each[name] for each in parts]) for name in self.outputs}
 
     def _run(self, arrays):
-        """The outputs of one call with as many examples as the file takes."""
+        """The outputs of one call of the runtime; the arrays have the file's batch size."""
         raise NotImplementedError
 
     def _check_batch(self, path, shapes):
-        """The common first axis of all inputs, None if it is open."""
+        """The first axis that all inputs have in common; None if it is of any size."""
         sizes = {shape[0] if len(shape) else 0 for shape in shapes.values()}
         if len(sizes) != 1 or 0 in sizes:
             raise ValueError(
@@ -93,21 +93,21 @@ class _Converted:
 
 
 def _filled(array, batch):
-    """The array with zeros behind it, up to a whole batch."""
+    """The array, padded with zeros to a whole batch."""
     missing = batch - len(array)
     return np.pad(array, ((0, missing), *[(0, 0)] * (array.ndim - 1))) if missing else array
 
 
 def _named(names):
-    """Names of inputs, a lone one "image"."""
+    """The names of the inputs; a single input is called "image"."""
     return ["image"] if len(names) == 1 else [*names]
 
 
 def open_interpreter(path: Path, threads: int | None = None):
-    """LiteRT's interpreter of a `.tflite` file, ready to run.
+    """LiteRT's interpreter for a `.tflite` file, with tensors allocated.
 
     Raises:
-        ModuleNotFoundError: it is not installed.
+        ModuleNotFoundError: LiteRT is not installed.
         ValueError: the file cannot be run.
     """
     from ai_edge_litert.interpreter import Interpreter
@@ -122,12 +122,12 @@ def open_interpreter(path: Path, threads: int | None = None):
 
 
 class TFLiteNetwork(_Converted):
-    """A `.tflite` file as a `Network`; integer inputs and outputs are scaled here.
+    """A `.tflite` file as a `Network`; it converts integer inputs and outputs from and to floats.
 
     Attributes:
-        interpreter: LiteRT's.
-        inputs: shape of each input by name, that of the signature or else of the tensor.
-        outputs: likewise, in the order of their names.
+        interpreter: LiteRT's interpreter.
+        inputs: shape of each input by its name in the signature, or else the tensor's name.
+        outputs: shape of each output, likewise, sorted by name.
     """
 
     def __init__(self, path: Path, threads: int):
@@ -140,7 +140,7 @@ class TFLiteNetwork(_Converted):
         self.outputs = {name: _shape(each)[1:] for name, each in self._outputs.items()}
 
     def _tensors(self):
-        """Inputs and outputs by name; the order that the file has them in is chance."""
+        """Inputs and outputs, sorted by name, since their order in the file is arbitrary."""
         signatures = self.interpreter.get_signature_list()
         if len(signatures) == 1:
             runner = self.interpreter.get_signature_runner(next(iter(signatures)))
@@ -165,7 +165,7 @@ def _shape(tensor):
 
 
 def quantize(values: np.ndarray, tensor: dict) -> np.ndarray:
-    """Floats as the integers, or floats, of a TFLite tensor."""
+    """Converts floats to the type of a TFLite tensor, by its scale and zero point if it has any."""
     scale, zero = tensor["quantization"]
     if not scale:
         return values.astype(tensor["dtype"])
@@ -174,7 +174,7 @@ def quantize(values: np.ndarray, tensor: dict) -> np.ndarray:
 
 
 def dequantize(values: np.ndarray, tensor: dict) -> np.ndarray:
-    """What the integers of a TFLite tensor stand for, float32."""
+    """Converts the values of a TFLite tensor to float32, by its scale and zero point."""
     scale, zero = tensor["quantization"]
     values = values.astype(np.float32)
     return (values - zero) * np.float32(scale) if scale else values
@@ -183,12 +183,12 @@ def dequantize(values: np.ndarray, tensor: dict) -> np.ndarray:
 class ONNXNetwork(_Converted):
     """An `.onnx` file as a `Network`.
 
-    A file with an image (batch, 3, height, width) has the channels of all arrays of four axes
-    first. Outside, channels are last.
+    If a file has an input (batch, 3, height, width), all its arrays of four axes have channels
+    first. They are transposed here: arrays of the `Network` have channels last.
 
     Attributes:
         inputs: shape of each input by name, channels last.
-        outputs: likewise.
+        outputs: shape of each output by name, channels last.
     """
 
     def __init__(self, path: Path, threads: int):
@@ -199,7 +199,7 @@ class ONNXNetwork(_Converted):
         try:
             providers = ["CPUExecutionProvider"]
             self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        except Exception as error:  # the library has a class for every reason, none public
+        except Exception as error:  # the library's exception classes are not public
             reason = str(error).strip().split("\n")[0]
             raise ValueError(f"{path}: not an ONNX file that can be run ({reason}).") from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
@@ -235,6 +235,6 @@ def _sizes(tensor):
 
 
 def _dtype(kind):
-    """NumPy's type for ONNX Runtime's words, such as "tensor(float)"."""
+    """The NumPy type for a type name of ONNX Runtime, such as "tensor(float)"."""
     name = kind.removeprefix("tensor(").removesuffix(")")
     return np.dtype({"float": "float32", "double": "float64"}.get(name, name))

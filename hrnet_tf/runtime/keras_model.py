@@ -12,14 +12,12 @@ class KerasNetwork:
     """A Keras model as a `Network`, compiled when it is first called.
 
     Args:
-        model: functional, of one input or of several in a dictionary or list.
+        model: a functional model with one input, or a dictionary or list of inputs.
 
     Attributes:
         model: the Keras model.
-        inputs: shape of each input: a lone one is "image", others go by the keys of the model's
-            dictionary or by the names of their tensors.
-        outputs: shape of each output: a lone one is "output", those of a list "output0", "output1",
-            …, others go by their keys.
+        inputs: shape of each input by name, as of `input_shapes`.
+        outputs: shape of each output by name, as of `named_outputs`.
     """
 
     def __init__(self, model: keras.Model):
@@ -53,11 +51,11 @@ class KerasNetwork:
 def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
     """Shapes of a model's inputs without the batch, by name, in the order of `model.inputs`.
 
-    A lone input is called "image". Several have the keys of the model's dictionary of inputs, or
-    the names of its tensors.
+    A single input is called "image". Several inputs are called by the keys of the model's
+    dictionary of inputs, or else by the names of its tensors.
 
     Raises:
-        ValueError: two inputs have the same name, one has no usable name, or they are nested.
+        ValueError: two inputs have the same name, a name is no identifier, or inputs are nested.
     """
     tensors, given = model.inputs, model.input
     if len(tensors) == 1:
@@ -76,10 +74,13 @@ def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
 
 
 def named_outputs(outputs: object) -> dict:
-    """What a model returns, by name: its dictionary, a list as "output0", …, a lone one "output".
+    """The outputs of a model by name.
+
+    A dictionary keeps its keys. The outputs of a list are called "output0", "output1", …, a single
+    output is called "output".
 
     Raises:
-        ValueError: they are nested.
+        ValueError: the outputs are nested.
     """
     if isinstance(outputs, list | tuple) and len(outputs) == 1:
         (outputs,) = outputs
@@ -97,12 +98,12 @@ def named_outputs(outputs: object) -> dict:
 
 
 def compiled(function: Callable, *shapes: tuple) -> Callable:
-    """`function` of float32 tensors of these shapes, compiled once for every batch size."""
+    """Compiles a function of float32 tensors of these shapes, once for all batch sizes."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf  # Keras has imported it already
 
-        # Without XLA, which on CPUs compiles for longer than it saves.
+        # No XLA: on CPUs, its compilation takes longer than it saves.
         signature = [tf.TensorSpec((None, *shape[1:]), tf.float32) for shape in shapes]
         return tf.function(function, input_signature=signature)
     if backend == "jax":

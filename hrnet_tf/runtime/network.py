@@ -1,7 +1,7 @@
-"""Networks as functions from named arrays to named arrays, whatever computes them.
+"""The interface of networks: functions from named arrays to named arrays.
 
-Shapes are written without the batch axis; None stands for an open size. A network with one input
-calls it "image".
+Shapes are written without the batch axis; None stands for an open size. If a network has a single
+input, its name is "image".
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +11,7 @@ import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
 Shapes = Mapping[str, tuple[int | None, ...]]
-IMAGES: Shapes = {"image": (None, None, 3)}  # what a network takes unless it says otherwise
+IMAGES: Shapes = {"image": (None, None, 3)}  # default for functions without `input_shape`
 
 
 class Network(Protocol):
@@ -35,7 +35,8 @@ class ArrayFunction:
     Args:
         function: maps images (B, H, W, 3) float32 to an array (B, ...), or to arrays by name.
         inputs: shape of its only input, under the name "image".
-        outputs: shapes of what it returns, if known; an array takes the first name, or "output".
+        outputs: shapes of its outputs, if known. If the function returns a single array, the array
+            gets the first of these names, or "output".
     """
 
     def __init__(self, function: Callable, inputs: Shapes = IMAGES, outputs: Shapes | None = None):
@@ -63,10 +64,10 @@ class _Renamed:
 
 
 def renamed(network: Network, names: Iterable[str]) -> Network:
-    """The network with its only output under the only one of `names`.
+    """The network with its only output renamed to the only one of `names`.
 
-    Files and models of others call a lone output as they like; its card knows what it is. A network
-    with several outputs, or a card with several names, is returned as it is.
+    A file or model from elsewhere may have any name for its output; `names` are the card's names.
+    A network with several outputs is returned as it is, also if there are several names.
     """
     names = [*names]
     if len(names) != 1 or len(network.outputs) > 1 or names == [*network.outputs]:
@@ -75,7 +76,7 @@ def renamed(network: Network, names: Iterable[str]) -> Network:
 
 
 def fixed_size(network: Network) -> tuple[int, int] | None:
-    """(height, width) of the only images a network takes; None if it takes several sizes."""
+    """(height, width) of a network with a fixed input size; None if it takes several sizes."""
     shape = network.inputs.get("image", ())
     size = tuple(shape[:2]) if len(shape) == 3 else (None,)
     return None if None in size else size

@@ -1,14 +1,14 @@
-"""What networks are for. Tasks do not know each other, but pose may look for people.
+"""The tasks that networks solve. They do not import each other; pose may import detection.
 
-`NAMES` is the only table of tasks. Each name is a folder here with `card.py`, `options.py`, which
-needs no Keras, and `task.py`, whose `TASK` says what predicts, draws and writes.
+`NAMES` is the only table of tasks. Each name is a folder here with `card.py`, with `options.py`,
+which needs no Keras, and with `task.py`, whose `TASK` holds the predictor and its writers.
 """
 
 import importlib
 from types import ModuleType
 
 NAMES = ("pose", "segmentation", "classification")
-WHOLE_PICTURES = "classification"  # how pictures are cut for a network that nothing describes
+WHOLE_PICTURES = "classification"  # pictures are cut as for this task if a network has no card
 
 
 def task_named(name: str):

@@ -1,4 +1,4 @@
-"""What every network expects of its images, and what its outputs look like."""
+"""The base class of cards: how to feed a network, and the shapes of its outputs."""
 
 import dataclasses
 import json
@@ -20,8 +20,8 @@ class Decoder(NamedTuple):
         name: of the further output.
         source: name of the output that it is computed from.
         shape: without the batch.
-        meaning: of its numbers, in words.
-        function: of the source's values, in `keras.ops` alone.
+        meaning: what its numbers are, in words.
+        function: computes it from the source's values, in `keras.ops` alone.
     """
 
     name: str
@@ -33,17 +33,17 @@ class Decoder(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Card:
-    """What every network expects of its images, and what its output looks like.
+    """How to feed a network, and the shapes of its outputs; each task has a subclass.
 
     Attributes:
-        task: the name of what the network is for, one of `tasks.NAMES`.
-        returns: what it returns, in words.
-        default: what the channels mean unless the card says otherwise, in words.
-        mean: of each channel of an RGB image scaled to 0..1.
-        std: likewise.
+        task: the network's task, one of `tasks.NAMES`.
+        returns: the kind of its output, for messages: "heat maps", "logits".
+        default: the labels of a card without arguments, for messages.
+        mean: subtracted from each channel of an RGB image scaled to 0..1.
+        std: divides each channel after that.
 
     Raises:
-        ValueError: not three means or stds, or a std that is not positive.
+        ValueError: there are not three means and stds, or a std is not positive.
     """
 
     task: ClassVar[str]
@@ -72,25 +72,25 @@ class Card:
         return (ops.cast(crops, "float32") / 255.0 - mean) / std
 
     def inputs(self) -> Shapes:
-        """What the network takes: name -> shape without the batch, None where it is open."""
+        """Inputs of the network: name -> shape without the batch, None for an open size."""
         return {"image": (None, None, len(self.mean))}
 
     def outputs(self) -> Shapes:
-        """What the network returns and prediction reads: name -> shape, likewise."""
+        """The outputs that prediction reads: name -> shape, as in `inputs`."""
         raise NotImplementedError
 
     def labels(self) -> tuple[str, ...]:
-        """Names behind the channels of the outputs; empty if these have none."""
+        """Names of the output's channels; empty if they have none."""
         return ()
 
     def denormalize(self, crops):
-        """Grey levels of network input: the inverse of `normalize`, for pictures.
+        """The inverse of `normalize`, to draw crops as the network saw them.
 
         Args:
-            crops: (..., H, W, 3), a NumPy array.
+            crops: (..., H, W, 3) network input, a NumPy array.
 
         Returns:
-            (..., H, W, 3) uint8.
+            (..., H, W, 3) grey levels, uint8.
         """
         mean, std = np.float32(self.mean), np.float32(self.std)
         levels = np.round(255 * (np.asarray(crops, np.float32) * std + mean))
@@ -98,20 +98,20 @@ class Card:
 
     @property
     def label_set(self) -> str:
-        """The set that the labels are of, in words; empty if the outputs have no labels."""
+        """The name of the set of labels; empty if the outputs have no labels."""
         return ""
 
     def decoder(self) -> "Decoder | None":
-        """What reads results from the outputs in a converted file; None if nothing does."""
+        """Decoding that a converted file can contain; None if the task has none."""
         return None
 
     @property
     def meaning(self) -> str:
-        """What the channels are, in words."""
+        """The number and kind of the channels, for messages."""
         return f"{len(self.labels())} classes"
 
     def check(self, outputs: Shapes) -> None:
-        """Raises ValueError if a network with these outputs cannot be meant; it may have more."""
+        """Raises ValueError unless `outputs` include those of the card, with its shapes."""
         for name, wanted in self.outputs().items():
             found = outputs.get(name)
             fits = found is not None and len(found) == len(wanted)
@@ -126,7 +126,7 @@ class Card:
                 )
 
     def check_arrays(self, found: Arrays) -> None:
-        """Raises ValueError if a network that has returned these arrays cannot be meant."""
+        """`check` of arrays (B, ...) that a network has returned."""
         self.check({name: np.shape(each)[1:] for name, each in found.items()})
 
     def to_json(self) -> str:
@@ -143,7 +143,7 @@ class Card:
 
 
 def exchanged(count, pairs):
-    """Ids 0..count-1 with those of each pair exchanged."""
+    """The ids 0..count-1 as a tuple, the two ids of each pair exchanged."""
     index = list(range(count))
     for a, b in pairs:
         index[a], index[b] = b, a
@@ -151,7 +151,7 @@ def exchanged(count, pairs):
 
 
 def frozen(value):
-    """JSON with tuples in place of lists, so that cards compare equal."""
+    """A JSON value with tuples in place of lists, so that cards compare equal."""
     if isinstance(value, dict):
         return {key: frozen(each) for key, each in value.items()}
     return tuple(map(frozen, value)) if isinstance(value, list) else value

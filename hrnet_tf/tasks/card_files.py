@@ -13,18 +13,18 @@ from hrnet_tf.tasks.card import VERSION, Card, frozen, pretty
 
 
 def card_from_json(text: str) -> Card | None:
-    """The card that `Card.to_json` wrote; its task decides the class, without one there is no card.
+    """The card that `Card.to_json` wrote, of the class of its task; None if its task is null.
 
     Raises:
-        ValueError: text that is not a whole card, an unknown task or codec, lengths that
-            disagree.
+        ValueError: the text is not a complete card, the task or codec is unknown, or the lengths
+            of its fields disagree.
     """
     try:
         card = json.loads(text)
     except ValueError as error:
         raise ValueError(f"A card must be complete JSON, this text is not ({error}).") from None
     card = card if isinstance(card, dict) else {}
-    task = card.pop("task", NAMES[0])  # the first cards did not tell
+    task = card.pop("task", NAMES[0])  # the first cards had no "task"
     if task is None:
         return None
     kind = task_named(task).card
@@ -51,7 +51,7 @@ def card_path(model_path: str | Path) -> Path:
 
 
 def read_card(model_path: str | Path) -> Card | None:
-    """The card beside a model file, None if there is none or it knows no task.
+    """The card beside a model file; None if there is no such file or its task is null.
 
     Raises:
         ValueError: the file there is not a card.
@@ -68,12 +68,12 @@ def read_card(model_path: str | Path) -> Card | None:
 def write_card(
     model_path: str | Path, card: Card | None, facts: Mapping[str, object] | None = None
 ) -> None:
-    """Write the card beside a model file: a whole file or none, whatever goes wrong.
+    """Writes the card beside a model file; after an error there is no partial file.
 
     Args:
-        model_path: of the model.
-        card: None for a network whose task is not known; then only the facts are kept.
-        facts: what else the file shall say, by field; `read_card` passes over it.
+        model_path: the model file.
+        card: None for a network of unknown task; then only the facts are written.
+        facts: further fields of the file, which `read_card` ignores.
     """
     fields = json.loads(card.to_json()) if card else {"version": VERSION, "task": None}
     _write(model_path, {**fields, **(facts or {})})
@@ -85,11 +85,11 @@ def _write(model_path, fields):
 
 
 def conversion_card(model_path: str | Path) -> dict:
-    """All fields of the card beside a converted file, once it is sure that they describe this file.
+    """All fields of the card beside a converted file, after a check that it is this file's card.
 
     Raises:
         OSError: there is no such file.
-        ValueError: no card of a conversion lies beside it, or that of other content.
+        ValueError: there is no conversion's card beside it, or its SHA-256 is another file's.
     """
     path = card_path(model_path)
     try:
@@ -109,14 +109,15 @@ def conversion_card(model_path: str | Path) -> dict:
 
 
 def record_accuracy(model_path: str | Path, accuracy: Mapping[str, object]) -> None:
-    """Notes in the card of a converted file what was measured, as `conversion.accuracy`.
+    """Writes a measured accuracy into the card of a converted file, as `conversion.accuracy`.
 
     Args:
-        model_path: of the file.
-        accuracy: numbers and how they came about; takes the place of what was noted before.
+        model_path: the converted file.
+        accuracy: numbers and the conditions they depend on; they replace an earlier accuracy.
 
     Raises:
-        OSError, ValueError: of `conversion_card`, or the card cannot be written; it stays then.
+        OSError, ValueError: as `conversion_card`, or the card cannot be written; the old card is
+            kept then.
     """
     fields = conversion_card(model_path)
     fields["conversion"]["accuracy"] = dict(accuracy)
@@ -124,10 +125,12 @@ def record_accuracy(model_path: str | Path, accuracy: Mapping[str, object]) -> N
 
 
 def save_model(model: keras.Model, card: Card | None, path: str | Path) -> None:
-    """Write a network, not compiled so that it opens without this package, and its card if any.
+    """Writes a network and its card, if it has one.
+
+    The model is saved uncompiled, so that it opens without this package.
 
     Raises:
-        OSError: a file cannot be written; each appears whole or not at all.
+        OSError: a file cannot be written; a partial one is not left behind.
     """
     plain = keras.Model(model.input, model.output, name=model.name)
     with whole(path) as part:

@@ -1,4 +1,4 @@
-"""Strokes and legends that every task draws with: legible on any background, at any size."""
+"""Lines, discs and legends for every task, legible on any background and at any size."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -9,7 +9,7 @@ PAPER, INK = (250, 250, 248), (32, 32, 36)  # of the legend
 
 
 def legend(entries, width, longest):
-    """Colours and names in rows that fit the width; nothing for no entries."""
+    """Draws (name, colour) entries in rows that fit the width; of height 0 without entries."""
     size = int(np.clip(0.016 * longest, 11, 64))
     font, gap = ImageFont.load_default(size), round(0.5 * size)
     rows, x = [], width

@@ -1,4 +1,4 @@
-"""What prediction of many images needs whatever the task: times of stages, work ahead."""
+"""Helpers of predictors that work on many images: times of stages, computing ahead."""
 
 from array import array
 from collections import defaultdict, deque
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-HELD_BYTES = 2**27  # of images whose crops share a batch; three batches are under way at a time
+HELD_BYTES = 2**27  # limit for the images of one batch of crops; three batches exist at a time
 
 
 class Timings:
@@ -17,15 +17,15 @@ class Timings:
         self.seconds = defaultdict(lambda: array("d"))
 
     def add(self, stage: str, seconds: float):
-        """Notes what one image cost in one stage; safe from any thread."""
+        """Adds the seconds that one image took in one stage; may be called from any thread."""
         self.seconds[stage].append(seconds)
 
     def total(self, stage: str) -> float:
-        """Seconds of all images in one stage."""
+        """Seconds that all images took in one stage."""
         return sum(self.seconds.get(stage, ()))
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Per stage: images, seconds in all, median and 90th percentile per image in ms."""
+        """For each stage: images, total seconds, median and 90th percentile per image in ms."""
         return {
             stage: {
                 "images": len(values),
@@ -40,14 +40,14 @@ class Timings:
 def ahead(
     function: Callable, items: Iterable, depth: int = 2, weigh: Callable = lambda item: 0
 ) -> Iterator:
-    """Like `map`, with the next results computed meanwhile in a background thread.
+    """Like `map`, but a background thread computes the next results while the caller uses one.
 
     Args:
-        function: of one item.
-        items: what to map; one more is pulled than results are computed ahead.
-        depth: how many results at most.
-        weigh: bytes that the result of an item will hold; above `HELD_BYTES` in all, nothing is
-            computed ahead.
+        function: is called with each item.
+        items: are read at most `depth + 1` ahead.
+        depth: at most so many results are computed ahead.
+        weigh: bytes that the result of an item will hold; while pending results hold more than
+            `HELD_BYTES` in all, no further item is read.
     """
     with ThreadPoolExecutor(1) as pool:
         results, held = deque(), 0

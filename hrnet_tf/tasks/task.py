@@ -1,4 +1,4 @@
-"""What a task is: all that prediction, its files and its flags have to know of it."""
+"""`Task`: what prediction, its files and its flags need to know of a task."""
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -16,10 +16,10 @@ class Item(NamedTuple):
     """An image to predict.
 
     Attributes:
-        key: what the result is asked for by.
+        key: is returned with the result, to tell whose it is.
         image: (H, W, 3) uint8 RGB.
-        boxes: (N, 4) x, y, width, height in its pixels; None for the whole image.
-        scores: (N,) of the boxes; None for 1.
+        boxes: (N, 4) x, y, width, height in pixels of the image; None for the whole image.
+        scores: (N,) scores of the boxes; None if all are 1.
     """
 
     key: Hashable
@@ -28,33 +28,33 @@ class Item(NamedTuple):
     scores: np.ndarray | None = None
 
 
-# Where boxes come from: (key, image) -> (boxes (N, 4), scores (N,)), or None for the whole image.
+# Finds the boxes of an image: (key, image) -> (boxes (N, 4), scores (N,)), or None for all of it.
 BoxSource = Callable[[Hashable, np.ndarray], tuple[np.ndarray, np.ndarray] | None]
 
 
 class ImageIds(Protocol):
-    """What knows the ids of pictures, such as a file of boxes."""
+    """A source of COCO image ids, such as a file of boxes."""
 
     def image_id(self, path: str | os.PathLike) -> int | None:
         """The id of a picture; None if it has none."""
 
 
 class Predictor(Protocol):
-    """From images to results of one task.
+    """Computes the results of one task from images.
 
     Attributes:
-        card: of the network.
-        timings: of the stages so far.
+        card: the network's card.
+        timings: seconds of each stage so far.
     """
 
     card: Card
     timings: Timings
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> Any:
-        """The result of one image; tasks that know no boxes have no such argument."""
+        """The result of one image; only predictors of tasks with boxes have `boxes`."""
 
     def stream(self, items: Iterable[Item | tuple]) -> Iterator[tuple[Hashable, np.ndarray, Any]]:
-        """For each item, in their order, `(key, image, result)`; memory does not grow."""
+        """Yields `(key, image, result)` in the order of the items, in bounded memory."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,21 @@ class Task:
     """One task.
 
     Attributes:
-        card: its class of cards; `card.task` is the name.
-        options: frozen dataclass of what a predictor can be told, the flags of `predict`.
-        predictor: from network, card and options to a predictor.
-        records: `(name, image id, result, card)` to the entries of `results.json`; `name` is that
-            of the written pictures, without suffix.
-        draw: `(image, result, card)` to the pictures to write, one for each suffix.
-        suffixes: of these pictures, keys of `prediction.pictures.FORMATS`.
-        counted: what the records are, for the summary; None if one belongs to each picture.
-        tables: flag -> function that writes `results.FLAG`: `(path, records, labels)`.
-        views: flag -> folder for a picture of each single result, and the function that draws it.
-        view_options: options that a predictor needs for views.
-        wants_boxes: whether a detector or a file tells where to look.
-        follow: writes the results of a video; None if the task knows none.
+        card: the class of its cards; `card.task` is the task's name.
+        options: a frozen dataclass of the predictor's options, which are flags of `predict`.
+        predictor: (network, card, options) -> a `Predictor`.
+        records: (name, image id, result, card) -> the picture's entries in `results.json`; `name`
+            is the file name of the written pictures, without suffix.
+        draw: (image, result, card) -> the pictures to write, one for each suffix.
+        suffixes: the file suffixes of these pictures, keys of `prediction.pictures.FORMATS`.
+        counted: the name of one kind of record for the summary, such as "persons"; None if each
+            picture has one record.
+        tables: flag -> function of (path, records, labels) that writes `results.FLAG`.
+        views: flag -> (folder, function); the function draws one result of a picture, and each of
+            these drawings is a file in the folder.
+        view_options: options that a predictor needs if there are views.
+        wants_boxes: whether predictors take boxes, from a detector or a file.
+        follow: predicts a video and writes the results; None if the task has no videos.
     """
 
     card: type[Card]

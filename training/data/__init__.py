@@ -1,1 +1,1 @@
-"""Annotated images in the `tf.data` graph, whatever they are annotated with."""
+"""Annotated images in the `tf.data` graph, independent of the kind of annotations."""

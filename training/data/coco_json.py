@@ -1,6 +1,6 @@
-"""A COCO-format annotation file, parsed once; everything that needs it takes the parsed file.
+"""Parses a COCO-format annotation file, once for all functions that need it.
 
-COCO, and whatever borrowed its form: the lists `images`, `annotations` and, mostly, `categories`.
+The format has lists `images`, `annotations` and, in most files, `categories`.
 """
 
 from collections import Counter
@@ -13,11 +13,11 @@ from hrnet_tf.training.data.sources import ImageFile, Report, left_out, read_jso
 
 @dataclass(frozen=True, eq=False)
 class CocoFile:
-    """What an annotation file holds, as it stands there; nobody changes the lists.
+    """The unchecked content of an annotation file; its lists must not be changed.
 
     Attributes:
-        path: of the file.
-        images: entries with `id`, `file_name`, `height` and `width`, or whatever else stands there.
+        path: the file.
+        images: entries, usually with `id`, `file_name`, `height` and `width`.
         annotations: entries with `id`, `image_id`, `bbox`, ….
         categories: entries with `id` and `name`; empty where the file has no such list.
     """
@@ -28,7 +28,7 @@ class CocoFile:
     categories: list
 
     def double_ids(self) -> Iterator[str]:
-        """Ids that more than one image or annotation has, one sentence each."""
+        """Yields a sentence for each id that more than one image or annotation has."""
         for kind, entries in (("images", self.images), ("annotations", self.annotations)):
             ids = [each["id"] for each in entries if isinstance(each, dict) and "id" in each]
             for each, count in Counter(map(repr, ids)).items():
@@ -37,7 +37,7 @@ class CocoFile:
 
 
 def read_coco_json(annotations: str | Path) -> CocoFile:
-    """Parses a file; raises ValueError if it is no JSON with images and annotations."""
+    """Parses a file; raises ValueError if it is not JSON with images and annotations."""
     annotations = Path(annotations)
     content = read_json(annotations)
     lists = content if isinstance(content, dict) else {}
@@ -58,11 +58,11 @@ def image_files(
 
     Args:
         coco: the parsed file.
-        folder: its file names are relative to.
-        report: is told which images cannot be used, one line each.
+        folder: the folder that its file names are relative to.
+        report: receives a line for each image that cannot be used.
 
     Returns:
-        Images by id, and the ids of all images, those that cannot be used among them.
+        The usable images by id, and the ids of all images.
     """
     images, known = {}, set()
     for position, entry in enumerate(coco.images):

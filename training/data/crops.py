@@ -1,37 +1,37 @@
-"""Crops in the `tf.data` graph: only the pixels that are needed, and one compiled loop over them.
+"""Crops in the `tf.data` graph: reads only the pixels that crops need, and warps in compiled code.
 
-The same pixels as `geometry.crop` of the whole image: coordinates are those of the image, whatever
-part of it has been read, so that crops from files and from records are equal to the bit. They
-differ from `geometry.crop` by one grey level where the last bit of a float decides (1 value in
-50000).
+All coordinates are those of the whole image, whatever part of it has been read, so that crops from
+files and from records are equal to the bit. About 1 value in 50000 differs from `geometry.crop` of
+the whole image by one grey level, where rounding depends on the last bit of a float.
 """
 
 import tensorflow as tf
 
-# libjpeg smooths colours across its blocks: at the rim of a window it misses their neighbours.
+# libjpeg smooths colours across blocks, and at the edge of a decoded window it lacks the blocks
+# outside. Windows are therefore decoded with this many more pixels on each side.
 JPEG_MARGIN = 16
-SLOTS = tuple(2**power for power in range(18, 31, 2))  # bytes: each size is compiled once
-OVERHANG = 16  # bytes that the last pixel's words reach beyond it
+SLOTS = tuple(2**power for power in range(18, 31, 2))  # bytes: sizes for which code is compiled
+OVERHANG = 16  # bytes; the 32-bit words that hold the last pixel reach beyond it by less
 
 
 def window(inverse: tf.Tensor, output_size: tuple[int, int], bounds: tf.Tensor) -> tf.Tensor:
-    """The rows and columns that crops read.
+    """The windows of an image that crops read.
 
     Args:
         inverse: (B, 6) maps from crop pixels to image pixels.
         output_size: (height, width) of the crops.
-        bounds: (B, 4) top, left, bottom, right of what there is to read.
+        bounds: (B, 4) top, left, bottom, right of the pixels that can be read.
 
     Returns:
         (B, 4) top, left, bottom, right, the last two exclusive, within `bounds` and at least two
-        pixels each way.
+        pixels high and wide.
     """
     a, b, shift_x, c, d, shift_y = tf.unstack(inverse[:, :, None], axis=1)
     u = tf.constant((0.0, 1.0, 0.0, 1.0)) * (output_size[1] - 1)
     v = tf.constant((0.0, 0.0, 1.0, 1.0)) * (output_size[0] - 1)
     corners = tf.stack((c * u + d * v + shift_y, a * u + b * v + shift_x), axis=1)
     least, most = bounds[:, :2], bounds[:, 2:]
-    # Far positions do not fit an integer.
+    # Positions far outside would overflow an integer.
     near = tf.cast(least, tf.float32) - 4.0, tf.cast(most, tf.float32) + 4.0
     low = tf.floor(tf.clip_by_value(tf.reduce_min(corners, axis=2), *near))
     high = tf.floor(tf.clip_by_value(tf.reduce_max(corners, axis=2), *near))
@@ -56,7 +56,7 @@ def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
     high = tf.minimum(window[2:] + JPEG_MARGIN, size)
 
     def jpeg():
-        # Only this method equals what libjpeg does elsewhere.
+        # Only this DCT method gives the same pixels as libjpeg in Pillow and OpenCV.
         return tf.image.decode_and_crop_jpeg(
             content, tf.concat((low, high - low), 0), channels=3, dct_method="INTEGER_ACCURATE"
         )
@@ -73,10 +73,10 @@ def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
 def crop(
     pixels: tf.Tensor, corner: tf.Tensor, inverse: tf.Tensor, output_size: tuple[int, int]
 ) -> tf.Tensor:
-    """Bilinear, zero outside the image, rounded to whole grey levels.
+    """Crops bilinearly, with zeros outside the image; rounds to whole grey levels.
 
     Args:
-        pixels: (h, w, 3) uint8, a part of an image that holds what `window` found.
+        pixels: (h, w, 3) uint8, a part of an image that contains the window of this crop.
         corner: (2,) top and left of this part.
         inverse: (6,) map from crop pixels to image pixels.
         output_size: (height, width) of the crop.
@@ -87,7 +87,7 @@ def crop(
     flat = tf.reshape(pixels, [-1])
     size, slots = tf.size(flat), tf.constant(SLOTS)
     room = tf.reduce_min(tf.where(slots >= size + OVERHANG, slots, SLOTS[-1]))
-    # Whatever these bytes are: they are read with the last pixels and thrown away.
+    # Uninitialized bytes: they are read together with the last pixels and are not used.
     rest = tf.raw_ops.Empty(shape=[room - size], dtype=tf.uint8)
     words = tf.bitcast(tf.reshape(tf.concat((flat, rest), axis=0), (-1, 4)), tf.uint32)
     return _warp(words, corner, tf.shape(pixels), inverse, output_size)
@@ -95,7 +95,7 @@ def crop(
 
 @tf.function(jit_compile=True, autograph=False)
 def _warp(words, corner, size, inverse, output_size):
-    """One fused loop over the crop: TensorFlow's own gathers and casts take five times as long."""
+    """Crops in one loop, compiled by XLA; TensorFlow's gathers and casts take five times as long."""
     a, b, shift_x, c, d, shift_y = tf.unstack(inverse)
     u = tf.range(output_size[1], dtype=tf.float32)
     v = tf.range(output_size[0], dtype=tf.float32)[:, None]
@@ -103,7 +103,7 @@ def _warp(words, corner, size, inverse, output_size):
     height, width, _ = tf.unstack(size)
     x = a * u + b * v + shift_x - tf.cast(left, tf.float32)
     y = c * u + d * v + shift_y - tf.cast(top, tf.float32)
-    # The pixel above and to the left, such that its neighbours exist, too.
+    # The upper left of the four pixels to interpolate, clipped so that all four exist.
     column = tf.clip_by_value(tf.floor(x), 0.0, tf.cast(width - 2, tf.float32))
     row = tf.clip_by_value(tf.floor(y), 0.0, tf.cast(height - 2, tf.float32))
     first = 3 * (_whole(row) * width + _whole(column))
@@ -118,7 +118,7 @@ def _warp(words, corner, size, inverse, output_size):
 
 
 def _mix(words, first, x):
-    """Red, green and blue between two neighbours, the first of which starts at byte `first`."""
+    """Interpolates RGB between two adjacent pixels, of which the first starts at byte `first`."""
     word = _right(first, 2)
     one, two, three = (tf.gather(words, word + number) for number in range(3))
     shift = tf.bitcast(8 * (first & 3), tf.uint32)
@@ -144,10 +144,10 @@ def _right(values, bits):
 
 
 def _whole(values):
-    """The nearest integers to floats from 0 to 2**22; casts check for more and take longer."""
+    """Rounds floats from 0 to 2**22 to integers; a cast handles all values and takes longer."""
     return tf.bitcast(values + 2.0**23, tf.int32) & (2**23 - 1)
 
 
 def _share(distance):
-    """Weight of a pixel at this distance: a tent, which is 0 for pixels outside the image."""
+    """Bilinear weight of a pixel at this distance; 0 from a distance of 1 on."""
     return tf.maximum(1 - tf.abs(distance), 0.0)

@@ -1,7 +1,7 @@
-"""The order of the training data, as a function of seed and step: no state to save or to replay.
+"""The order of the training data as a function of seed and step, without state to save.
 
-Pass after pass goes over all items, each in its own random order, and batches are cut across the
-borders of the passes, so that all of them are full.
+Each pass over all items has its own random order. A batch may contain the last items of a pass and
+the first items of the next one, so that all batches are full.
 """
 
 import numpy as np
@@ -11,17 +11,17 @@ CIPHER_ROUNDS = 24
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
-    """Batches until every item has been seen once; the last one begins the next pass."""
+    """Number of batches until every item has been seen; the last may start the next pass."""
     return -(-count // batch_size)
 
 
 def order(count: int, batch_size: int, seed: int, step: int) -> np.ndarray:
-    """Which of `count` items are in the shuffled batch of a step: positions (batch_size,)."""
+    """The indices (batch_size,) of the items in the shuffled batch of a step."""
     return shuffled(tf.constant(step, tf.int64), count, batch_size, seed).numpy()
 
 
 def in_order(step: tf.Tensor, count: int, batch_size: int) -> tf.Tensor:
-    """The items of the batch of a step, unshuffled; the last one repeats the last item."""
+    """The indices of a step's batch without shuffling; the last batch repeats the last item."""
     return tf.minimum(_positions(step, batch_size), count - 1)
 
 
@@ -37,7 +37,7 @@ def shuffled(step: tf.Tensor, count: int, batch_size: int, seed: int) -> tf.Tens
     position = _positions(step, batch_size)
     number = position // count
     passes = number[0] + tf.range(1 + -(-batch_size // count), dtype=tf.int64)
-    # The cipher that shuffles mixes its key badly: the key itself must be random.
+    # The shuffling cipher gives related orders for related keys, so its keys must be random.
     keys = tf.map_fn(
         lambda number: tf.random.stateless_uniform((3,), (seed, number), None, None, tf.int64),
         passes,

@@ -1,4 +1,4 @@
-"""What every kind of annotation file needs: paths that exist, JSON, images and their sizes."""
+"""Functions for all kinds of annotation files: checks of paths and images, JSON, image sizes."""
 
 import json
 import sys
@@ -11,17 +11,17 @@ from PIL import ExifTags, Image
 
 Report = Callable[[str], None]
 
-DECODERS = ("JPEG", "PNG")  # of the training pipeline
+DECODERS = ("JPEG", "PNG")  # formats that the training pipeline decodes
 
 
 def to_stderr(line: str) -> None:
-    """Where reports go unless somebody else takes them."""
+    """The default `report`: prints the line to stderr."""
     print(line, file=sys.stderr)
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image of the set; `size` is (height, width) as annotated, or else as stored."""
+    """An image file; `size` is (height, width) from the annotations, or else from the file."""
 
     id: int
     path: Path
@@ -29,7 +29,7 @@ class ImageFile:
 
 
 def check_paths(annotations: str | Path, images_dir: str | Path) -> tuple[Path, Path]:
-    """Both as paths; raises FileNotFoundError if there is no such file or folder."""
+    """Returns both as paths; raises FileNotFoundError if one does not exist."""
     if not Path(annotations).is_file():
         raise FileNotFoundError(
             f"`annotations` must be a file. Received: annotations={annotations}. Check the path."
@@ -42,7 +42,7 @@ def check_paths(annotations: str | Path, images_dir: str | Path) -> tuple[Path, 
 
 
 def read_json(annotations: Path) -> object:
-    """The content of a JSON file; raises ValueError if it is none."""
+    """The content of a JSON file; raises ValueError if it is not JSON."""
     try:
         return json.loads(annotations.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -53,16 +53,19 @@ def read_json(annotations: Path) -> object:
 
 
 def left_out(annotations: Path, what: str, error: Exception) -> str:
-    """One line on a record or image that cannot be used."""
+    """A line for `report` about a record or image that cannot be used."""
     reason = f"it has no {error}" if isinstance(error, KeyError) else error
     return " ".join(f"{annotations}: {what} is left out: {reason}.".splitlines())
 
 
 def measure(folder: Path, names: Iterable[str], report: Report) -> dict[str, ImageFile]:
-    """Images by name, with the size that their files say; one line to `report` for each bad one.
+    """Reads the sizes of images from their headers; reports each unusable image with a line.
 
-    For annotation files that do not give sizes. Nothing is decoded. An orientation in EXIF is
-    ignored, as everywhere in training.
+    This is for annotation files without sizes. EXIF orientation is ignored, as everywhere in
+    training.
+
+    Returns:
+        The usable images by name.
     """
     names = list(dict.fromkeys(names))
     with ThreadPoolExecutor() as pool:
@@ -77,7 +80,7 @@ def measure(folder: Path, names: Iterable[str], report: Report) -> dict[str, Ima
 
 
 def flaw(image: ImageFile, decode: bool = True) -> str:
-    """Why an image cannot be trained on, without `decode` by its header; empty if it can."""
+    """Why an image cannot be trained on; empty if it can. Without `decode`, reads headers only."""
     try:
         with Image.open(image.path) as picture:
             turned = picture.getexif().get(ExifTags.Base.Orientation, 1) > 4
@@ -86,7 +89,7 @@ def flaw(image: ImageFile, decode: bool = True) -> str:
             kind, size = picture.format, picture.size[::-1]
     except FileNotFoundError:
         return "the file is not there"
-    except Exception as error:  # Pillow's readers raise anything on a damaged file
+    except Exception as error:  # Pillow raises many types on damaged files
         return f"it cannot be decoded ({_one_line(error)})"
     if kind not in DECODERS:
         return f"it is {kind}, not {' or '.join(DECODERS)}"
@@ -99,7 +102,7 @@ def flaw(image: ImageFile, decode: bool = True) -> str:
 
 
 def _stored_size(path):
-    """(height, width), or why there is none."""
+    """(height, width) from the header of a file, or a text that says why there is none."""
     try:
         with Image.open(path) as picture:
             return picture.size[::-1]

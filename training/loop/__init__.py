@@ -1,1 +1,1 @@
-"""What happens around the steps of `fit`, whatever is trained."""
+"""The parts of a run around the steps of `fit`, independent of the task."""

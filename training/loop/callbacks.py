@@ -1,7 +1,7 @@
-"""What happens around the steps of `fit`: counting, judging, saving, telling.
+"""Callbacks of a run: they count steps, evaluate, save checkpoints and report progress.
 
-The order of the classes is the order of their work. Each runs on every worker; what only the chief
-does, it does where it is given what that takes.
+`fit` calls them in the order of the classes here, on every worker. Work of the chief alone depends
+on arguments that other workers do not get, or on `is_chief`.
 """
 
 import contextlib
@@ -28,18 +28,18 @@ from hrnet_tf.training.loop.resume import Position
 from hrnet_tf.training.recipe import Recipe
 
 SPEED = "images_per_second"
-AGREED = 20  # steps after which several workers ask each other
+AGREED = 20  # steps; several workers agree at this interval whether to save or stop
 
 Measure = Callable[[], tuple[dict[str, float], float]]
 
 
 class Count(keras.callbacks.Callback):
-    """Counts the steps, goes on with the metrics of an interrupted epoch, and stops at NaN.
+    """Counts the steps, restores the metrics of an interrupted epoch, and ends the run at NaN.
 
     Args:
-        position: counts here.
-        metrics: what the variables of the metrics were when an epoch was interrupted.
-        keep_batch: saves the batch of a step, and says in a sentence where.
+        position: its `step` is counted.
+        metrics: values of the metrics' variables when an epoch was interrupted.
+        keep_batch: saves the batch of a step, and returns a sentence with the path.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class Count(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.position.step += 1
-        # The mean over the epoch so far, which one bad step spoils at once.
+        # This loss is the mean over the epoch so far: a single NaN makes it NaN.
         if not math.isfinite(logs["loss"]):
             raise self.diverged(f"The loss is {logs['loss']}")
 
     def diverged(self, what: str) -> FloatingPointError:
-        """The error to raise when the last step has spoiled the run; saves its batch."""
+        """Saves the last batch; returns the error to raise if its step led to NaN or infinity."""
         step = self.position.step
         return FloatingPointError(
             f"{what} after step {step}, in epoch {(step - 1) // self.position.steps + 1}. "
@@ -70,15 +70,15 @@ class Count(keras.callbacks.Callback):
 
 
 class Judge(keras.callbacks.Callback):
-    """Measures every few epochs and after the last, keeps the best weights, ends a vain run.
+    """Evaluates at intervals, keeps the best weights, and ends a run that no longer improves.
 
     Args:
-        position: knows the best result so far.
-        recipe: `evaluate_every`, `patience` and `epochs`.
-        folder: of the checkpoints, for the best weights.
-        network: the plain copy that is measured, with what is trained around it.
-        measure: numbers for the log, and the one that decides, better when larger; None on workers
-            that leave this to the chief, and without validation data.
+        position: holds the best result so far.
+        recipe: has `evaluate_every`, `patience` and `epochs`.
+        folder: folder of the checkpoints, where the best weights are kept, too.
+        network: `Networks.trainee`, which gets the current weights before each evaluation.
+        measure: returns numbers for the log, and the number that decides, for which larger is
+            better. None on all workers but the chief, and without validation data.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Judge(keras.callbacks.Callback):
             logs.update(numbers)
             best = -math.inf if position.best is None else position.best
             position.waited = 0 if main > best else position.waited + 1
-            if main >= best:  # of equals the last, as in the original
+            if main >= best:  # the last of equal results wins, as in the original
                 with going_on():
                     resume.write_best(self.folder, self.network, position.step)
                     position.best, position.best_step = main, position.step
@@ -112,14 +112,14 @@ class Judge(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Writes a line per epoch to a CSV file, which is at any time whole and free of gaps."""
+    """Writes a line per epoch to a CSV file; the file never has partial or missing lines."""
 
     def __init__(self, position: Position, path: Path):
         super().__init__()
         self.position, self.path = position, path
 
     def on_train_begin(self, logs=None):
-        self._write()  # an interrupted run may have got further than its last checkpoint
+        self._write()  # removes epochs after the checkpoint from which an interrupted run resumes
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.position.within_epoch:
@@ -142,7 +142,7 @@ class History(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """A line per epoch, and on a terminal a bar for the epoch under way.
+    """Prints a line per epoch, and shows a bar for the current epoch if stdout is a terminal.
 
     Adds `images_per_second` to the log.
     """
@@ -191,13 +191,13 @@ class Progress(keras.callbacks.Callback):
         print(f"epoch {epoch + 1}/{self.recipe.epochs}  {numbers}{left}", flush=True)
 
     def close(self):
-        """Takes the bar off the terminal."""
+        """Removes the bar from the terminal."""
         if self.bar:
             self.bar.stop()
             self.bar = None
 
     def _left(self, steps: int | None = None) -> str:
-        """Time for so many steps, or all, at the pace so far with its evaluations; "" at first."""
+        """The time that `steps` more steps, or all, will take, with evaluations; "" at first."""
         (first, start), step = self.first, self.position.step
         if steps is None:
             steps = self.recipe.epochs * self.position.steps - step
@@ -208,14 +208,14 @@ class Progress(keras.callbacks.Callback):
 
 
 class Save(keras.callbacks.Callback):
-    """Checkpoints after every epoch, every so many seconds, and when the run is asked to stop.
+    """Writes checkpoints: after each epoch, at intervals within it, and before the run stops.
 
     Args:
-        position: where the run is.
-        folder: of the checkpoints.
-        run: what must be equal for the run to go on.
-        seconds: between two checkpoints within an epoch.
-        asked: set from outside to end the run after the step under way.
+        position: how far the run is.
+        folder: folder of the checkpoints.
+        run: the values that a run must have to resume from the checkpoint.
+        seconds: time between two checkpoints within an epoch.
+        asked: if this event is set, the run ends after the current step.
         diverged: makes the error for weights that are not finite.
     """
 
@@ -249,7 +249,7 @@ class Save(keras.callbacks.Callback):
                 self.model.stop_training = True
 
     def _save(self):
-        # Reading the metrics takes all workers, writing them one.
+        # All workers must take part in reading the metrics; only the chief writes them.
         arrays = {name: variable.numpy() for name, variable in resume.state(self.model).items()}
         weights = (array for name, array in arrays.items() if name.startswith("model/"))
         if not all(np.isfinite(array).all() for array in weights):
@@ -267,12 +267,12 @@ def is_due(recipe: Recipe, epoch: int) -> bool:
 
 
 def in_vain(position: Position, recipe: Recipe) -> bool:
-    """Whether the results have not got better for too long."""
+    """Whether the last `patience` evaluations brought no better result."""
     return 0 < recipe.patience <= position.waited
 
 
 def copy_weights(model: keras.Model, network: keras.Model) -> None:
-    """Gives a plain network the weights of the trained one, averaged if there are averages."""
+    """Copies the weights of the trained model, or their averages if it has any, to a network."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     averages = optimizer.averages()
     for variable, source in zip(network.weights, model.weights, strict=True):
@@ -281,7 +281,7 @@ def copy_weights(model: keras.Model, network: keras.Model) -> None:
 
 @contextlib.contextmanager
 def going_on():
-    """A file that cannot be written costs a line, not the run."""
+    """Inside, a file that cannot be written causes a line on stderr; the run goes on."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:

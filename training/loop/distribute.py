@@ -1,15 +1,16 @@
-"""Training on several devices: strategies, their shares of the data, a `fit` that works on all.
+"""Training on several devices: strategies, their shares of the data, and `fit` for all of them.
 
-Several machines find each other by the variable `TF_CONFIG`, equal on all but for the index:
+Several machines find each other by the environment variable `TF_CONFIG`, in which only the index
+differs between them:
 
     {"cluster": {"worker": ["10.0.0.1:2345", "10.0.0.2:2345"]},
      "task": {"type": "worker", "index": 0}}
 
-On Kubernetes, a TFJob of Kubeflow's training operator sets it. A Slurm step needs none: start one
-task per machine with `srun` and choose the strategy "slurm".
+On Kubernetes, a TFJob of Kubeflow's training operator sets it. A Slurm step does not need it: start
+one task per machine with `srun` and choose the strategy "slurm".
 
-A worker that dies or hangs ends the others within half a minute (TensorFlow's heartbeats; 4 to 14 s
-were measured). Start all of them again and the run resumes from its last checkpoint.
+If a worker dies or hangs, the others end within half a minute, by TensorFlow's heartbeats (4 to
+14 s were measured). Start all of them again, and the run resumes from its last checkpoint.
 """
 
 import json
@@ -25,7 +26,7 @@ STRATEGIES = ("auto", "none", "mirrored", "multi_worker", "slurm", "tpu")
 
 
 def strategy(name: str = "auto") -> tf.distribute.Strategy:
-    """The strategy of that name; to be called before TensorFlow computes anything.
+    """Makes the strategy of this name; call it before TensorFlow computes anything.
 
     Args:
         name: "none": one device; "mirrored": all GPUs of this machine; "multi_worker": the machines
@@ -34,8 +35,8 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
             several GPUs, else "none".
 
     Raises:
-        ValueError: no such strategy, or the environment does not describe it.
-        RuntimeError: too late for several workers, TensorFlow has already been used.
+        ValueError: there is no such strategy, or the environment lacks what it needs.
+        RuntimeError: several workers were asked for after TensorFlow had computed something.
     """
     if name not in STRATEGIES:
         known = ", ".join(STRATEGIES)
@@ -67,7 +68,7 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
 
 
 def _workers() -> int:
-    """How many workers TF_CONFIG names."""
+    """The number of workers in TF_CONFIG."""
     text = os.environ.get("TF_CONFIG") or "{}"
     try:
         cluster = json.loads(text).get("cluster", {})
@@ -78,7 +79,7 @@ def _workers() -> int:
 
 def slurm_config() -> str:
     """TF_CONFIG for this task of a Slurm step."""
-    try:  # only for addresses: Slurm itself says which GPUs are whose
+    try:  # the resolver is used for addresses only; Slurm assigns the GPUs
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             gpus_per_node=1024, gpus_per_task=1, auto_set_gpu=False
         )
@@ -99,7 +100,7 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
-    """Whether `flag` holds in any process; all of them have to ask."""
+    """Whether `flag` is True in any process; all processes must call this together."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return flag
     flags = strategy.experimental_distribute_values_from_function(lambda _: tf.constant(int(flag)))
@@ -109,12 +110,12 @@ def any_worker(strategy: tf.distribute.Strategy, flag: bool) -> bool:
 def feed(
     strategy: tf.distribute.Strategy, make: Callable[[int, int, int], tf.data.Dataset]
 ) -> tf.data.Dataset:
-    """What `fit` reads on this strategy.
+    """The data set that `fit` reads with this strategy.
 
     Args:
-        strategy: one of TensorFlow's.
-        make: `make(parts, first_part, local_parts)` cuts every global batch into `parts` and yields
-            those from `first_part` on, `local_parts` of them, as elements of their own.
+        strategy: a strategy of TensorFlow.
+        make: `make(parts, first_part, local_parts)` cuts each global batch into `parts` parts, and
+            yields `local_parts` of these, starting with `first_part`, as separate elements.
     """
     parts = strategy.num_replicas_in_sync
     if parts == 1:
@@ -130,12 +131,13 @@ def feed(
 def fit(model: keras.Model, data: tf.data.Dataset, **kwargs) -> keras.callbacks.History:
     """`model.fit` for a model built and compiled under any strategy.
 
-    Several devices compute what one would with the same global batch, if batch normalization is
-    synchronized. If it is not, each goes by the statistics of its own share, and the moving
-    statistics that are evaluated and saved are those of the first, as in the original.
+    With synchronized batch normalization, several devices compute the same as one device with the
+    same global batch. Without it, each device normalizes by the statistics of its part of the
+    batch, and the moving statistics of the first device are evaluated and saved, as in the
+    original.
 
     Raises:
-        ConnectionError: another worker is gone.
+        ConnectionError: another worker has ended.
         ValueError: the model was compiled for XLA, which cannot compile steps of several devices.
     """
     strategy = model.distribute_strategy

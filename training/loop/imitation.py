@@ -1,4 +1,4 @@
-"""Learning from a teacher: a network is trained to answer as another one does."""
+"""Distillation: a network is trained to give the outputs of another one, its teacher."""
 
 import keras
 import tensorflow as tf
@@ -6,11 +6,13 @@ from keras import ops
 
 
 class Imitation(keras.losses.Loss):
-    """The distance to the outputs of a teacher; its targets are the inputs, by `to_imitate`.
+    """The distance between outputs and the teacher's outputs.
+
+    Its targets `y_true` must be the inputs, as `to_imitate` makes them.
 
     Args:
-        teacher: maps inputs to outputs; it does not learn.
-        distance: a loss on outputs.
+        teacher: maps inputs to outputs; it is not trained.
+        distance: a loss between two outputs.
     """
 
     def __init__(self, teacher: keras.Model, distance: keras.losses.Loss):
@@ -23,5 +25,5 @@ class Imitation(keras.losses.Loss):
 
 
 def to_imitate(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Batches of inputs, targets and weights with the inputs as targets, and every weight 1."""
+    """Replaces the targets of (inputs, targets, weights) batches by the inputs, weights by 1."""
     return batches.map(lambda inputs, _, weights: (inputs, inputs, ops.ones_like(weights)))

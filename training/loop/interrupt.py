@@ -1,4 +1,4 @@
-"""Ctrl-C, and the signal by which clusters take a machine back: end after the step under way."""
+"""Ctrl-C, and SIGTERM, which clusters send before they take a machine: stop after a step."""
 
 import contextlib
 import signal
@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def asked_to_stop() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; the second one works as it always does."""
+    """Yields an event that the first SIGINT or SIGTERM sets; a second one has its usual effect."""
     asked = threading.Event()
     before = {}
 
@@ -24,7 +24,7 @@ def asked_to_stop() -> Iterator[threading.Event]:
         while before:
             signal.signal(*before.popitem())
 
-    if threading.current_thread() is threading.main_thread():  # others may not set handlers
+    if threading.current_thread() is threading.main_thread():  # only this one may set handlers
         before.update({number: signal.signal(number, ask) for number in SIGNALS})
     try:
         yield asked

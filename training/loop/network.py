@@ -1,4 +1,4 @@
-"""The network of a run before its first step: precision and normalization."""
+"""Settings of a network before its first step: precision and normalization."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import keras
 
 @contextlib.contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Layers made inside have this policy."""
+    """Layers that are created inside have this dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -18,9 +18,10 @@ def dtype_policy(name: str) -> Iterator[None]:
 
 
 def set_normalization(model: keras.Model, frozen: bool, synchronized: bool) -> None:
-    """Before `compile`: fixes normalization, or lets it see the batches of all devices.
+    """Freezes batch normalization, or synchronizes it over all devices; call it before `compile`.
 
-    Frozen, it uses the averages it has and learns nothing, its scale and offset included.
+    If frozen, layers use the moving statistics that they have, and neither these nor scale and
+    offset change.
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

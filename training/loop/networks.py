@@ -17,10 +17,10 @@ class Networks:
     """The networks of a run.
 
     Attributes:
-        network: what is trained, in the precision of the run.
-        model: the compiled model around it that `fit` sees; often the network itself.
-        copy: of the network, plain and in float32: it is measured and published.
-        trainee: the same around the copy; `copy_weights` brings it up to date.
+        network: the network that is trained, in the precision of the run.
+        model: the compiled model that `fit` trains: it contains `network`, and often is it.
+        copy: a plain copy of the network in float32, which is evaluated and published.
+        trainee: a model like `model` that contains `copy`; `copy_weights` updates its weights.
     """
 
     network: keras.Model
@@ -40,7 +40,7 @@ def build(
         together = recipe.sync_norm and strategy.num_replicas_in_sync > 1
         set_normalization(model, recipe.frozen_norm, together)
         fuse(model)
-        # XLA only if asked: it compiles for longer than it saves in a short run on CPUs.
+        # XLA is off by default: in a short run on CPUs, compiling takes longer than it saves.
         model.compile(optimizer(recipe, steps), loss, jit_compile=xla)
         model.optimizer.build(model.trainable_variables)
     with dtype_policy("float32"):

@@ -1,7 +1,8 @@
-"""Checkpoints of a run, and going on from them.
+"""Writes the checkpoints of a run and resumes from them.
 
 A checkpoint is one `.npz` file: every variable of the network, the optimizer and the running
-metrics, and a `Position`. Data and rates are functions of the step: there is no more to know.
+metrics, and a `Position`. It needs no state of data and learning rate: both depend on the step
+alone.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ import numpy as np
 
 from hrnet_tf.files import DAMAGE, whole
 
-ABOUT = "about"  # the array with everything that is no variable, as JSON
+ABOUT = "about"  # name of the array with position and run, as JSON
 
 
 @dataclasses.dataclass
@@ -22,12 +23,12 @@ class Position:
     """How far a run is.
 
     Attributes:
-        steps: of an epoch.
-        step: batches that are finished, of all epochs.
-        rows: what is known of each finished epoch: the lines of `history.csv`.
-        best: the best result so far on the validation data, None before the first.
-        best_step: the step that it was reached at.
-        waited: evaluations since then.
+        steps: number of steps in an epoch.
+        step: number of finished steps, of all epochs.
+        rows: for each finished epoch, its row of `history.csv`.
+        best: the best result so far on the validation data; None before the first evaluation.
+        best_step: the step after which it was measured.
+        waited: number of evaluations since the result last improved.
     """
 
     steps: int
@@ -45,7 +46,7 @@ class Position:
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds: arrays by the names of `state`, a position, and what the run was."""
+    """The content of a checkpoint: arrays by the names of `state`, a position, the run's values."""
 
     path: Path
     arrays: dict[str, np.ndarray]
@@ -54,7 +55,7 @@ class Checkpoint:
 
 
 def state(model: keras.Model) -> dict[str, keras.Variable]:
-    """Every variable that the rest of a run depends on, by a name that is the same in each run."""
+    """Every variable that the rest of a run depends on, by names that are the same in each run."""
     groups = {
         "model": [(v.path, v) for v in model.variables],
         "optimizer": [(v.name, v) for v in model.optimizer.variables],
@@ -68,16 +69,16 @@ def state(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def write(folder: Path, arrays: dict[str, np.ndarray], position: Position, run: dict) -> None:
-    """Writes a checkpoint, whole or not at all, then deletes all but it and the one before.
+    """Writes a checkpoint, then deletes all older ones except the last.
 
     Args:
-        folder: of the checkpoints.
+        folder: folder of the checkpoints.
         arrays: values of `state`.
-        position: where the run is.
-        run: what must be equal for the run to go on.
+        position: how far the run is.
+        run: the values that a run must have to resume from the checkpoint.
 
     Raises:
-        OSError: it cannot be written; what was there is kept.
+        OSError: it cannot be written; older checkpoints are kept, and no partial file is left.
     """
     about = json.dumps({"position": dataclasses.asdict(position), "run": run})
     path = folder / f"step_{position.step:09d}.npz"
@@ -92,15 +93,15 @@ def write(folder: Path, arrays: dict[str, np.ndarray], position: Position, run: 
 
 
 def best_path(folder: Path, step: int) -> Path:
-    """Where the weights of an evaluation are, if it was the best so far."""
+    """The file for the weights of the evaluation after this step, if it is the best so far."""
     return folder / f"best_{step:09d}.npz"
 
 
 def write_best(folder: Path, network: keras.Model, step: int) -> None:
-    """Keeps the weights of a network, for as long as a checkpoint counts them as the best.
+    """Saves the weights of a network; they are kept while a checkpoint refers to them as the best.
 
     Raises:
-        OSError: they cannot be written.
+        OSError: the file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with whole(best_path(folder, step)) as part:
@@ -108,7 +109,7 @@ def write_best(folder: Path, network: keras.Model, step: int) -> None:
 
 
 def read_best(folder: Path, network: keras.Model, step: int) -> None:
-    """Gives a network the weights that `write_best` kept.
+    """Loads the weights that `write_best` saved into a network.
 
     Raises:
         ValueError: the file is missing or damaged.
@@ -130,12 +131,12 @@ def read(path: Path) -> Checkpoint:
     """Reads a checkpoint.
 
     Raises:
-        OSError: there is no such file, or it may not be read.
-        ValueError: it is damaged, or no checkpoint.
+        OSError: there is no such file, or reading is not permitted.
+        ValueError: it is damaged, or is not a checkpoint.
     """
     try:
         about = _about(path)
-        # Opened here, since NumPy leaves a file open that it cannot read.
+        # Opened here, since `np.load` does not close a file that it fails to read.
         with open(path, "rb") as file, np.load(file) as content:
             arrays = {name: content[name] for name in content.files if name != ABOUT}
         return Checkpoint(path, arrays, Position(**about["position"]), about["run"])
@@ -145,7 +146,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def newest(folder: Path, report: Callable[[str], None]) -> Checkpoint | None:
-    """The last whole checkpoint; those after it are deleted, with a line to `report` for each."""
+    """The last undamaged checkpoint; deletes damaged later ones, with a line to `report` each."""
     for path in reversed(_paths(folder)):
         try:
             return read(path)
@@ -156,10 +157,10 @@ def newest(folder: Path, report: Callable[[str], None]) -> Checkpoint | None:
 
 
 def restore(model: keras.Model, checkpoint: Checkpoint) -> None:
-    """Gives a compiled model, its optimizer and its metrics the values of a checkpoint.
+    """Loads the values of a checkpoint into a compiled model, its optimizer and its metrics.
 
     Raises:
-        ValueError: the checkpoint is of another network; the model is as it was.
+        ValueError: the checkpoint is of another network; the model is not changed.
     """
     variables, arrays = state(model), checkpoint.arrays
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
@@ -176,7 +177,7 @@ def restore(model: keras.Model, checkpoint: Checkpoint) -> None:
 
 
 def differences(there: dict, here: dict) -> str:
-    """In words, which values of two runs differ; empty if none does."""
+    """Lists the values that differ between two runs, as text; empty if none does."""
     names = [name for name in dict.fromkeys([*there, *here]) if there.get(name) != here.get(name)]
     both = {name: [str(each.get(name))[:60] for each in (there, here)] for name in names}
     return ", ".join(f"{name} {old} there, {new} here" for name, (old, new) in both.items())

@@ -9,12 +9,12 @@ from hrnet_tf.training.recipe import Recipe
 
 @keras.saving.register_keras_serializable(package="hrnet_tf")
 class WarmUp(schedules.LearningRateSchedule):
-    """Another schedule, times a factor that rises linearly to 1 (OpenMMLab's linear warm-up).
+    """Multiplies a schedule by a factor that rises linearly to 1 (OpenMMLab's linear warm-up).
 
     Args:
-        schedule: what follows, already under way during the warm-up.
-        steps: after so many the factor is 1.
-        start: the factor of the first step.
+        schedule: the other schedule, which also counts the steps of the warm-up.
+        steps: number of steps until the factor is 1.
+        start: the factor at the first step.
     """
 
     def __init__(self, schedule: schedules.LearningRateSchedule, steps: int, start: float):
@@ -36,15 +36,15 @@ class WarmUp(schedules.LearningRateSchedule):
 
 
 def learning_rate(recipe: Recipe, steps: int) -> schedules.LearningRateSchedule:
-    """The rate at each step: tenfold drops after the milestones, or a cosine to 0; warm-up first.
+    """The learning rate at each step: a warm-up, then tenfold drops at milestones, or a cosine.
 
     Args:
-        recipe: rate, milestones, warm-up and epochs.
-        steps: of an epoch.
+        recipe: has rate, milestones, warm-up and epochs.
+        steps: number of steps in an epoch.
 
     Returns:
-        A schedule of built-in pieces and `WarmUp`. The cosine starts where the warm-up ends, the
-        milestones count from the first step.
+        A schedule made of Keras' schedules and `WarmUp`. The cosine starts at the end of the
+        warm-up and falls to 0; milestones are counted from the first step.
     """
     rate, warm, start = recipe.learning_rate, recipe.warmup_steps, recipe.warmup_start
     if not recipe.milestones:
@@ -53,7 +53,7 @@ def learning_rate(recipe: Recipe, steps: int) -> schedules.LearningRateSchedule:
             return schedules.CosineDecay(rate, length)
         return schedules.CosineDecay(start * rate, length, warmup_target=rate, warmup_steps=warm)
     rates = [rate * 0.1**drop for drop in range(len(recipe.milestones) + 1)]
-    # Keras counts steps from 0 and keeps a rate up to its boundary, which is the last step with it.
+    # Keras counts steps from 0; the step equal to a boundary is the last one before the drop.
     drops = [steps * milestone - 1 for milestone in recipe.milestones]
     schedule = schedules.PiecewiseConstantDecay(drops, rates)
     return WarmUp(schedule, warm, start) if warm else schedule

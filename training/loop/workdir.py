@@ -1,4 +1,4 @@
-"""The folder of a run: new, unfinished, finished, or somebody else's."""
+"""The folder of a run: whether it is new or holds an unfinished run, a finished one or others."""
 
 import json
 import shutil
@@ -15,7 +15,9 @@ FOLDERS = ("checkpoints", "tensorboard")
 
 
 def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
-    """The folder of a run, new or with an unfinished run of the same recipe, and `recipe.json`.
+    """Creates the folder of a run, or accepts one with an unfinished run of the same recipe.
+
+    Afterwards it holds the recipe in `recipe.json`.
 
     Raises:
         FileExistsError: it is no folder, or holds anything else, and `overwrite` is False.
@@ -47,7 +49,7 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
 
 
 def differing_values(workdir: Path, recipe: Recipe) -> str:
-    """In words, how a recipe differs from that of the run in a folder; empty if it does not."""
+    """Lists the values that differ from the recipe of the run in a folder; empty if none does."""
     there = json.loads((workdir / "recipe.json").read_text("utf-8"))
     return differences(completed(there), json.loads(recipe.to_json()))
 
@@ -58,7 +60,7 @@ def is_finished(workdir: Path) -> bool:
 
 
 def check_files(recipe: Recipe) -> None:
-    """Raises FileNotFoundError for a file that a recipe names and is not there, before the work."""
+    """Raises FileNotFoundError if a file that a recipe names does not exist."""
     files = {
         "train_annotations": "" if recipe.train_records else recipe.train_annotations,
         "val_annotations": recipe.val_annotations,
@@ -71,11 +73,11 @@ def check_files(recipe: Recipe) -> None:
 
 
 def empty_folder(folder: str | Path, overwrite: bool) -> Path:
-    """The folder, made if it is new.
+    """Creates a folder if it does not exist, and returns it; with `overwrite` it may have files.
 
     Raises:
-        FileExistsError: it is no folder, or not empty and `overwrite` is False.
-        OSError: it cannot be made.
+        FileExistsError: it is no folder, or it is not empty and `overwrite` is False.
+        OSError: it cannot be created.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():

@@ -1,1 +1,1 @@
-"""Pages, curves and pictures of a run."""
+"""HTML pages, curves and TensorBoard pictures of runs."""

@@ -1,4 +1,4 @@
-"""Learning curves: what `history.csv` of a run says, as one SVG picture."""
+"""Learning curves: draws `history.csv` of a run as an SVG picture."""
 
 import csv
 import math
@@ -11,21 +11,21 @@ from hrnet_tf.media.chart import COLOURS, INK, curve, dot, svg, text
 History = Sequence[Mapping[str, str]]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 190, 64, 110, 26, 22  # of one panel
-FEW = 40  # epochs: so many get a dot each
+FEW = 40  # up to so many epochs, each has a dot
 LOSSES = {"loss": "training", "val_loss": "held out"}
 
 
 def read_history(path: str | Path) -> list[dict[str, str]]:
-    """The rows of `history.csv`, one for each epoch; what was not measured is empty."""
+    """The rows of `history.csv`, one for each epoch; numbers that were not measured are empty."""
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def write_curves(workdir: str | Path) -> Path:
-    """Draws `history.csv` in a folder of training as `curves.svg` beside it; returns its path.
+    """Draws `history.csv` of a run's folder as `curves.svg` beside it; returns its path.
 
     Raises:
-        OSError: one cannot be read or the other not be written.
+        OSError: `history.csv` cannot be read, or `curves.svg` cannot be written.
     """
     path = Path(workdir) / "curves.svg"
     picture = curves(read_history(path.with_name("history.csv")))
@@ -35,10 +35,10 @@ def write_curves(workdir: str | Path) -> Path:
 
 
 def curves(history: History) -> str:
-    """An SVG with a panel each for losses, evaluation and learning rate, as far as there are any.
+    """An SVG with panels for losses, evaluation and learning rate; panels without data are omitted.
 
-    Columns are those of `history.csv`: `epoch`, `loss`, `val_loss`, `learning_rate`; all others are
-    numbers of the evaluation, of which shares are drawn and lengths in pixels are not.
+    Columns of the history are `epoch`, `loss`, `val_loss` and `learning_rate`; all others are
+    metrics of the evaluation. Metrics that are shares are drawn, lengths in pixels are not.
     """
     columns = {name: _points(history, name) for name in history[0]} if history else {}
     rate = columns.pop("learning_rate", [])
@@ -57,13 +57,13 @@ def curves(history: History) -> str:
 
 
 def _points(history: History, name: str) -> list[tuple[int, float]]:
-    """(epoch, value) where a column has one."""
+    """(epoch, value) for each epoch in which the column has a value."""
     values = [float(row.get(name) or "nan") for row in history]
     return [(epoch, y) for epoch, y in enumerate(values, 1) if math.isfinite(y)]
 
 
 def _panel(title: str, lines: Mapping[str, list], log: bool, last: int) -> str:
-    """Lines of points over the epochs 1 to `last`, with their names and the ends of both axes."""
+    """Draws lines over the epochs 1 to `last`, with their names and the limits of both axes."""
     if log:
         lines = {
             name: [(x, math.log10(y)) for x, y in line if y > 0] for name, line in lines.items()

@@ -1,4 +1,4 @@
-"""`inspect`: a page with what a network will see, as training gets it."""
+"""`inspect`: a page with crops and targets as a training would use them."""
 
 import dataclasses
 import html
@@ -17,14 +17,14 @@ from hrnet_tf.training.task import training_named
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """What a task shows of the data of a recipe; texts are HTML.
+    """A task's view of the training data of a recipe; texts are HTML.
 
     Attributes:
-        count: of what there is to train on.
-        findings: what the annotation file holds, and what is wrong with it.
-        guide: how to look at the samples.
-        samples: pictures (H, W, 3) uint8 with captions, in the order of training, without end.
-        notes: what follows them, with headings.
+        count: number of items to train on.
+        findings: facts and problems of the annotation file.
+        guide: explains the pictures of the samples.
+        samples: pictures (H, W, 3) uint8 with captions, in the order of training, endless.
+        notes: text after the samples, with headings.
     """
 
     count: int
@@ -39,12 +39,13 @@ def write_samples(
 ) -> Path:
     """Writes a page, `index.html`, to a folder, and returns its path.
 
-    The page needs no other file. `recipe.json` beside it is what `train` needs for the same crops.
+    The page needs no other file. With `recipe.json`, which is written beside it, `train` uses the
+    same crops.
 
     Raises:
-        OSError: the data cannot be read or the page not be written.
-        ValueError: there is nothing that could be trained on, or a page there already and
-            `overwrite` is False.
+        OSError: the data cannot be read, or the page cannot be written.
+        ValueError: there is nothing to train on, or there is a page already and `overwrite` is
+            False.
     """
     folder = prepare_folder(folder, ["index.html", "recipe.json"], overwrite=overwrite)
     training = training_named(recipe.task)

@@ -1,4 +1,4 @@
-"""One HTML file with its pictures inside: what `demo` and `inspect` write."""
+"""HTML files with embedded pictures, for `demo` and `inspect`."""
 
 import base64
 import html
@@ -29,7 +29,7 @@ figure { margin: 1rem 0; } pre { background: #23262d; color: #f4f1ea; padding: 1
 
 
 def page(title: str, body: str) -> str:
-    """A whole HTML page of `body`."""
+    """A complete HTML page with this body."""
     title = html.escape(title)
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -41,7 +41,7 @@ def page(title: str, body: str) -> str:
 
 
 def figure(picture: np.ndarray, caption: str) -> str:
-    """A picture (H, W, 3) uint8 RGB with words below it."""
+    """HTML of a picture (H, W, 3) uint8 RGB with a caption below it."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=88)
     data = base64.b64encode(file.getvalue()).decode()
@@ -53,7 +53,7 @@ def figure(picture: np.ndarray, caption: str) -> str:
 
 
 def bars(counts: Mapping[str, int], whole: int) -> str:
-    """A bar for each name, as long as its share of `whole`."""
+    """HTML of a bar for each name, as long as its count's share of `whole`."""
     rows = (
         f"<div><span>{html.escape(name)}</span>"
         f'<i style="background-size: {100 * count / max(whole, 1):.1f}% 100%"></i>'
@@ -64,7 +64,7 @@ def bars(counts: Mapping[str, int], whole: int) -> str:
 
 
 def listing(lines: tuple[str, ...], most: int = 100) -> str:
-    """The first lines as a list, and how many more there are."""
+    """HTML list of the first lines, followed by the number of further lines."""
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines[:most])
     more = f"<p>… and {len(lines) - most} more.</p>" if len(lines) > most else ""
     return f"<ul>{items}</ul>{more}" if lines else ""

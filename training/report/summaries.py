@@ -1,4 +1,4 @@
-"""Curves and pictures for TensorBoard."""
+"""Writes curves and pictures for TensorBoard."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,21 +11,21 @@ from hrnet_tf.training.loop.callbacks import going_on, is_due
 from hrnet_tf.training.loop.resume import Position
 from hrnet_tf.training.recipe import Recipe
 
-# What `tf.summary.scalar` and `image` write; but they need TensorBoard, which only reading needs.
+# `tf.summary.scalar` and `image` write the same, but need TensorBoard to be installed.
 Metadata = tf.compat.v1.SummaryMetadata
 SCALAR = Metadata(plugin_data=Metadata.PluginData(plugin_name="scalars"), data_class=1)
 IMAGES = Metadata(plugin_data=Metadata.PluginData(plugin_name="images"), data_class=3)
-EVERY = 100  # steps between two points of the loss
+EVERY = 100  # steps between two points of the loss curve
 
 
 class Summaries(keras.callbacks.Callback):
-    """Losses, metrics, learning rate, throughput, and pictures of crops, targets and predictions.
+    """Writes losses, metrics, learning rate, throughput, and pictures of crops and predictions.
 
     Args:
-        position: where the run is.
-        recipe: when to draw pictures.
-        folder: for TensorBoard.
-        draw: pictures (H, W, 3) uint8 of what a model in training predicts.
+        position: how far the run is.
+        recipe: decides after which epochs pictures are drawn.
+        folder: folder for TensorBoard.
+        draw: model in training -> pictures (H, W, 3) uint8 of its predictions.
     """
 
     def __init__(

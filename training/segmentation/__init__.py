@@ -1,1 +1,1 @@
-"""How segmentation networks are judged."""
+"""Metrics of segmentation networks."""

@@ -11,13 +11,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SegmentationScores:
-    """What a confusion matrix says, as fractions.
+    """The scores of a confusion matrix, as fractions.
 
     Attributes:
-        iou: (C,) intersection over union of each class; 0 for one that nobody has seen.
-        mean_iou: over all C classes.
-        pixel_accuracy: share of the pixels that are right; NaN without pixels.
-        mean_accuracy: over all C classes, the share of a class's pixels that are right.
+        iou: (C,) intersection over union of each class; 0 for a class that never occurs.
+        mean_iou: mean over all C classes.
+        pixel_accuracy: share of correct pixels; NaN if there are no pixels.
+        mean_accuracy: mean over all C classes of the share of the class's pixels that are correct.
     """
 
     iou: np.ndarray
@@ -29,7 +29,7 @@ class SegmentationScores:
 def confusion_matrix(
     labels: np.ndarray, predictions: np.ndarray, num_classes: int, ignore_label: int = 255
 ) -> np.ndarray:
-    """Pixels by true class (row) and predicted class (column). Matrices of images can be added.
+    """Counts pixels by true class (row) and predicted class (column); matrices can be added.
 
     Args:
         labels: true classes, of any shape.
@@ -41,7 +41,7 @@ def confusion_matrix(
         (C, C) int64.
 
     Raises:
-        ValueError: shapes that differ, classes outside 0..C-1.
+        ValueError: the shapes differ, or a class is outside 0..C-1.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     if labels.shape != predictions.shape:

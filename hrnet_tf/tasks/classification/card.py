@@ -1,4 +1,4 @@
-"""What a classification network expects, and what its logits mean."""
+"""The card of classification networks: how to feed them, and what their logits mean."""
 
 import dataclasses
 from typing import ClassVar
@@ -11,16 +11,16 @@ INTERPOLATIONS = ("bilinear", "bicubic")
 
 @dataclasses.dataclass(frozen=True)
 class ClassificationCard(Card):
-    """What a classification network expects and what its logits mean.
+    """How to feed a classification network, and what its logits mean.
 
     Attributes:
-        classes: names of the logits.
+        classes: names of the classes, one per logit.
         crop_fraction: the share of the resized image's shorter side that the network sees.
-        interpolation: "bilinear" or "bicubic", how the image is resized.
+        interpolation: how the image is resized: "bilinear" or "bicubic".
 
     Raises:
-        ValueError: what `Card` raises, no classes, a fraction outside (0, 1], another
-            interpolation.
+        ValueError: as `Card`; there are no classes, the fraction is outside (0, 1], or the
+            interpolation is unknown.
     """
 
     task: ClassVar[str] = "classification"
@@ -44,7 +44,7 @@ class ClassificationCard(Card):
             )
 
     def outputs(self):
-        """One logit of each class."""
+        """One logit for each class."""
         return {"logits": (len(self.classes),)}
 
     def labels(self):
@@ -53,5 +53,5 @@ class ClassificationCard(Card):
 
     @property
     def label_set(self) -> str:
-        """The set that the classes are of, in words."""
+        """The name of the set of classes."""
         return class_set_name(self.classes)

@@ -1,4 +1,4 @@
-"""From images to the names of what they show, without files: `ImageClassifier`."""
+"""`ImageClassifier`: from images in memory to the names of what they show."""
 
 import os
 import time
@@ -29,18 +29,18 @@ class Prediction(NamedTuple):
 
 
 class ImageClassifier:
-    """Tells what images show.
+    """Finds the most probable classes of images.
 
     Args:
         model: a preset, a `.keras` file, a Keras model, or anything that maps normalised crops
             (1, H, W, 3) float32 to logits (1, C), both NumPy arrays.
         card: what the logits mean; by default the preset's, or the one beside the file.
         weights: checkpoint for a preset.
-        top: how many classes to tell.
+        top: how many classes to return.
         input_size: (height, width) of the crops, for a network that does not fix it.
 
     Attributes:
-        timings: `Timings` of the stages crop, network and decode so far.
+        timings: seconds of the stages crop, network and decode so far.
 
     Raises:
         OSError, ValueError: the model cannot be opened, or does not fit its card.
@@ -63,7 +63,7 @@ class ImageClassifier:
         """The most probable classes of one image (H, W, 3) uint8 RGB, best first.
 
         Raises:
-            ValueError: an image of another kind, logits that do not fit the card.
+            ValueError: the image has another shape or type, or the logits do not fit the card.
         """
         start = time.perf_counter()
         crop = central_crop(check_image(image), self.input_size, self.card)
@@ -79,7 +79,7 @@ class ImageClassifier:
         return found
 
     def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, list]]:
-        """For each `(key, image)`, in their order, `(key, image, predictions)`."""
+        """Yields `(key, image, predictions)` for each `(key, image)`, in their order."""
         for item in items:
             key, image, *_ = item
             yield key, image, self(image)
@@ -94,7 +94,7 @@ def central_crop(image: np.ndarray, size: tuple[int, int], card: ClassificationC
     Args:
         image: (H, W, 3) uint8 RGB.
         size: (height, width) of the crop.
-        card: tells the fraction and the interpolation.
+        card: has the fraction and the interpolation.
 
     Returns:
         (height, width, 3) uint8.
@@ -115,14 +115,14 @@ def decode_predictions(
 
     Args:
         logits: (C,) or (B, C), before the softmax.
-        top: how many to tell.
+        top: how many to return.
         classes: C names.
 
     Returns:
         `Prediction`s (index, name, probability), best first; for (B, C) a list of such lists.
 
     Raises:
-        ValueError: another number of logits than names, or logits that are not finite.
+        ValueError: the numbers of logits and names differ, or a logit is not finite.
     """
     logits = np.asarray(logits, np.float64)
     if logits.ndim not in (1, 2) or logits.shape[-1] != len(classes):

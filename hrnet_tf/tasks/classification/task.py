@@ -7,12 +7,12 @@ from hrnet_tf.tasks.task import Task
 
 
 def predictor(network, card: ClassificationCard, options: ClassificationOptions):
-    """The predictor that the options describe."""
+    """The predictor for a network with these options."""
     return ImageClassifier(network, card, top=options.top)
 
 
 def records(name: str, image_id: int, predictions: list, card: ClassificationCard) -> list[dict]:
-    """The likeliest classes of a picture, with probabilities of six digits."""
+    """The record of a picture: its most probable classes, probabilities rounded to six digits."""
     rounded = (each._replace(probability=round(each.probability, 6)) for each in predictions)
     return [{"predictions": [each._asdict() for each in rounded]}]
 

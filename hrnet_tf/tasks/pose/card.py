@@ -1,4 +1,4 @@
-"""What a pose network expects, and what its channels mean."""
+"""The card of pose networks: how to feed them, and what their channels mean."""
 
 import dataclasses
 from typing import ClassVar
@@ -15,15 +15,15 @@ CODECS = {codec().name: codec for codec in (MSRA, DARK, UDP, UDPCombined, Face)}
 
 @dataclasses.dataclass(frozen=True)
 class PoseCard(Card):
-    """What a pose network expects and what its channels mean.
+    """How to feed a pose network, and what its channels mean.
 
     Attributes:
-        keypoints: the K keypoints behind the channels.
-        codec: reads the heat maps; it also decides how crops are aligned.
-        padding: the crop shows this many times a person's box.
+        keypoints: the set of the K keypoints that the network finds.
+        codec: decodes the heat maps; it also decides how crops are aligned.
+        padding: the sides of a crop divided by those of the person's box.
 
     Raises:
-        ValueError: what `Card` raises, or a padding that is not positive.
+        ValueError: as `Card`, or the padding is not positive.
     """
 
     task: ClassVar[str] = "pose"
@@ -39,7 +39,7 @@ class PoseCard(Card):
             raise ValueError(f"`padding` must be positive. Received: padding={self.padding}.")
 
     def outputs(self):
-        """A heat map or several of each keypoint, as many as the codec has."""
+        """The heat maps: one or several channels for each keypoint, as the codec needs."""
         return {"heatmaps": (None, None, self.codec.channels(len(self.keypoints.names)))}
 
     def labels(self):
@@ -48,18 +48,18 @@ class PoseCard(Card):
 
     @property
     def label_set(self) -> str:
-        """The set that the keypoints are of, in words."""
+        """The name of the keypoint set."""
         return f"{self.keypoints.name} keypoints"
 
     @property
     def meaning(self) -> str:
-        """What the channels are, in words."""
+        """The number and kind of the channels, for messages."""
         count, name = len(self.keypoints.names), self.keypoints.name
         return f"{count} keypoints of {name} and the {self.codec.name} codec"
 
     @property
     def flip_index(self) -> tuple[int, ...]:
-        """For each of the K keypoints the one it becomes in a mirrored image."""
+        """For each of the K keypoints, the index of the one it becomes in a mirrored image."""
         return exchanged(len(self.keypoints.names), self.keypoints.flip_pairs)
 
     def decoder(self) -> Decoder:
@@ -80,7 +80,7 @@ class PoseCard(Card):
             blur_kernel: of the codec's blur; the codec's own if None.
 
         Raises:
-            ValueError: no such codec, one that does not blur, or a kernel without centre.
+            ValueError: the codec is unknown or does not blur, or the kernel's size is even.
         """
         codec = self.codec if name in (None, self.codec.name) else _codec(name)
         if blur_kernel:

@@ -1,4 +1,4 @@
-"""Skeletons on pictures."""
+"""Drawings of skeletons on pictures."""
 
 import colorsys
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ def draw_poses(
 ) -> np.ndarray:
     """Draws poses on a copy of a picture; small persons lie over large ones.
 
-    A pose with an id has its number above it, always in the same colour. Lines grow with the person
-    and the picture: a face in a crowd is not painted over, and a large photo still reads as a
-    thumbnail.
+    A pose with an id has its number above it; an id always has the same colour. Line widths grow
+    with the person and the picture, so that small faces are not painted over and poses are still
+    visible in a thumbnail of a large photo.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -47,7 +47,7 @@ def pose_picture(
     min_score: float = 0.3,
     boxes: bool = False,
 ) -> Image.Image:
-    """What `draw_poses` draws, as a picture of Pillow."""
+    """Draws as `draw_poses` and returns a Pillow image."""
     picture = Image.fromarray(image)
     for pose in sorted(poses, key=lambda pose: -pose.box[2] * pose.box[3]):
         if boxes:
@@ -61,7 +61,8 @@ def pose_picture(
 
 def _line_width(points, box, picture):
     """Width in pixels: more for a large person, and enough to see in the whole picture."""
-    # A box may be the whole picture, the seen joints only a head: the truth lies between.
+    # A box may be the whole picture, and the visible joints only a head, so neither alone is the
+    # person's size; their geometric mean is used.
     person = np.sqrt(max(np.ptp(points, axis=0).max(), 1.0) * max(box[2], box[3]))
     return max(1.4, 0.18 * np.sqrt(person), min(0.004 * max(picture.size), 0.03 * person))
 
@@ -79,7 +80,7 @@ def _draw_pose(picture, pose, keypoints, visible):
     zoom = int(np.clip(SMOOTH // size.max(), 1, 4))
     # Pixel centres are at integers, Pillow's coordinates start at the corner of the first pixel.
     points = (pose.keypoints + 0.5 - low) * zoom
-    if zoom == 1:  # and a layer of the size of the person may not fit into memory
+    if zoom == 1:  # drawn in place, since a layer as large as the person may not fit into memory
         canvas, points = ImageDraw.Draw(picture, "RGBA"), points + low
         _draw_skeleton(canvas, points, keypoints, visible, width, 0.8)
         return
@@ -90,7 +91,7 @@ def _draw_pose(picture, pose, keypoints, visible):
 
 
 def _draw_skeleton(canvas, points, keypoints, visible, width, least_rim):
-    # Sets of many points (hands, faces) need smaller ones, or they hide each other.
+    # In sets of many keypoints (hands, faces) larger discs would hide each other.
     radius = width * (1.25 if len(points) <= 30 else 0.7)
     rim = max(0.35 * width, least_rim)
     limbs = [
@@ -109,9 +110,9 @@ def _draw_skeleton(canvas, points, keypoints, visible, width, least_rim):
 
 
 def _draw_id(picture, pose):
-    """The number in a tag on the upper edge of the box, within the picture."""
+    """Draws the id in a tag on the upper edge of the box, shifted to lie within the picture."""
     size = int(np.clip(0.028 * max(picture.size), 12, 64))
-    # The golden section keeps the hues of consecutive ids apart.
+    # Hues in steps of the golden section: consecutive ids get clearly different colours.
     levels = colorsys.hls_to_rgb(0.618034 * pose.id % 1, 0.7, 0.85)
     color = tuple(round(255 * level) for level in levels)
     font, text = ImageFont.load_default(size), str(pose.id)

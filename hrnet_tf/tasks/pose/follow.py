@@ -1,4 +1,4 @@
-"""People followed through videos: `follow` in Python, `predict_video` behind `hrnet-tf predict`."""
+"""Follows people through videos: `follow` yields frames, `predict_video` writes files."""
 
 import json
 import os
@@ -26,7 +26,7 @@ Progress = Callable[[int | None], AbstractContextManager[Callable[[], None]]]
 
 
 class Followed(NamedTuple):
-    """A `Frame`, the people in it, whose poses carry ids, and whether the detector looked at it."""
+    """A `Frame` with the poses in it, which have ids, and whether the detector ran on it."""
 
     index: int
     time: float
@@ -44,11 +44,12 @@ def follow(
     """Finds people in a video and follows them.
 
     Args:
-        predictor: of poses; its `timings` also get the stages detect and track.
-        frames: `(index, time in seconds, image)`, for example of `read_frames`.
-        detector: from images to boxes (N, 4) and scores (N,) for each; it looks at one frame in
-            `settings.detect_every`. None takes the whole first frame for one person.
-        settings: of the tracker.
+        predictor: finds the poses; its `timings` also get the stages detect and track.
+        frames: `(index, time in seconds, image)`, for example from `read_frames`.
+        detector: maps a list of images to boxes (N, 4) and scores (N,) for each; it runs on one
+            frame in `settings.detect_every`. With None, one person is sought in the whole frame
+            while nobody is followed.
+        settings: settings of the tracker.
 
     Yields:
         A `Followed` for each frame.
@@ -82,27 +83,27 @@ def predict_video(
 ) -> dict:
     """Follows the people in a video; writes `NAME.mp4`, `NAME.jsonl` and `timings.json`.
 
-    The video has the frame times of its source and no sound. A line of `NAME.jsonl` is a person in
-    a frame: frame, time, id, box, score, keypoints (K pairs x, y), scores (K). Interrupted by ^C or
-    SIGTERM, or after an error, all files hold what was done until then. A camera runs until it is
-    interrupted or its window is closed.
+    The written video has the frame times of its source and no sound. A line of `NAME.jsonl` is a
+    person in a frame: frame, time, id, box, score, keypoints (K pairs x, y), scores (K). After ^C,
+    SIGTERM or an error, all files hold the frames that were finished until then. A camera runs
+    until it is interrupted or its window is closed.
 
     Args:
-        predictor: of poses; its `timings` get the stages read, detect, crop, network, decode,
-            track, draw and write.
+        predictor: finds the poses; its `timings` get the stages read, detect, crop, network,
+            decode, track, draw and write.
         source: a video file, or the number of a camera: 0 or "0" for the first.
-        folder: for the results.
+        folder: folder for the results.
         detector: see `follow`.
-        settings: of the tracker.
+        settings: settings of the tracker.
         overwrite: replace earlier results.
-        show: show the video in a window meanwhile; closing it ends a camera. None does so for a
-            camera, if there is a screen.
-        progress: called with the number of frames, None if nobody knows; a context manager around
-            the function that is called after each frame.
+        show: show the frames in a window; closing it ends a camera. None shows cameras only, and
+            only if there is a screen.
+        progress: called with the number of frames, or None if it is unknown; returns a context
+            manager that gives a function, which is called after each frame.
 
     Returns:
-        The content of `timings.json`; "problems" are sentences on a source that is damaged, cut
-        short or gone.
+        The content of `timings.json`; "problems" has a sentence for each fault of the source, such
+        as a damaged frame or a lost camera.
 
     Raises:
         OSError, ValueError: the source cannot be opened or has no frames, or the results cannot be
@@ -130,7 +131,7 @@ def predict_video(
                             if video.live and window.closed:
                                 break
         except KeyboardInterrupt:
-            if not video.live:  # which has no other end
+            if not video.live:  # ^C is the usual end of a camera
                 raise
         finally:
             if window:
@@ -142,7 +143,7 @@ def predict_video(
 
 
 class _Results:
-    """The files of a run; they appear with the first frame."""
+    """The files of a run; they are created with the first frame."""
 
     def __init__(self, folder, name, keypoints, timings, video):
         self.lines_path = folder / f"{name}.jsonl"
@@ -158,7 +159,7 @@ class _Results:
         image = draw_poses(frame.image, frame.poses, self.keypoints)
         drawn = time.perf_counter()
         if self.lines is None:
-            # Unbuffered: a line is there as a whole or, if the process is killed, not at all.
+            # Unbuffered: if the process is killed, the file has no partial line.
             self.lines = open(self.lines_path, "wb", buffering=0)  # noqa: SIM115
         text = "".join(json.dumps(_line(frame, pose)) + "\n" for pose in frame.poses)
         self._write_lines(text.encode())
@@ -221,9 +222,9 @@ def _line(frame, pose):
 
 
 def _read(video, timings):
-    """The frames of a video, the next one decoded meanwhile in a background thread."""
+    """The frames of a video; a background thread decodes the next one."""
     frames = iter(video)
-    if not video.live:  # which has a thread of its own
+    if not video.live:  # cameras are read in a thread of their own
         frames = _until_none(ahead(lambda _, rest=frames: next(rest, None), repeat(None), depth=1))
     with closing(frames):
         for frame in frames:
@@ -241,7 +242,7 @@ def _until_none(items):
 
 @contextmanager
 def _terminated_as_interrupted():
-    """SIGTERM, which would end Python at once, becomes a KeyboardInterrupt."""
+    """Inside, SIGTERM raises KeyboardInterrupt, so that files are finished before the end."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

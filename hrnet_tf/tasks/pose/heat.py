@@ -1,26 +1,26 @@
-"""Heat maps over the crops that they belong to."""
+"""Draws heat maps over their crops."""
 
 import numpy as np
 from PIL import Image
 
 
 def overlay(crop: np.ndarray, heat: np.ndarray, aligned: bool) -> np.ndarray:
-    """A darkened crop under a heat map, each pixel of which lies where the codec has it.
+    """Draws a heat map over a darkened crop, aligned as the codec aligns them.
 
-    Heat is absolute: red is a third, yellow two thirds, white 1.
+    Colours have absolute values: red is 1/3, yellow 2/3, white 1.
 
     Args:
         crop: (H, W, 3) uint8 RGB.
         heat: (h, w), from 0 to 1.
-        aligned: of the codec: whether the corners of crop and map are the centres of their first
-            and last pixels, or H is h times the stride.
+        aligned: the codec's `aligned`: whether the centres of the corner pixels of crop and map
+            coincide; otherwise a map pixel is H / h crop pixels wide.
 
     Returns:
         (H, W, 3) uint8.
     """
     size, small = crop.shape[1::-1], heat.shape[::-1]
     steps = [(s - aligned) / (b - aligned) for s, b in zip(small, size, strict=True)]
-    # Pillow counts from the corners of pixels, codecs from the centre of the first.
+    # Pillow's coordinates start at the corner of the first pixel, a codec's at its centre.
     (a, b), (x, y) = steps, [0.5 - 0.5 * step for step in steps]
     heat = Image.fromarray(np.float32(heat)).transform(
         size, Image.Transform.AFFINE, (a, 0, x, 0, b, y), Image.Resampling.BILINEAR

@@ -1,4 +1,4 @@
-"""Pictures for a look inside: what the network saw of a person, and its heat maps."""
+"""Pictures of the network's input for a person, and of its heat maps."""
 
 import math
 
@@ -8,7 +8,7 @@ from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.heat import overlay
 from hrnet_tf.tasks.pose.predictor import Pose
 
-WIDEST = 2400  # pixels of a montage
+WIDEST = 2400  # largest width of a montage, in pixels
 PAPER, INK, RING = (24, 24, 28), (235, 235, 235), (90, 200, 255)
 
 
@@ -23,8 +23,8 @@ def heatmap_picture(pose: Pose, card: PoseCard) -> Image.Image:
     A ring marks the keypoint; see `heat.overlay` for the colours.
 
     Args:
-        pose: of a predictor with `inside=True`.
-        card: of the network.
+        pose: a pose from a predictor with `inside=True`.
+        card: the network's card.
     """
     inside, count = pose.inside, len(pose.scores)
     height, width, _ = inside.crop.shape

@@ -1,4 +1,4 @@
-"""From images and boxes to poses, without files: `PosePredictor`."""
+"""`PosePredictor`: from images and boxes in memory to poses."""
 
 import logging
 import os
@@ -24,16 +24,16 @@ from hrnet_tf.tasks.streaming import Timings, ahead
 
 LOG = logging.getLogger(__name__)
 
-SEEN = 0.2  # keypoints above it make up the score of a pose (recipe of Sun et al. CVPR 2019)
+SEEN = 0.2  # only keypoints with higher scores count for a pose's score (Sun et al. CVPR 2019)
 
 
 @dataclass(frozen=True)
 class Inside:
-    """What the network saw of one person, and what it answered.
+    """The network's input and output for one person.
 
     Attributes:
-        crop: (H, W, 3) uint8 RGB, its input before the normalisation.
-        heatmaps: (h, w, K), in the flip test the mean of both.
+        crop: (H, W, 3) uint8 RGB, the input before the normalisation.
+        heatmaps: (h, w, K); in the flip test, the mean over both crops.
         keypoints: (K, 2), x and y in pixels of the crop.
     """
 
@@ -51,9 +51,9 @@ class Pose:
         scores: (K,), peaks of the heat maps.
         box: (4,), x, y, width, height in image pixels.
         score: score of the box times the mean of the keypoint scores above 0.2.
-        names: K names of the keypoints, as the card of the network has them.
-        id: in a video the same person's in all frames; None in a picture.
-        inside: crop and heat maps, if the predictor was asked for them.
+        names: K names of the keypoints, from the network's card.
+        id: number of the person, the same in all frames of a video; None in a picture.
+        inside: crop and heat maps, if the predictor has `inside=True`.
     """
 
     keypoints: np.ndarray
@@ -67,7 +67,7 @@ class Pose:
 
 @dataclass
 class _Picture:
-    """An image on its way: its poses appear one by one."""
+    """An image that is being processed: one pose is appended for each box."""
 
     key: Hashable
     image: np.ndarray
@@ -89,13 +89,13 @@ class PosePredictor:
             (B, H, W, 3) float32 to heat maps (B, h, w, channels), both NumPy arrays.
         card: what the heat maps mean; by default the preset's, or the one beside the file.
         flip: average with the mirrored crop: more accurate, and twice the work.
-        batch_size: crops per call of the network, gathered across images.
+        batch_size: crops per call of the network; a batch may hold crops of several images.
         weights: checkpoint for a preset.
         input_size: (height, width) of the crops, for a network that does not fix it.
         inside: poses carry their crop and heat maps.
 
     Attributes:
-        timings: `Timings` of the stages crop, network and decode so far.
+        timings: seconds of the stages crop, network and decode so far.
 
     Raises:
         OSError, ValueError: the model cannot be opened, or does not fit its card.
@@ -121,17 +121,17 @@ class PosePredictor:
         self.input_size = crop_size(self._network, input_size)
         self.inside = inside
         self.timings = Timings()
-        self._read = None  # compiled when the first heat maps tell their size
+        self._read = None  # the decoder, compiled when the size of the heat maps is known
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Pose]:
         """Poses of one image; see `stream`."""
         return next(self.stream([("image", image, boxes)]))[2]
 
     def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, list[Pose]]]:
-        """Poses of many images, in their order, with crops batched across them.
+        """Finds the poses in many images; crops of different images share batches.
 
         A box that is not finite, has no area or lies outside its image is left out with a warning.
-        Memory does not grow with the number of images; up to three batches are under way.
+        Memory does not grow with the number of images: at most three batches exist at a time.
 
         Args:
             items: `(key, image)`, `(key, image, boxes)` or `(key, image, boxes, box_scores)`: image
@@ -139,13 +139,14 @@ class PosePredictor:
                 the whole image.
 
         Yields:
-            `(key, image, poses)`, one pose per usable box, in the order of the boxes.
+            `(key, image, poses)` in the order of the items: one pose per usable box, in the order
+                of the boxes.
 
         Raises:
-            ValueError: an image or boxes of another kind or shape.
+            ValueError: an image or its boxes have another type or shape.
         """
         waiting = deque()
-        # The next batch is cropped while the network works on this one.
+        # A background thread crops the next batch while the network works on this one.
         batches = self._batches(items, waiting)
         for batch in ahead(self._crop, batches, depth=1, weigh=_held):
             self._predict(*batch)
@@ -163,7 +164,7 @@ class PosePredictor:
                 if len(jobs) == self.batch_size:
                     yield jobs
                     jobs, held = [], 0
-            if held > streaming.HELD_BYTES:  # large pictures, or many without a box
+            if held > streaming.HELD_BYTES:  # large pictures, or many that have no box
                 yield jobs
                 jobs, held = [], 0
         yield jobs
@@ -176,7 +177,7 @@ class PosePredictor:
             yield picture.key, picture.image, picture.poses
 
     def _crop(self, jobs):
-        """The jobs, their normalised crops, and the matrices that made them."""
+        """Returns the jobs, their normalised crops, and the matrices from image to crop."""
         if not jobs:
             return jobs, None, None
         start = time.perf_counter()
@@ -222,7 +223,7 @@ class PosePredictor:
         return np.asarray(found["heatmaps"], np.float32)
 
     def _insides(self, crops, maps, keypoints):
-        """What is kept of a batch, person by person."""
+        """An `Inside` for each person of a batch."""
         crops = self.card.denormalize(crops)
         codec = self.card.codec
         if self.flip:
@@ -243,7 +244,7 @@ class PosePredictor:
         return ops.convert_to_numpy(keypoints), ops.convert_to_numpy(scores)
 
     def _keypoints(self, *maps):
-        """Keypoints in crop pixels and scores of heat maps and, in the flip test, mirrored ones."""
+        """Keypoints in crop pixels, and scores; the flip test has maps of both crops."""
         pairs, codec = self.card.keypoints.flip_pairs, self.card.codec
         return codec.decode(merge_flipped(*maps, pairs, codec) if self.flip else maps[0])
 
@@ -276,7 +277,7 @@ def _share(jobs, stage, start):
 
 
 def _held(jobs):
-    """Bytes of the images of the jobs."""
+    """Bytes of the images that the jobs belong to, each counted once."""
     return sum({id(picture): picture.image.nbytes for picture, _ in jobs}.values())
 
 

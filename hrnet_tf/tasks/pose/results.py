@@ -1,4 +1,4 @@
-"""Poses as records in COCO's results format, and these as tables: CSV and NumPy arrays."""
+"""Writes poses as records in COCO's results format, and records as CSV and NumPy files."""
 
 import csv
 from collections.abc import Sequence
@@ -23,15 +23,18 @@ def coco_result(image_id: int, pose: Pose) -> dict:
 
 
 def write_csv(path: Path, records: Sequence[dict], names: Sequence[str]) -> None:
-    """A line per person: picture, number within it, score, box, then x, y, score per keypoint.
+    """Writes a CSV file with a line per person.
+
+    Its columns are the picture, its id, the person's number in the picture, score, box, and then
+    x, y and score of each keypoint.
 
     Args:
-        path: of the file.
+        path: the file to write.
         records: entries of COCO's results format with a "file_name".
-        names: of the keypoints.
+        names: names of the keypoints.
 
     Raises:
-        OSError: it cannot be written; it appears whole or not at all.
+        OSError: the file cannot be written; a partial one is not left behind.
     """
     columns = ["file_name", "image_id", "person", "score", "x", "y", "width", "height"]
     columns += [f"{name}_{part}" for name in names for part in ("x", "y", "score")]
@@ -44,10 +47,10 @@ def write_csv(path: Path, records: Sequence[dict], names: Sequence[str]) -> None
 
 
 def write_npz(path: Path, records: Sequence[dict], names: Sequence[str]) -> None:
-    """The same as arrays, of N people, without pickles.
+    """Writes an `.npz` file of N people that loads without pickle.
 
-    file_name, image_id, person, score (N,); box (N, 4); keypoints (N, K, 2); scores (N, K);
-    names (K,). For the arguments and errors see `write_csv`.
+    Its arrays are file_name, image_id, person and score (N,), box (N, 4), keypoints (N, K, 2),
+    scores (N, K) and names (K,). For the arguments and errors see `write_csv`.
     """
     points = np.array([r["keypoints"] for r in records], np.float32).reshape(-1, len(names), 3)
     arrays = {
@@ -65,7 +68,7 @@ def write_npz(path: Path, records: Sequence[dict], names: Sequence[str]) -> None
 
 
 def _persons(records):
-    """1, 2, … within each picture, whose records follow each other."""
+    """The number of each record within its picture: 1, 2, …; a picture's records are adjacent."""
     numbers = []
     for index, record in enumerate(records):
         same = index and records[index - 1]["image_id"] == record["image_id"]

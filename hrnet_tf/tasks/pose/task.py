@@ -11,7 +11,7 @@ from hrnet_tf.tasks.task import Task
 
 
 def predictor(network, card: PoseCard, options: PoseOptions) -> PosePredictor:
-    """The predictor that the options describe."""
+    """The predictor for a network with these options."""
     card = card.with_codec(options.codec, options.blur_kernel)
     return PosePredictor(network, card, options.flip, options.batch_size, inside=options.inside)
 

@@ -1,4 +1,4 @@
-"""What a segmentation network expects, and what its channels mean."""
+"""The card of segmentation networks: how to feed them, and what their channels mean."""
 
 import dataclasses
 from typing import ClassVar
@@ -11,20 +11,21 @@ RESIZES = ("none", "long", "short", "both")
 
 @dataclasses.dataclass(frozen=True)
 class SegmentationCard(Card):
-    """What a segmentation network expects and what its channels mean.
+    """How to feed a segmentation network, and what its channels mean.
 
     Attributes:
-        classes: names of the channels.
+        classes: names of the classes, one per channel.
         palette: RGB 0..255, one per class.
-        align_corners: how the logits are upsampled to the image: as in the network.
+        align_corners: whether the logits are upsampled to the image with aligned corners; must be
+            the network's own setting.
         flip_pairs: classes that change places in a mirrored image, such as left and right arm.
-        resize: the side of the image that is scaled to `base_size` first: "long" or "short", "both"
-            (which changes its proportions), or "none": it keeps its size.
-        base_size: pixels; None with "none".
+        resize: the side of the image that is first scaled to `base_size`: "long", "short", "both"
+            (which changes the proportions), or "none" to keep the size.
+        base_size: pixels; None if `resize` is "none".
 
     Raises:
-        ValueError: what `Card` raises, a palette of another length, pairs of other ids, another
-            `resize` or one without size.
+        ValueError: as `Card`; the palette has another length, a pair has an unknown id, `resize`
+            is unknown, or `base_size` is missing.
     """
 
     task: ClassVar[str] = "segmentation"
@@ -57,7 +58,7 @@ class SegmentationCard(Card):
             )
 
     def outputs(self):
-        """One logit of each class at each pixel."""
+        """One logit for each class at each pixel."""
         return {"logits": (None, None, len(self.classes))}
 
     def labels(self):
@@ -66,10 +67,10 @@ class SegmentationCard(Card):
 
     @property
     def label_set(self) -> str:
-        """The set that the classes are of, in words."""
+        """The name of the set of classes."""
         return class_set_name(self.classes)
 
     @property
     def flip_index(self) -> tuple[int, ...]:
-        """For each class the one it becomes in a mirrored image."""
+        """For each class, the id of the class that it becomes in a mirrored image."""
         return exchanged(len(self.classes), self.flip_pairs)

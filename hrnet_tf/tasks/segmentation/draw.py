@@ -1,4 +1,4 @@
-"""Maps of classes on pictures."""
+"""Drawings of class maps over pictures."""
 
 from collections.abc import Sequence
 
@@ -21,10 +21,10 @@ def draw_classes(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        labels: (H, W) indices of `classes`; others, such as 255 for ignored, stay unpainted.
-        classes: names.
+        labels: (H, W) indices of `classes`; pixels with others, such as 255, are not painted.
+        classes: names of the classes.
         palette: RGB 0..255, one per class.
-        alpha: how much of the colour covers the picture, 0..1.
+        alpha: opacity of the colours, 0..1.
         least_share: classes with a smaller share of the picture are not in the legend.
 
     Returns:
@@ -43,10 +43,10 @@ def draw_classes(
 
 
 def label_picture(labels: np.ndarray, palette: Sequence[Color]) -> Image.Image:
-    """A map of classes as a picture whose pixel values are the indices and whose colours show them.
+    """A class map as a picture: pixel values are the class indices, the palette colours them.
 
     Args:
-        labels: (H, W) uint8, or uint16, which a picture holds as grey levels without colours.
+        labels: (H, W) uint8, or uint16; a uint16 picture has no palette and shows grey levels.
         palette: RGB 0..255, one per class.
     """
     picture = Image.fromarray(labels)
@@ -56,7 +56,7 @@ def label_picture(labels: np.ndarray, palette: Sequence[Color]) -> Image.Image:
 
 
 def _edges(labels):
-    """1 where a class meets another, 0 elsewhere, softly in between; wider in large pictures."""
+    """1 at the borders between classes, 0 elsewhere; borders are wider in large pictures."""
     edge = np.zeros(labels.shape, bool)
     edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     edge[1:] |= labels[1:] != labels[:-1]

@@ -1,4 +1,4 @@
-"""From images to maps of classes, without files: `SegmentationPredictor`."""
+"""`SegmentationPredictor`: from images in memory to class maps."""
 
 import math
 import os
@@ -17,34 +17,36 @@ from hrnet_tf.runtime.network import Network, fixed_size
 from hrnet_tf.tasks.segmentation.card import SegmentationCard
 from hrnet_tf.tasks.streaming import Timings
 
-MULTIPLE = 32  # sizes that every network of no fixed size takes
+MULTIPLE = 32  # networks without a fixed size take images whose sides are multiples of this
 
-STRIP = 64  # rows of the image whose scores are held at a time
+STRIP = 64  # rows of the image whose full-size scores are in memory at a time
 
 
 class SegmentationPredictor:
     """Finds the class of each pixel, by the rules of the original `lib/datasets`.
 
-    A network of a fixed size sees windows of that size, the last ones padded with black, and scores
-    are averaged where windows overlap (`base_dataset.py`). Any other network sees the whole image,
-    padded to multiples of 32 with the mean colour; given a `window`, at scales above 1 it sees
-    windows, the last ones shifted back inside (`cityscapes.py`).
+    A network of a fixed size sees windows of that size; windows that reach beyond the image are
+    padded with black, and scores are averaged where windows overlap (`base_dataset.py`). Any other
+    network sees the whole image, padded to multiples of 32 with the mean colour. If `window` is
+    given, it sees windows at scales above 1; the last ones are shifted to end at the image's edge
+    (`cityscapes.py`).
 
     Scores are exp(logits), added over the scales; in the flip test the logits of both images are
-    averaged. Memory grows with the scaled image times the classes: the card's `resize` bounds it.
+    averaged. Memory grows with the pixels of the scaled image times the number of classes; the
+    card's `resize` limits it.
 
     Args:
         model: a preset, a `.keras` file, a Keras model, or anything that maps normalised images
             (1, H, W, 3) float32 to logits (1, h, w, C), both NumPy arrays.
         card: what the logits mean; by default the preset's, or the one beside the file.
         weights: checkpoint for a preset.
-        scales: of the image, on top of the card's `resize`.
+        scales: factors by which the image is scaled after the card's `resize`.
         flip: average with the mirrored image: more accurate, and twice the work.
-        window: (height, width) of the windows of a network that fixes no size.
-        stride: step from window to window as a fraction of its size; `cityscapes.py` has 1.
+        window: (height, width) of the windows, for a network without a fixed size.
+        stride: step between windows as a fraction of their size; `cityscapes.py` has 1.
 
     Attributes:
-        timings: `Timings` of the stages resize, network and decode so far.
+        timings: seconds of the stages resize, network and decode so far.
 
     Raises:
         OSError, ValueError: the model cannot be opened or does not fit its card, or an argument is
@@ -73,7 +75,7 @@ class SegmentationPredictor:
         self.window = window
         self.stride = stride
         self.timings = Timings()
-        self._in_network = 0.0  # seconds, for the image under way
+        self._in_network = 0.0  # seconds that the current image has spent in the network
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Classes of one image.
@@ -85,7 +87,8 @@ class SegmentationPredictor:
             (H, W) indices of `card.classes`: uint8, or uint16 for more than 256 classes.
 
         Raises:
-            ValueError: an image of another kind, logits that do not fit the card or overflow.
+            ValueError: the image has another shape or type, or the logits do not fit the card or
+                overflow.
         """
         dtype = np.uint8 if len(self.card.classes) <= 256 else np.uint16
         strips = (scores.argmax(axis=-1).astype(dtype) for scores in self._strips(image))
@@ -94,18 +97,18 @@ class SegmentationPredictor:
     def scores(self, image: np.ndarray) -> np.ndarray:
         """Scores of one image, (H, W, C) float32: exp(logits), added over the scales.
 
-        Divided by their sum over C they are probabilities. Raises what a call does.
+        Divided by their sum over C, scores are probabilities. Raises as a call does.
         """
         return np.concatenate(list(self._strips(image)))
 
     def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, np.ndarray]]:
-        """For each `(key, image)`, in their order, `(key, image, classes)`; boxes do not count."""
+        """Yields `(key, image, classes)` for each item, in their order; boxes are ignored."""
         for item in items:
             key, image, *_ = item
             yield key, image, self(image)
 
     def _strips(self, image):
-        """The scores of a few rows of the image at a time, from top to bottom."""
+        """Yields the scores of `STRIP` rows of the image at a time, from top to bottom."""
         start, self._in_network = time.perf_counter(), 0.0
         image = check_image(image)
         maps = [self._scaled(image, scale) for scale in self.scales]
@@ -180,10 +183,10 @@ class SegmentationPredictor:
 
 
 def scaled_size(size: tuple[int, int], card: SegmentationCard, scale: float) -> tuple[int, int]:
-    """(height, width) of an image of `size` as the network sees it at one scale.
+    """(height, width) to which an image of `size` is resized at one scale.
 
-    The side that the card's `resize` names gets `base_size * scale` pixels, the other one follows
-    (`multi_scale_aug` of the original `base_dataset.py`).
+    The side that the card's `resize` names gets `base_size * scale` pixels, the other one keeps
+    the proportions (`multi_scale_aug` of the original `base_dataset.py`).
     """
     if card.resize == "both":
         return (_rounded(card.base_size * scale),) * 2
@@ -193,7 +196,10 @@ def scaled_size(size: tuple[int, int], card: SegmentationCard, scale: float) -> 
 
 
 def window_starts(length: int, window: int, stride: float, padded: bool) -> list[int]:
-    """Where windows begin that cover `length` pixels; the last one ends outside or is shifted."""
+    """First pixels of the windows that cover `length` pixels.
+
+    If `padded`, the last window may reach beyond the image; otherwise it is shifted inside.
+    """
     step = max(int(window * stride + 1e-6), 1)
     count = max(math.ceil((length - window) / step), 0) + 1
     last = length if padded else max(length - window, 0)
@@ -205,7 +211,7 @@ def _rounded(length):
 
 
 def _pad(image, size, color):
-    """The image with `color` on its right and below, up to `size`."""
+    """The image padded with `color` on its right and bottom sides to `size`."""
     if image.shape[:2] == tuple(size):
         return image
     padded = np.empty((*size, 3), np.float32)

@@ -1,4 +1,4 @@
-"""Maps of classes as records."""
+"""Records of class maps for `results.json`."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from hrnet_tf.tasks.segmentation.card import SegmentationCard
 def class_shares(
     name: str, image_id: int, labels: np.ndarray, card: SegmentationCard
 ) -> list[dict]:
-    """The classes of a picture, largest first, with their shares of its pixels."""
+    """The record of a picture: its classes with their shares of its pixels, largest first."""
     counts = np.bincount(labels.ravel(), minlength=len(card.classes))
     order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
     classes = [

@@ -11,12 +11,12 @@ from hrnet_tf.tasks.task import Task
 
 
 def predictor(network, card: SegmentationCard, options: SegmentationOptions):
-    """The predictor that the options describe."""
+    """The predictor for a network with these options."""
     return SegmentationPredictor(network, card, scales=options.scales, flip=options.flip)
 
 
 def draw(image, labels, card: SegmentationCard) -> list[Image.Image]:
-    """The tinted picture, and one whose pixel values are the classes."""
+    """The picture under the classes' colours, and a picture whose pixel values are the classes."""
     drawn = draw_classes(image, labels, card.classes, card.palette)
     return [Image.fromarray(drawn), label_picture(labels, card.palette)]
 

@@ -1,1 +1,1 @@
-"""Drawn people with the 17 COCO joints, so that training can be tried without a download."""
+"""Synthetic drawings of people with the 17 COCO joints, to try training without a download."""

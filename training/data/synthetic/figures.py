@@ -1,4 +1,4 @@
-"""Drawn people: a 3-D doll whose bones become round strokes, painted from back to front."""
+"""Draws people: the bones of a 3-D doll are painted as round strokes, from back to front."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ LEGS = (
 
 @dataclass(frozen=True)
 class Stroke:
-    """A round brush along a closed, filled line: `points` (N, 2), `radii` (N,) in image pixels."""
+    """A filled outline, drawn with a round brush: `points` (N, 2), `radii` (N,), image pixels."""
 
     depth: float
     points: np.ndarray
@@ -99,11 +99,14 @@ def _bend_joints(rng: np.random.Generator, head: float) -> dict[str, np.ndarray]
 def draw_figure(
     rng: np.random.Generator, spot: tuple[float, float], tall: float
 ) -> tuple[list[Stroke], np.ndarray]:
-    """Strokes and joints (17, 3: x, y, faces us) of a doll that is `tall` and stands at `spot`."""
+    """Strokes and joints (17, 3) of a doll of height `tall` that stands at `spot`, in pixels.
+
+    A joint is x, y, and 1, or 0 if it is a part of the face that the head hides.
+    """
     head = rng.uniform(0.07, 0.095)
     doll = _bend_joints(rng, head)
     back = rng.random() < 0.35
-    yaw = np.clip(rng.normal(0, 25), -48, 48) + 180 * back  # in profile, left hides right
+    yaw = np.clip(rng.normal(0, 25), -48, 48) + 180 * back  # no profiles: left would hide right
     view = _turn("z", rng.normal(0, 5)) @ _turn("y", yaw)
     lowest = max((view @ doll[f"{s}_{p}"])[1] for s in ("left", "right") for p in ("toe", "ankle"))
     origin = np.array((spot[0], spot[1] - (lowest + 0.03) * tall, 0))
@@ -121,7 +124,7 @@ def draw_figure(
         for nearer, points, radii, colour in (*_body(rng, doll), *_face(rng, doll, head))
     ]
     joints = np.array([place(doll[name]) for name in COCO.names])
-    # Beyond these depths the head hides its own far side.
+    # Points of the face that lie deeper than this are hidden by the head.
     limits = np.array((0.1, 0.25, 0.25, -0.55, -0.55)) * head * tall
     facing = np.ones(len(joints))
     facing[:5] = joints[:5, 2] - place(doll["skull"])[2] > limits
@@ -130,7 +133,7 @@ def draw_figure(
 
 
 def _body(rng: np.random.Generator, doll: dict[str, np.ndarray]) -> list[tuple]:
-    """Clothes and limbs as (how much nearer, 3-D points, radii, colour) in body heights."""
+    """Clothes and limbs: tuples (offset of depth, 3-D points, radii, colour), in body heights."""
     skin = doll["skin"] = rgb(SKIN[rng.integers(len(SKIN))])
     top, bottom, trim = (rgb(c) for c in rng.choice(CLOTHES, 3, replace=False))
     shoes = rgb(SHOES[rng.integers(len(SHOES))])
@@ -167,7 +170,7 @@ def _body(rng: np.random.Generator, doll: dict[str, np.ndarray]) -> list[tuple]:
         (0.035, (*hips, *chest[::-1]), np.array((0.05, 0.05, 0.042, 0.042)) * build, top),
         (-0.03, (doll["neck"], doll["skull"]), 0.03, skin),
     ]
-    # The chest has a print, the back may have a rucksack: the two sides never look alike.
+    # A print marks the chest, a rucksack sometimes the back, so that front and back differ.
     mark = [trunk @ (x, y, 0.055) for x, y in ((0, -0.24), (0, -0.06))]
     parts.append((0.03, mark[: rng.integers(1, 3)], 0.03, trim))
     if rng.random() < 0.5:
@@ -182,7 +185,7 @@ def _body(rng: np.random.Generator, doll: dict[str, np.ndarray]) -> list[tuple]:
 
 
 def _face(rng: np.random.Generator, doll: dict[str, np.ndarray], r: float) -> list[tuple]:
-    """Head, hair and face like `_body`; `r` is the radius of the head in body heights."""
+    """Head, hair and face, as in `_body`; `r` is the radius of the head in body heights."""
     skin, hair, hat = doll["skin"], rgb(HAIR[rng.integers(len(HAIR))]), rgb(rng.choice(CLOTHES))
     blush = tuple(int(0.75 * a + 0.25 * b) for a, b in zip(skin, (226, 80, 80), strict=True))
     shade = tuple(int(0.8 * a) for a in skin)
@@ -230,7 +233,7 @@ def rgb(code: str) -> tuple[int, int, int]:
 
 
 def paint(image: Image.Image, owners: Image.Image, strokes: list[Stroke], owner: int) -> None:
-    """Paints strokes with a dark rim, and marks in `owners` whose pixels they are."""
+    """Paints strokes with a dark rim, and writes `owner` into the same pixels of `owners`."""
     picture, mask = ImageDraw.Draw(image), ImageDraw.Draw(owners)
     for stroke in strokes:
         points, radii = stroke.points * SUPERSAMPLE + 0.5, stroke.radii * SUPERSAMPLE
@@ -242,7 +245,7 @@ def paint(image: Image.Image, owners: Image.Image, strokes: list[Stroke], owner:
 
 
 def _blob(draw: ImageDraw.ImageDraw, points: np.ndarray, radii: np.ndarray, colour) -> None:
-    """Fills the closed line through `points`, as thick as `radii` say."""
+    """Fills the outline through `points`, widened by `radii`."""
     for (x, y), r in zip(points.tolist(), radii.tolist(), strict=True):
         draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
     if len(points) > 2:

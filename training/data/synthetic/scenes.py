@@ -1,8 +1,8 @@
-"""Draws people with the 17 COCO joints, so that training can be tried without a download.
+"""Draws scenes of people with the 17 COCO joints, to try training without a download.
 
-People are the dolls of `figures.py`. What tells left from right is which side we see (face or
-hair, print or rucksack), so a mirrored picture is still a correct one. `write_dataset` stores the
-scenes with COCO annotations.
+People are the dolls of `figures.py`. Left and right can be told only by whether a person shows the
+front or the back (face or hair, print or rucksack), so mirrored pictures with exchanged labels are
+correct, too. `write_dataset` stores the scenes with COCO annotations.
 """
 
 import json
@@ -35,10 +35,10 @@ SCENERY = (
 
 @dataclass(frozen=True)
 class Person:
-    """What COCO says of one person.
+    """COCO's annotations of one person.
 
-    `keypoints` (17, 3) are x, y and 0 outside or turned away, 1 hidden by something, 2 seen; `box`
-    x, y, w, h and `area` are those of the pixels that can be seen.
+    `keypoints` (17, 3) are x, y and visibility: 0 outside the image or turned away, 1 hidden by
+    something, 2 visible. `box` x, y, w, h and `area` are those of the person's visible pixels.
     """
 
     keypoints: np.ndarray
@@ -48,7 +48,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawing: `image` (H, W, 3) uint8 and everybody in it."""
+    """A drawing: `image` (H, W, 3) uint8 and the annotations of all people in it."""
 
     image: np.ndarray
     people: tuple[Person, ...]
@@ -57,7 +57,7 @@ class Scene:
 def draw_scene(
     rng: np.random.Generator, size: tuple[int, int] = (240, 320), people: int | None = None
 ) -> Scene:
-    """Draws one scene of `size` (height, width) with `people` persons (1 to 3 where None)."""
+    """Draws a scene of `size` (height, width) with `people` persons, or 1 to 3 if None."""
     height, width = size
     people = int(rng.choice((1, 2, 3), p=(0.4, 0.35, 0.25))) if people is None else people
     image = Image.new("RGB", (width * SUPERSAMPLE, height * SUPERSAMPLE))
@@ -145,7 +145,10 @@ def _write_scenes(folder: Path, scenes: Iterable[Scene]) -> None:
 
 
 def _annotate(mask: np.ndarray, number: int, joints: np.ndarray) -> Person | None:
-    """What can be seen of a person by the owner map; `joints` (17, 3) with 0 for turned away."""
+    """Annotates a person by its visible pixels in the map of owners; None if none is visible.
+
+    The third column of `joints` (17, 3) is 0 for joints that are turned away.
+    """
     rows, columns = np.nonzero(mask == number)
     if rows.size == 0:
         return None
@@ -167,7 +170,7 @@ def _shadow(image: Image.Image, spot: tuple[float, float], tall: float) -> None:
 
 
 def _draw_background(rng: np.random.Generator, image: Image.Image) -> None:
-    """One of: landscape, striped room, town, dots; always with a gradient and some grain."""
+    """Draws a landscape, striped room, town or dots, with a gradient and grain."""
     width, height = image.size
     far, near, third = (np.array(rgb(c)) for c in rng.choice(SCENERY, 3, replace=False))
     ramp = np.linspace(0, 0.4, height // 4)[:, None, None]

@@ -1,1 +1,1 @@
-"""TFRecords of training data: shards with tables of contents, and the command that writes them."""
+"""TFRecords of training data: shards with tables of contents, and a command that writes them."""

@@ -1,8 +1,9 @@
-"""Shards of TFRecords, each with a table of contents; what a record holds, the caller knows.
+"""Writes and reads shards of TFRecords with tables of contents, whatever the records hold.
 
-A shard `people-00003-of-00064.tfrecord` appears whole, its table `.npz` last. The table has a row
-for each record: where it lies in the file, and what the caller wants to know of it without reading
-it. A mark in the table tells whether the shard holds what would be written now.
+A shard `people-00003-of-00064.tfrecord` never appears in part; its table `.npz` is written after
+it. The table has a row for each record: its place in the file, and values that callers need
+without reading the record. A mark in the table tells whether the shard holds the records that
+would be written now.
 """
 
 import io
@@ -20,7 +21,7 @@ from rich.progress import track
 from hrnet_tf.files import DAMAGE
 from hrnet_tf.training.data.sources import Report, to_stderr
 
-BLOCK = 64  # items that are made at a time
+BLOCK = 64  # number of records that are made at a time
 FRAME = 16  # bytes of length and checksums around a record
 NAME = re.compile(r"(.*)-\d{5}-of-(\d{5})\.tfrecord")
 OWN = ("name", "offset", "length", "mark")  # columns that every table has
@@ -28,15 +29,15 @@ OWN = ("name", "offset", "length", "mark")  # columns that every table has
 
 @dataclass(frozen=True, eq=False)
 class Items:
-    """What is to be written, N items.
+    """N items to write as records.
 
     Attributes:
-        prefix: of the files, in the plural: "people".
+        prefix: start of the file names, a plural: "people".
         names: N names for the tables.
         labels: N names for messages.
-        columns: arrays (N, ...) for the tables.
-        example: row -> a serialised record, or in words why there is none.
-        mark: rows -> text that is another one for other records.
+        columns: arrays (N, ...) for the tables, by name.
+        example: row -> a serialised record, or a text that says why there is none.
+        mark: rows -> a text that differs if the records of these rows differ.
     """
 
     prefix: str
@@ -50,21 +51,21 @@ class Items:
 def write_shards(
     items: Items, output: str, shards: int, overwrite: bool = False, report: Report = to_stderr
 ) -> list[str]:
-    """Writes what is missing of the shards; the same arguments give the same bytes.
+    """Writes the shards that do not exist yet; the same arguments give the same bytes.
 
     Args:
-        items: in their order.
-        output: folder, also a remote one.
+        items: the items, in the order of the records.
+        output: a folder, which may be remote.
         shards: number of files; see `check_shards`.
-        overwrite: replace other records.
-        report: is told which items are left out since they have no record.
+        overwrite: replace shards with other records.
+        report: receives a line for each item that is left out since it has no record.
 
     Returns:
         The paths of all shards.
 
     Raises:
         OSError: the folder cannot be written.
-        ValueError: other records in `output`.
+        ValueError: `output` has shards with other records, and `overwrite` is False.
     """
     paths = _paths(f"{output}/{items.prefix}", shards)
     owners = np.array_split(np.arange(len(items.names)), shards)
@@ -83,7 +84,7 @@ def write_shards(
 
 
 def check_shards(shards: int, count: int, what: str) -> None:
-    """Raises ValueError if so many things, such as people, cannot fill so many shards."""
+    """Raises ValueError unless each shard gets an item; `what` names items in the error."""
     if not 1 <= shards <= count:
         raise ValueError(
             f"`shards` must be from 1 to the number of {what}, {count}. Received: shards={shards}."
@@ -91,18 +92,18 @@ def check_shards(shards: int, count: int, what: str) -> None:
 
 
 def read_shards(pattern: str, columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """The tables of finished shards, joined; no record is read.
+    """Reads and joins the tables of finished shards; reads no record.
 
     Args:
-        pattern: of the paths of all shards, as `records/*.tfrecord`.
-        columns: that the tables must have.
+        pattern: pattern of the paths of all shards, such as `records/*.tfrecord`.
+        columns: the columns that the tables must have.
 
     Returns:
         These columns, "name", and for `read_record` "path", "offset" and "length".
 
     Raises:
         OSError: there are no such files, or they cannot be read.
-        ValueError: shards are missing or cut short.
+        ValueError: a shard is missing or truncated.
     """
     try:
         return _read_shards(pattern, columns)
@@ -112,7 +113,7 @@ def read_shards(pattern: str, columns: Sequence[str]) -> dict[str, np.ndarray]:
 
 def read_record(row: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """The serialised record of one row of `read_shards`, in the graph."""
-    # One read of the whole record, whatever the file system.
+    # This operation reads the record in one piece on every file system.
     found = tf.raw_ops.TFRecordDatasetV2(
         filenames=row["path"][None],
         compression_type="",
@@ -125,7 +126,7 @@ def read_record(row: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 
 def serialized(features: Mapping[str, object]) -> bytes:
-    """A `tf.train.Example` of lists such as `tf.train.BytesList`, by name."""
+    """Serializes a `tf.train.Example`; `features` are lists such as `tf.train.BytesList`."""
     kinds = {tf.train.BytesList: "bytes_list", tf.train.Int64List: "int64_list"}
     features = {
         name: tf.train.Feature(**{kinds.get(type(value), "float_list"): value})
@@ -168,7 +169,7 @@ def _read_shards(pattern, columns):
 
 
 def _missing(prefix, paths, marks, columns, overwrite):
-    """The numbers of the shards that are not there whole; refuses records of another origin."""
+    """The numbers of the shards to write; raises ValueError for shards with other records."""
     missing = []
     for number, (path, mark) in enumerate(zip(paths, marks, strict=True)):
         table = _read_table(path, columns)
@@ -217,7 +218,7 @@ def _write_shard(path, items, rows, mark, report):
         length=np.array(lengths, np.int64),
         mark=np.array([mark]),
     )
-    if tf.io.gfile.exists(_table(path)):  # it would vouch for records that are about to change
+    if tf.io.gfile.exists(_table(path)):  # a shard with a table counts as finished
         tf.io.gfile.remove(_table(path))
     tf.io.gfile.rename(part, path, overwrite=True)
     with tf.io.gfile.GFile(f"{_table(path)}.part", "wb") as file:
@@ -234,7 +235,7 @@ def _table(path):
 
 
 def _read_table(path, columns):
-    """The table of contents of a shard; None where there is none, or none that can be read."""
+    """The table of contents of a shard; None if there is none or it cannot be read."""
     if not tf.io.gfile.exists(_table(path)):
         return None
     with tf.io.gfile.GFile(_table(path), "rb") as file:
