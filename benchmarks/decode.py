@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP
 
 SHAPE = (128, 64, 48, 17)
 ROUNDS = 15

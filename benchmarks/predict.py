@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 import hrnet_tf
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.media.find import find_images
 from hrnet_tf.media.images import read_image
 from hrnet_tf.prediction.pictures import PredictionFolder, predict_files
-from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.tasks.streaming import Timings
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.cards import WHOLE_PICTURES
+from hrnet_tf.cards.card import Card
 from hrnet_tf.convert.examples import count as number_of
 from hrnet_tf.convert.examples import part
 from hrnet_tf.media.find import find_images
 from hrnet_tf.media.images import read_image
 from hrnet_tf.runtime.network import Shapes
-from hrnet_tf.tasks import WHOLE_PICTURES, task_named
-from hrnet_tf.tasks.card import Card
+from hrnet_tf.tasks import task_named
 from hrnet_tf.tasks.detection.box_files import read_boxes
 from hrnet_tf.training.data.sources import Report, to_stderr
 from hrnet_tf.training.data.synthetic.scenes import draw_scene

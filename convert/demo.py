@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hrnet_tf.convert.reports.compare import compare, table
 from hrnet_tf.convert.to_tflite import Options, to_tflite
-from hrnet_tf.opening import predictor
+from hrnet_tf.tasks.opened import predictor
 from hrnet_tf.training.evaluate import evaluate_on
 from hrnet_tf.training.recipe import load_recipe
 from hrnet_tf.training.task import training_named

@@ -41,8 +41,8 @@ def import_checkpoint(
     """
     output = check_output(output, ".keras", weights, overwrite)
     import_keras()
+    from hrnet_tf.cards.files import save_model
     from hrnet_tf.presets import PRESETS, from_preset
-    from hrnet_tf.tasks.card_files import save_model
 
     save_model(from_preset(preset, weights=weights), PRESETS[preset].card, output)
     return output

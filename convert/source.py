@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from hrnet_tf.cards.card import Card
 from hrnet_tf.convert.graph.faster import faster
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
@@ -15,7 +16,6 @@ from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.opening import open_network
 from hrnet_tf.runtime.keras_model import KerasNetwork, input_shapes
 from hrnet_tf.runtime.network import Arrays, Shapes
-from hrnet_tf.tasks.card import Card
 
 
 @dataclasses.dataclass(frozen=True)

@@ -99,10 +99,10 @@ def to_onnx(
     report(f"Opening {model}")
     with quiet():
         import_keras()
+        from hrnet_tf.cards.files import write_card
         from hrnet_tf.convert.formats import onnx_file
         from hrnet_tf.convert.formats.origin import origin
         from hrnet_tf.convert.source import open_source
-        from hrnet_tf.tasks.card_files import write_card
 
     source = open_source(model, weights, options.size)
     report(f"Converting to ONNX, opset {options.opset}")

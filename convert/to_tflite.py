@@ -73,12 +73,12 @@ def to_tflite(
     report(f"Opening {model}")
     with quiet():
         import_keras()
+        from hrnet_tf.cards.files import write_card
         from hrnet_tf.convert.examples import part as part_of
         from hrnet_tf.convert.formats.origin import origin, tensor_facts
         from hrnet_tf.convert.graph.faster import repeat_pixels
         from hrnet_tf.convert.source import open_source, with_decoded
         from hrnet_tf.convert.verify import reported
-        from hrnet_tf.tasks.card_files import write_card
 
     recipe = _recipe(model, options) if options.qat else None
     source = open_source(model, weights, options.size)

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import hrnet_tf
+from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.pose import PoseCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.classes import CLASS_SETS
 from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
 from hrnet_tf.presets import PRESETS
 from hrnet_tf.presets.sizes import ARCHITECTURES, SIZES
-from hrnet_tf.tasks.classification.card import ClassificationCard
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 
 DOCS = Path(__file__).parent
 

@@ -4,14 +4,14 @@ import importlib
 
 _HOMES = {
     "PRESETS": "presets",
-    "ClassificationCard": "tasks.classification.card",
+    "ClassificationCard": "cards.classification",
     "HRNetSpec": "networks.specs",
     "LiteHRNetSpec": "networks.specs",
-    "PoseCard": "tasks.pose.card",
-    "SegmentationCard": "tasks.segmentation.card",
+    "PoseCard": "cards.pose",
+    "SegmentationCard": "cards.segmentation",
     "read_image": "media.images",
-    "save_model": "tasks.card_files",
-    "write_card": "tasks.card_files",
+    "save_model": "cards.files",
+    "write_card": "cards.files",
     "SPECS": "networks.specs",
     "ImageClassifier": "tasks.classification.predictor",
     "Pose": "tasks.pose.predictor",
@@ -24,7 +24,7 @@ _HOMES = {
     "from_preset": "presets",
     "load_checkpoint": "weights.load",
     "pose": "networks.pose",
-    "predictor": "opening",
+    "predictor": "tasks.opened",
     "read_checkpoint": "weights.load",
     "segmentation": "networks.segmentation",
 }

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import keras
 
+from hrnet_tf.cards.card import Card
+from hrnet_tf.cards.files import read_card
 from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
 from hrnet_tf.runtime.keras_model import KerasNetwork
 from hrnet_tf.runtime.network import IMAGES, ArrayFunction, Network, fixed_size, renamed
-from hrnet_tf.tasks import task_named
-from hrnet_tf.tasks.card import Card
-from hrnet_tf.tasks.card_files import read_card
 
 LOG = logging.getLogger(__name__)
 
@@ -98,50 +97,6 @@ def open_network(
         network = renamed(network, card.outputs()) if card else network
         return Opened(str(model), network, None, card, Path(model))
     return _opened(model, _load_keras(model), card, Path(model))
-
-
-def predictor(
-    model: object,
-    *,
-    card: Card | None = None,
-    weights: str | os.PathLike | Mapping | None = "published",
-    **options: object,
-) -> object:
-    """The predictor of a network's task.
-
-    Args:
-        model: a preset, a `.keras`, `.tflite` or `.onnx` file, or a Keras model.
-        card: what its outputs mean; by default the preset's, or the one beside the file.
-        weights: for a preset, as in `from_preset`.
-        options: fields of the task's options, such as `flip=True`; `hrnet-tf predict --help`
-            lists them as flags.
-
-    Returns:
-        A function of an image (H, W, 3) uint8 RGB: `PosePredictor`, `SegmentationPredictor`,
-        `ImageClassifier`.
-
-    Raises:
-        OSError, ValueError: the model cannot be opened, it has no card, or an option is unknown.
-    """
-    if isinstance(model, str | os.PathLike):
-        opened = open_network(model, weights)
-        network, card, name = opened.network, card or opened.card, opened.name
-    else:
-        network, name = as_network(model, card), getattr(model, "name", "the network")
-    if card is None:
-        raise ValueError(
-            f"`card` must say what the outputs of {name} mean. Received: card=None. Pass one, such "
-            "as hrnet_tf.PoseCard(), or write it beside the file with hrnet_tf.write_card."
-        )
-    task = task_named(card.task)
-    try:
-        chosen = task.options(**options)
-    except TypeError:
-        known = ", ".join(task.options.__dataclass_fields__)
-        raise ValueError(
-            f"`options` of {card.task} are {known}. Received: {', '.join(options)}."
-        ) from None
-    return task.predictor(network, card, chosen)
 
 
 def as_network(model: object, card: Card | None = None) -> Network:

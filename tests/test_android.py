@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from hrnet_tf.cards.files import card_path, read_card, save_model
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.specs import HRNetSpec
 from hrnet_tf.runtime.converted import open_converted
-from hrnet_tf.tasks.card_files import card_path, read_card, save_model
-from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor, rescore
 from hrnet_tf.training.evaluate import evaluate
 

@@ -10,15 +10,15 @@ from keras import layers
 from PIL import Image
 
 from hrnet_tf import cli
+from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.codecs import DARK
+from hrnet_tf.cards.files import save_model, write_card
+from hrnet_tf.cards.pose import PoseCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.opening import open_network
-from hrnet_tf.tasks.card_files import save_model, write_card
-from hrnet_tf.tasks.classification.card import ClassificationCard
 from hrnet_tf.tasks.classification.predictor import ImageClassifier
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK
 from hrnet_tf.tasks.pose.predictor import PosePredictor
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor
 
 CARD = PoseCard(codec=DARK(2.0, 3), padding=1.1)

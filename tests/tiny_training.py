@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-from hrnet_tf.tasks.pose.codecs import DARK
+from hrnet_tf.cards.codecs import DARK
 from hrnet_tf.training import train
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.loop.callbacks import Save

@@ -14,10 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
+from hrnet_tf.cards import NAMES
+from hrnet_tf.cards.card import Card, frozen
 from hrnet_tf.names import did_you_mean
 from hrnet_tf.networks.checks import MULTIPLE, Arch, spec_of
-from hrnet_tf.tasks import NAMES
-from hrnet_tf.tasks.card import Card, frozen
 from hrnet_tf.training.recipes import PAGES, TASKS
 from hrnet_tf.training.values import ARCH, Form, broken_rule
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hrnet_tf.tasks.card_files import save_model
+from hrnet_tf.cards.files import save_model
 from hrnet_tf.training.recipe import TASKS, Recipe
 from hrnet_tf.training.start import start_from_weights
 

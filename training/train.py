@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from hrnet_tf.files import whole
-from hrnet_tf.opening import predictor as predictor_of
+from hrnet_tf.tasks.opened import predictor as predictor_of
 from hrnet_tf.training.data.order import order, steps_per_epoch
 from hrnet_tf.training.evaluate import Evaluation, Evaluator, evaluate_on, judge
 from hrnet_tf.training.loop import distribute as devices

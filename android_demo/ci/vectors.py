@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP, Face, UDPCombined
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.runtime.converted import quantize
 from hrnet_tf.tasks.pose import geometry
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, Face, UDPCombined
 from hrnet_tf.tasks.pose.predictor import Pose
 from hrnet_tf.tasks.pose.track import Tracker, Tracking
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 import flatbuffers
 import numpy as np
 
+from hrnet_tf.cards.card import Card
 from hrnet_tf.convert.formats.flatbuffer import packed
-from hrnet_tf.tasks.card import Card
 
 # The fields of each table in the order of the schema; a union has two, its type before it.
 MODEL = ("name", "description", "version", "graphs")

@@ -14,12 +14,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from hrnet_tf.cards.files import save_model
 from hrnet_tf.convert.graph.compute import Weights, compute
 from hrnet_tf.convert.integers.plan import plan as make_plan
 from hrnet_tf.convert.integers.simulate import LEAST, Plan, rounded
 from hrnet_tf.convert.source import Source, plain_graph
 from hrnet_tf.runtime.network import Arrays
-from hrnet_tf.tasks.card_files import save_model
 from hrnet_tf.training.loop.imitation import Imitation, to_imitate
 from hrnet_tf.training.loop.workdir import differing_values, is_finished
 from hrnet_tf.training.recipe import Recipe

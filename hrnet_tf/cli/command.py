@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from absl import flags
 
 from hrnet_tf import fields
+from hrnet_tf.cards import NAMES
 from hrnet_tf.quiet import import_keras
-from hrnet_tf.tasks import NAMES, options_of
+from hrnet_tf.tasks import options_of
 from hrnet_tf.training import scoring_options
 from hrnet_tf.training.recipes import TASKS
 

@@ -67,7 +67,7 @@ def _evaluate(values, inputs):
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
     task = task_name(values.model)
     scoring = read_scoring(values, task, values.model)
-    from hrnet_tf.tasks.card_files import card_path, conversion_card, record_accuracy
+    from hrnet_tf.cards.files import card_path, conversion_card, record_accuracy
 
     if values.output:
         names = ["results.json", "evaluation.json"]

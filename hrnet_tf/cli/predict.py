@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from absl import flags
 
 from hrnet_tf import fields
+from hrnet_tf.cards import NAMES
 from hrnet_tf.cli.command import (
     Command,
     UsageError,
@@ -16,7 +17,7 @@ from hrnet_tf.cli.command import (
     required,
     task_name,
 )
-from hrnet_tf.tasks import NAMES, options_of
+from hrnet_tf.tasks import options_of
 from hrnet_tf.tasks.detection.options import Choice, PeopleOptions
 
 USAGE = """\

@@ -5,9 +5,9 @@ import os
 
 from absl import flags
 
+from hrnet_tf.cards import NAMES
 from hrnet_tf.cli.command import Command, UsageError, required
 from hrnet_tf.quiet import import_keras
-from hrnet_tf.tasks import NAMES
 
 TRAIN_USAGE = """\
   hrnet-tf train RECIPE --workdir=DIR [--FIELD=VALUE...]

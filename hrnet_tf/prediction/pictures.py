@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.cards.card import Card
 from hrnet_tf.files import prepare_folder, whole, write_json
 from hrnet_tf.media.find import coco_id
 from hrnet_tf.media.images import picture_bytes, read_image
-from hrnet_tf.tasks.card import Card
 from hrnet_tf.tasks.streaming import Timings, ahead
 from hrnet_tf.tasks.task import BoxSource, ImageIds, Item, Predictor, Task
 

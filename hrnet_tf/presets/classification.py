@@ -4,9 +4,9 @@ Files tagged `ms` hold the original repository's weights under the same names, s
 load by path as well. Revisions and hashes on the hub are unknown here.
 """
 
+from hrnet_tf.cards.classification import ClassificationCard
 from hrnet_tf.networks.classification import classification
 from hrnet_tf.presets.preset import Preset, licence, size_of
-from hrnet_tf.tasks.classification.card import ClassificationCard
 
 # Variant: share of the image in the crop, interpolation. The configurations in timm's hrnet.py.
 _CROPS = {

@@ -5,11 +5,11 @@ path. They were trained with the codec `face`, whose keypoints lie half a heat-m
 right and down.
 """
 
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.presets.preset import OPENMMLAB, Preset, licence, size_of
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP
 
 # data set: (keypoints, training set, epochs)
 _DATA = {

@@ -3,11 +3,11 @@
 OpenMMLab's file names carry the first eight hex digits of their SHA-256.
 """
 
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP, UDPCombined
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import COCO, KEYPOINT_SETS
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.presets.preset import OPENMMLAB, Preset, licence, size_of
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, UDPCombined
 
 _COCO_VAL = "on COCO val2017, detector boxes (person AP 56.4), flip test"
 _TASKS = {  # keypoint set: (data sets, result)

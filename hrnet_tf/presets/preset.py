@@ -6,8 +6,8 @@ from pathlib import Path
 
 import keras
 
+from hrnet_tf.cards.card import Card
 from hrnet_tf.files import sha256
-from hrnet_tf.tasks.card import Card
 
 OPENMMLAB = "https://download.openmmlab.com/"
 

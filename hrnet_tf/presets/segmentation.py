@@ -5,10 +5,10 @@ heads. `align_corners` belongs to the weights: the original OCR, ADE20K and COCO
 it, the others do not. The original files have no stable address.
 """
 
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.classes import CLASS_SETS
 from hrnet_tf.networks.segmentation import segmentation
 from hrnet_tf.presets.preset import OPENMMLAB, Preset, licence, size_of
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 
 # data set in names: (classes, training set, where it is measured)
 _DATA = {

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from hrnet_tf.cards.card import Card
 from hrnet_tf.runtime.network import Network
-from hrnet_tf.tasks.card import Card
 from hrnet_tf.tasks.streaming import Timings
 
 

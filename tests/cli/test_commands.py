@@ -15,16 +15,16 @@ from PIL import Image
 
 import hrnet_tf.prediction.pictures as predict_files
 from hrnet_tf import cli
+from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.codecs import DARK, MSRA
+from hrnet_tf.cards.files import write_card
+from hrnet_tf.cards.pose import PoseCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.keypoint_sets import WFLW
 from hrnet_tf.networks.specs import SPECS
 from hrnet_tf.presets import PRESETS
-from hrnet_tf.tasks.card_files import write_card
-from hrnet_tf.tasks.classification.card import ClassificationCard
 from hrnet_tf.tasks.detection import people as detect
 from hrnet_tf.tasks.detection.options import Choice
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 
 
 @pytest.fixture(scope="module")

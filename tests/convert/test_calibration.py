@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.pose import PoseCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.convert.calibration import calibration
-from hrnet_tf.tasks.classification.card import ClassificationCard
-from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.predictor import PosePredictor
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 from hrnet_tf.training.evaluate import evaluate
 
 SIZE = (64, 48)

@@ -6,8 +6,8 @@ import sys
 import keras
 import numpy as np
 
+from hrnet_tf.cards.files import read_card
 from hrnet_tf.presets import PRESETS, from_preset
-from hrnet_tf.tasks.card_files import read_card
 
 from places import ROOT
 

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from hrnet_tf.cards.files import save_model
+from hrnet_tf.cards.pose import PoseCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.convert.calibration import calibration
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.formats.origin import tensor_facts
@@ -23,9 +26,6 @@ from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.convert.verify import verify
 from hrnet_tf.networks.segmentation import segmentation
 from hrnet_tf.runtime.converted import open_converted
-from hrnet_tf.tasks.card_files import save_model
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 
 from tiny_networks import (
     HRNET,

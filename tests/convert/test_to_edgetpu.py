@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from absl import flags
 
+from hrnet_tf.cards.files import save_model
 from hrnet_tf.convert import to_edgetpu as command
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
@@ -19,7 +20,6 @@ from hrnet_tf.convert.reports.op_list import Operation, Tensor, read_operations
 from hrnet_tf.convert.reports.targets import edge_tpu, gpu
 from hrnet_tf.convert.to_edgetpu import compile_edge_tpu, reports, to_edgetpu
 from hrnet_tf.networks.pose import pose
-from hrnet_tf.tasks.card_files import save_model
 
 from tiny_networks import NAIVE, SHAPE, lively
 

@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import pytest
 
+from hrnet_tf.cards.files import read_card, save_model
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.convert import to_onnx as command
 from hrnet_tf.convert.formats import onnx_file
 from hrnet_tf.convert.formats.onnx_file import onnx_model, tensor_facts
@@ -22,8 +24,6 @@ from hrnet_tf.networks.features import feature_pyramid
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.segmentation import segmentation
 from hrnet_tf.runtime.converted import open_converted
-from hrnet_tf.tasks.card_files import read_card, save_model
-from hrnet_tf.tasks.pose.card import PoseCard
 
 from tiny_networks import HRNET, LITE, NAIVE, SHAPE, lively
 

@@ -16,6 +16,9 @@ from keras import layers
 
 import hrnet_tf
 from hrnet_tf import cli
+from hrnet_tf.cards.codecs import DARK
+from hrnet_tf.cards.files import read_card, save_model
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.convert import to_tflite as command
 from hrnet_tf.convert.demo import convert_demo
 from hrnet_tf.convert.source import open_source
@@ -24,9 +27,6 @@ from hrnet_tf.networks.pose import pose
 from hrnet_tf.presets import PRESETS, Preset
 from hrnet_tf.runtime.converted import open_converted
 from hrnet_tf.runtime.keras_model import network_function
-from hrnet_tf.tasks.card_files import read_card, save_model
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK
 from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.training.evaluate import evaluate
 

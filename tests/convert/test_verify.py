@@ -11,6 +11,8 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
+from hrnet_tf.cards.files import save_model
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.convert import verify as command
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
@@ -25,8 +27,6 @@ from hrnet_tf.networks.pose import pose
 from hrnet_tf.runtime.converted import open_converted
 from hrnet_tf.runtime.keras_model import KerasNetwork
 from hrnet_tf.runtime.network import ArrayFunction
-from hrnet_tf.tasks.card_files import save_model
-from hrnet_tf.tasks.pose.card import PoseCard
 
 from tiny_networks import HRNET, NAIVE, SHAPE, lively
 

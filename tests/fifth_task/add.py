@@ -4,11 +4,13 @@ from pathlib import Path
 
 import keras
 
+import hrnet_tf.cards
 import hrnet_tf.tasks
 import hrnet_tf.training.recipes as pages
 
 HERE = Path(__file__).parent
-hrnet_tf.tasks.NAMES += ("depth",)
+hrnet_tf.cards.NAMES += ("depth",)
+hrnet_tf.cards.__path__.append(str(HERE / "cards"))
 hrnet_tf.tasks.__path__.append(str(HERE / "tasks"))
 hrnet_tf.training.__path__.append(str(HERE / "training"))
 pages.__path__.append(str(HERE / "training" / "recipes"))

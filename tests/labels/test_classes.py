@@ -2,6 +2,8 @@
 
 import pytest
 
+from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.classes import (
     ADE20K,
     CITYSCAPES,
@@ -13,8 +15,6 @@ from hrnet_tf.labels.classes import (
     PASCAL_CONTEXT_60,
     voc_palette,
 )
-from hrnet_tf.tasks.classification.card import ClassificationCard
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 
 SIZES = {
     "cityscapes": 19,

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from hrnet_tf import cli
+from hrnet_tf.cards.files import write_card
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.media.images import read_image
-from hrnet_tf.tasks.card_files import write_card
-from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.tasks.pose.track import Tracking
 from hrnet_tf.tasks.streaming import Timings

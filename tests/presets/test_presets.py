@@ -12,10 +12,10 @@ import pytest
 
 import hrnet_tf
 from hrnet_tf import presets
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP, UDPCombined
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.specs import SPECS, LiteHRNetSpec
 from hrnet_tf.presets import PRESETS, SIZES, from_preset
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, UDPCombined
 
 from places import ROOT
 

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from hrnet_tf.cards.codecs import DARK, Face
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import (
     AFLW,
     COCO,
@@ -20,8 +22,6 @@ from hrnet_tf.labels.keypoint_sets import (
     MPII,
     WFLW,
 )
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK, Face
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.training.evaluate import evaluate, judge
 from hrnet_tf.training.pose.evaluator import evaluator

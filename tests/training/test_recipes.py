@@ -10,11 +10,11 @@ from fractions import Fraction
 
 import pytest
 
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP, UDPCombined
+from hrnet_tf.cards.pose import CODECS
 from hrnet_tf.fields import field_help
 from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
 from hrnet_tf.presets import PRESETS
-from hrnet_tf.tasks.pose.card import CODECS
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, UDPCombined
 from hrnet_tf.training.overrides import all_fields, override
 from hrnet_tf.training.pose.published import tables
 from hrnet_tf.training.pose.readers import FORMATS

@@ -17,11 +17,11 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from hrnet_tf import cli
+from hrnet_tf.cards.codecs import UDPCombined
+from hrnet_tf.cards.files import read_card
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.networks.specs import HRNetSpec
 from hrnet_tf.presets import PRESETS
-from hrnet_tf.tasks.card_files import read_card
-from hrnet_tf.tasks.pose.codecs import UDPCombined
 from hrnet_tf.training import train
 from hrnet_tf.training.loop import resume
 from hrnet_tf.training.loop.schedules import learning_rate

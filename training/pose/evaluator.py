@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import COCO_WHOLEBODY
 from hrnet_tf.labels.keypoints import KeypointSet
 from hrnet_tf.tasks.detection.box_files import read_boxes
 from hrnet_tf.tasks.pose import geometry
-from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.tasks.pose.results import coco_result
 from hrnet_tf.training.data.sources import Report, to_stderr

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoints import CENTER, LEFT, RIGHT, KeypointSet
-from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.tasks.pose.draw import draw_poses
 from hrnet_tf.tasks.pose.heat import overlay
 from hrnet_tf.tasks.pose.predictor import Pose

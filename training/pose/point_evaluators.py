@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs.face import Face, whole_pixels
+from hrnet_tf.cards.codecs.face import Face, whole_pixels
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.tasks.pose.results import coco_result
 from hrnet_tf.training.data.sources import Report

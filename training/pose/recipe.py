@@ -3,11 +3,11 @@
 import dataclasses
 from typing import ClassVar
 
+from hrnet_tf.cards.codecs import MSRA, Codec
+from hrnet_tf.cards.pose import CODECS, PoseCard
 from hrnet_tf.labels.keypoint_files import read_keypoint_set
 from hrnet_tf.labels.keypoint_sets import COCO, KEYPOINT_SETS
 from hrnet_tf.labels.keypoints import KeypointSet
-from hrnet_tf.tasks.pose.card import CODECS, PoseCard
-from hrnet_tf.tasks.pose.codecs import MSRA, Codec
 from hrnet_tf.training.pose.options import FORMATS, PROTOCOLS
 from hrnet_tf.training.recipe import Recipe
 from hrnet_tf.training.values import Form, choose

@@ -10,11 +10,11 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
+from hrnet_tf.cards.classification import ClassificationCard
 from hrnet_tf.labels.classes import IMAGENET
 from hrnet_tf.media.images import check_image
 from hrnet_tf.opening import crop_size, settled
 from hrnet_tf.runtime.network import Network
-from hrnet_tf.tasks.classification.card import ClassificationCard
 from hrnet_tf.tasks.streaming import Timings
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}

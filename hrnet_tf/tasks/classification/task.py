@@ -1,6 +1,6 @@
 """The class of a picture as a `Task`."""
 
-from hrnet_tf.tasks.classification.card import ClassificationCard
+from hrnet_tf.cards.classification import ClassificationCard
 from hrnet_tf.tasks.classification.options import ClassificationOptions
 from hrnet_tf.tasks.classification.predictor import ImageClassifier
 from hrnet_tf.tasks.task import Task

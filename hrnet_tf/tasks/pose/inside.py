@@ -4,7 +4,7 @@ import math
 
 from PIL import Image, ImageDraw, ImageFont
 
-from hrnet_tf.tasks.pose.card import PoseCard
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.tasks.pose.heat import overlay
 from hrnet_tf.tasks.pose.predictor import Pose
 

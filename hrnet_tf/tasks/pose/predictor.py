@@ -12,14 +12,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from hrnet_tf.cards.codecs import merge_flipped
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.media.images import check_image
 from hrnet_tf.opening import crop_size, settled
 from hrnet_tf.runtime.keras_model import compiled
 from hrnet_tf.runtime.network import Network
 from hrnet_tf.tasks import streaming
 from hrnet_tf.tasks.pose import geometry
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import merge_flipped
 from hrnet_tf.tasks.streaming import Timings, ahead
 
 LOG = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """Keypoints of people, animals, faces and hands as a `Task`."""
 
-from hrnet_tf.tasks.pose.card import PoseCard
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.tasks.pose.draw import pose_picture
 from hrnet_tf.tasks.pose.inside import crop_picture, heatmap_picture
 from hrnet_tf.tasks.pose.options import FollowOptions, PoseOptions

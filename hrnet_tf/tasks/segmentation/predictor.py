@@ -10,11 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.media.images import check_image
 from hrnet_tf.media.resize import resize
 from hrnet_tf.opening import settled
 from hrnet_tf.runtime.network import Network, fixed_size
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 from hrnet_tf.tasks.streaming import Timings
 
 MULTIPLE = 32  # networks without a fixed size take images whose sides are multiples of this

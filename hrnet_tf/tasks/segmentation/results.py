@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 
 
 def class_shares(

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.tasks.segmentation.draw import draw_classes, label_picture
 from hrnet_tf.tasks.segmentation.options import SegmentationOptions
 from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor

@@ -9,6 +9,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers.table import Table
 
+from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.codecs import DARK, UDPCombined
+from hrnet_tf.cards.files import conversion_card, save_model
+from hrnet_tf.cards.pose import PoseCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.formats.metadata import with_metadata
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
@@ -17,11 +22,6 @@ from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.reports.op_list import read_operations
 from hrnet_tf.convert.to_tflite import Options, to_tflite
 from hrnet_tf.networks.pose import pose
-from hrnet_tf.tasks.card_files import conversion_card, save_model
-from hrnet_tf.tasks.classification.card import ClassificationCard
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK, UDPCombined
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 
 from tiny_networks import HRNET, SHAPE, answers, lively
 

@@ -10,6 +10,8 @@ import pytest
 from absl import flags
 
 from hrnet_tf import cli
+from hrnet_tf.cards.files import read_card, save_model, write_card
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.convert import layer_report
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
@@ -17,8 +19,6 @@ from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.convert.integers.layer_losses import Loss
 from hrnet_tf.convert.reports.compare import Row, compare, table
 from hrnet_tf.networks.pose import pose
-from hrnet_tf.tasks.card_files import read_card, save_model, write_card
-from hrnet_tf.tasks.pose.card import PoseCard
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 
 from tiny_networks import HRNET, SHAPE, lively

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hrnet_tf.tasks.card_files import write_card
-from hrnet_tf.tasks.classification.card import ClassificationCard
+from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.files import write_card
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.tasks.classification.predictor import (
     ImageClassifier,
     central_crop,
     decode_predictions,
 )
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 
 COLORS = ClassificationCard(classes=("red", "green", "blue"), mean=(0, 0, 0), std=(1, 1, 1))
 

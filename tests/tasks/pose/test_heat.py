@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, Face, UDPCombined
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP, Face, UDPCombined
 from hrnet_tf.tasks.pose.heat import overlay
 
 HEIGHT, WIDTH = SIZE = (96, 64)

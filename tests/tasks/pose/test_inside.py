@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from hrnet_tf.cards.codecs import DARK, UDP
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK, UDP
 from hrnet_tf.tasks.pose.inside import crop_picture, heatmap_picture
 from hrnet_tf.tasks.pose.predictor import Inside, Pose
 

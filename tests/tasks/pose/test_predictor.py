@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import pytest
 
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP, UDPCombined
+from hrnet_tf.cards.files import write_card
+from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import AP10K, COCO
 from hrnet_tf.opening import open_network
 from hrnet_tf.tasks import streaming
-from hrnet_tf.tasks.card_files import write_card
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, UDPCombined
 from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.tasks.streaming import ahead
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import hrnet_tf
+from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.files import write_card
+from hrnet_tf.cards.pose import PoseCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.media.resize import resize
-from hrnet_tf.tasks.card_files import write_card
-from hrnet_tf.tasks.classification.card import ClassificationCard
-from hrnet_tf.tasks.pose.card import PoseCard
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor, scaled_size
 
 from model_contract import copy_weights

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageEnhance
 
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.tasks.pose import geometry
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP
 from hrnet_tf.training import train
 from hrnet_tf.training.data import crops
 from hrnet_tf.training.data.order import order

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from hrnet_tf import cli
-from hrnet_tf.tasks.pose.codecs import UDP
+from hrnet_tf.cards.codecs import UDP
 from hrnet_tf.training import train
 from hrnet_tf.training.data.tfrecord import __main__ as tfrecord
 from hrnet_tf.training.pose import task

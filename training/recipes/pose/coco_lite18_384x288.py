@@ -8,7 +8,7 @@ rate of the larger batch.
 
 import dataclasses
 
-from hrnet_tf.tasks.pose.codecs import MSRA
+from hrnet_tf.cards.codecs import MSRA
 from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.coco_lite18_256x192 import RECIPE as BASE
 

@@ -8,7 +8,7 @@ Expected: the AP below, .669 without DARK, as `coco_w32_256x192` counts it. Trai
 
 import dataclasses
 
-from hrnet_tf.tasks.pose.codecs import DARK
+from hrnet_tf.cards.codecs import DARK
 from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.coco_w32_256x192 import RECIPE as BASE
 

@@ -22,7 +22,7 @@ factor of a half of this repository; those of Lite-HRNet and the face landmarks 
 Adam cancels.
 """
 
-from hrnet_tf.tasks.pose.codecs import MSRA
+from hrnet_tf.cards.codecs import MSRA
 from hrnet_tf.training.pose.recipe import PoseRecipe
 from hrnet_tf.training.recipe import Expected
 

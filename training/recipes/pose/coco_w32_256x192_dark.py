@@ -7,7 +7,7 @@ Expected: the AP below as `coco_w32_256x192` counts it. Trained on 4 GPUs with 3
 
 import dataclasses
 
-from hrnet_tf.tasks.pose.codecs import DARK
+from hrnet_tf.cards.codecs import DARK
 from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.coco_w32_256x192 import RECIPE as BASE
 

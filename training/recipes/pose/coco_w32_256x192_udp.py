@@ -13,7 +13,7 @@ OpenMMLab's training of those the preset `hrnet_w32_udp_coco_256x192`.
 
 import dataclasses
 
-from hrnet_tf.tasks.pose.codecs import UDPCombined
+from hrnet_tf.cards.codecs import UDPCombined
 from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.coco_w32_256x192 import RECIPE as BASE
 

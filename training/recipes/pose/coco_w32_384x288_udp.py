@@ -9,7 +9,7 @@ The maps are those of `coco_w32_256x192_udp`, whose disc is as large in pixels.
 
 import dataclasses
 
-from hrnet_tf.tasks.pose.codecs import UDPCombined
+from hrnet_tf.cards.codecs import UDPCombined
 from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.coco_w32_384x288 import RECIPE as BASE
 

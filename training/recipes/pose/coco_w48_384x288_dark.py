@@ -8,7 +8,7 @@ rate of the larger batch.
 
 import dataclasses
 
-from hrnet_tf.tasks.pose.codecs import DARK
+from hrnet_tf.cards.codecs import DARK
 from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.coco_w48_384x288 import RECIPE as BASE
 

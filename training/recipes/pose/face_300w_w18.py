@@ -8,8 +8,8 @@ challenging .0511. Trained on 1 P40 with 16 crops.
 
 import dataclasses
 
+from hrnet_tf.cards.codecs import Face
 from hrnet_tf.labels.keypoint_sets import FACE_300W
-from hrnet_tf.tasks.pose.codecs import Face
 from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.wflw_w18 import RECIPE as BASE
 

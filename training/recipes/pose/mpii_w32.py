@@ -8,8 +8,8 @@ the preset `hrnet_w32_mpii_256x256`.
     hrnet-tf train mpii_w32 --workdir=runs/mpii_w32
 """
 
+from hrnet_tf.cards.codecs import MSRA
 from hrnet_tf.labels.keypoint_sets import MPII
-from hrnet_tf.tasks.pose.codecs import MSRA
 from hrnet_tf.training.pose.recipe import PoseRecipe
 from hrnet_tf.training.recipe import Expected
 

@@ -8,7 +8,7 @@ each.
 
 import dataclasses
 
-from hrnet_tf.tasks.pose.codecs import DARK
+from hrnet_tf.cards.codecs import DARK
 from hrnet_tf.training.recipe import Expected
 from hrnet_tf.training.recipes.pose.mpii_w32 import RECIPE as BASE
 

@@ -24,7 +24,7 @@ for those that have no mirror image. W32 takes some seconds a step on a laptop; 
 smaller: `--arch=lite18 --weights=lite_hrnet18_coco_256x192`.
 """
 
-from hrnet_tf.tasks.pose.codecs import DARK
+from hrnet_tf.cards.codecs import DARK
 from hrnet_tf.training.pose.recipe import PoseRecipe
 
 RECIPE = PoseRecipe(

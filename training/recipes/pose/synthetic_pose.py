@@ -12,8 +12,8 @@ minutes on two CPU cores. The drawings come first:
     hrnet-tf train synthetic_pose --workdir=runs/synthetic_pose
 """
 
+from hrnet_tf.cards.codecs import DARK
 from hrnet_tf.networks.specs import HRNetSpec
-from hrnet_tf.tasks.pose.codecs import DARK
 from hrnet_tf.training.pose.recipe import PoseRecipe
 from hrnet_tf.training.recipe import Expected
 

@@ -7,8 +7,8 @@ HRNet-Facial-Landmark-Detection.
     hrnet-tf train wflw_w18 --workdir=runs/wflw_w18
 """
 
+from hrnet_tf.cards.codecs import Face
 from hrnet_tf.labels.keypoint_sets import WFLW
-from hrnet_tf.tasks.pose.codecs import Face
 from hrnet_tf.training.pose.recipe import PoseRecipe
 from hrnet_tf.training.recipe import Expected
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from hrnet_tf.tasks.depth.card import DepthCard
+from hrnet_tf.cards.depth import DepthCard
 from hrnet_tf.tasks.depth.options import DepthOptions
 from hrnet_tf.tasks.depth.predictor import DepthPredictor
 from hrnet_tf.tasks.task import Task

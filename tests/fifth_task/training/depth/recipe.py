@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hrnet_tf.tasks.depth.card import DepthCard
+from hrnet_tf.cards.depth import DepthCard
 from hrnet_tf.training.recipe import Recipe
 
 

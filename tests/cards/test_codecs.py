@@ -12,9 +12,9 @@ import tensorflow as tf
 from conftest import FIXTURES
 from keras import ops
 
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP, Face, UDPCombined, merge_flipped
+from hrnet_tf.cards.codecs.face import whole_pixels
 from hrnet_tf.tasks.pose import geometry
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, Face, UDPCombined, merge_flipped
-from hrnet_tf.tasks.pose.codecs.face import whole_pixels
 
 INPUT = (256, 192)
 CODECS = [MSRA(), DARK(), UDP(), UDPCombined(), Face()]

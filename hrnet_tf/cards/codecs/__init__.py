@@ -7,11 +7,11 @@ inside `tf.data`, symbolically inside a functional Keras model, and on JAX.
 import numpy as np
 from keras import ops
 
-from hrnet_tf.tasks.pose.codecs.base import STRIDE, Codec
-from hrnet_tf.tasks.pose.codecs.dark import DARK
-from hrnet_tf.tasks.pose.codecs.face import Face
-from hrnet_tf.tasks.pose.codecs.msra import MSRA
-from hrnet_tf.tasks.pose.codecs.udp import UDP, UDPCombined
+from hrnet_tf.cards.codecs.base import STRIDE, Codec
+from hrnet_tf.cards.codecs.dark import DARK
+from hrnet_tf.cards.codecs.face import Face
+from hrnet_tf.cards.codecs.msra import MSRA
+from hrnet_tf.cards.codecs.udp import UDP, UDPCombined
 
 __all__ = ["DARK", "MSRA", "STRIDE", "UDP", "Codec", "Face", "UDPCombined", "merge_flipped"]
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 from keras import ops
 
-from hrnet_tf.tasks.pose.codecs.base import STRIDE, Codec
-from hrnet_tf.tasks.pose.codecs.gaussian import gaussian_maps
-from hrnet_tf.tasks.pose.codecs.peaks import (
+from hrnet_tf.cards.codecs.base import STRIDE, Codec
+from hrnet_tf.cards.codecs.gaussian import gaussian_maps
+from hrnet_tf.cards.codecs.peaks import (
     blur_matrix,
     blurred_patch,
     check_kernel,

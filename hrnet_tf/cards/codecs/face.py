@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 from keras import ops
 
-from hrnet_tf.tasks.pose.codecs.base import STRIDE, Codec
-from hrnet_tf.tasks.pose.codecs.gaussian import patch_maps
-from hrnet_tf.tasks.pose.codecs.peaks import find_peaks, place, quarter_step
+from hrnet_tf.cards.codecs.base import STRIDE, Codec
+from hrnet_tf.cards.codecs.gaussian import patch_maps
+from hrnet_tf.cards.codecs.peaks import find_peaks, place, quarter_step
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import pytest
 
+from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.codecs import DARK, UDP, UDPCombined
+from hrnet_tf.cards.files import card_from_json, card_path, read_card, write_card
+from hrnet_tf.cards.pose import CODECS, PoseCard
+from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.classes import ADE20K, LIP
 from hrnet_tf.labels.keypoint_sets import AP10K, COCO, COCO_WHOLEBODY, HAND21, MPII
-from hrnet_tf.tasks.card_files import card_from_json, card_path, read_card, write_card
-from hrnet_tf.tasks.classification.card import ClassificationCard
-from hrnet_tf.tasks.pose.card import CODECS, PoseCard
-from hrnet_tf.tasks.pose.codecs import DARK, UDP, UDPCombined
-from hrnet_tf.tasks.segmentation.card import SegmentationCard
 
 CARDS = [
     PoseCard(),

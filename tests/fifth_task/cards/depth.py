@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from hrnet_tf.tasks.card import Card
+from hrnet_tf.cards.card import Card
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,3 +27,6 @@ class DepthCard(Card):
     def meaning(self):
         """The unit, in words."""
         return f"distances up to {self.farthest} metres"
+
+
+CARD = DepthCard

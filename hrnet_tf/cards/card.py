@@ -130,7 +130,7 @@ class Card:
         self.check({name: np.shape(each)[1:] for name, each in found.items()})
 
     def to_json(self) -> str:
-        """The card as JSON text, which `card_files.card_from_json` turns into an equal card."""
+        """The card as JSON text, which `files.card_from_json` turns into an equal card."""
         return pretty({"version": VERSION, "task": self.task, **self._fields()}) + "\n"
 
     def _fields(self):

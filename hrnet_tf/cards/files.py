@@ -7,9 +7,9 @@ from pathlib import Path
 
 import keras
 
+from hrnet_tf.cards import NAMES, card_class
+from hrnet_tf.cards.card import VERSION, Card, frozen, pretty
 from hrnet_tf.files import sha256, whole
-from hrnet_tf.tasks import NAMES, task_named
-from hrnet_tf.tasks.card import VERSION, Card, frozen, pretty
 
 
 def card_from_json(text: str) -> Card | None:
@@ -27,7 +27,7 @@ def card_from_json(text: str) -> Card | None:
     task = card.pop("task", NAMES[0])  # the first cards had no "task"
     if task is None:
         return None
-    kind = task_named(task).card
+    kind = card_class(task)
     names = [field.name for field in dataclasses.fields(kind)]
     missing = {"version", *names} - set(card)
     if missing:

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from keras import ops
 
+from hrnet_tf.cards.card import Card, Decoder, exchanged
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP, Codec, Face, UDPCombined
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.labels.keypoints import KeypointSet
-from hrnet_tf.tasks.card import Card, Decoder, exchanged
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, Codec, Face, UDPCombined
 
 CODECS = {codec().name: codec for codec in (MSRA, DARK, UDP, UDPCombined, Face)}
 
@@ -109,3 +109,6 @@ def _codec(name, **numbers):
             "A newer hrnet_tf may know it."
         )
     return CODECS[name](**numbers)
+
+
+CARD = PoseCard

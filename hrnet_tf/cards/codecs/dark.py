@@ -6,15 +6,9 @@ from typing import ClassVar
 import numpy as np
 from keras import ops
 
-from hrnet_tf.tasks.pose.codecs.base import STRIDE, Codec
-from hrnet_tf.tasks.pose.codecs.gaussian import gaussian_maps
-from hrnet_tf.tasks.pose.codecs.peaks import (
-    blurred_patch,
-    check_kernel,
-    find_peaks,
-    newton_step,
-    place,
-)
+from hrnet_tf.cards.codecs.base import STRIDE, Codec
+from hrnet_tf.cards.codecs.gaussian import gaussian_maps
+from hrnet_tf.cards.codecs.peaks import blurred_patch, check_kernel, find_peaks, newton_step, place
 
 # dx, dy, dxx, dyy, dxy on 5x5 values: the second differences are taken two pixels apart.
 _FIRST = np.array([0, -0.5, 0, 0.5, 0], "float32")

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import ClassVar
 
+from hrnet_tf.cards.card import Card, exchanged
 from hrnet_tf.labels.classes import CITYSCAPES, Color, class_set_name
-from hrnet_tf.tasks.card import Card, exchanged
 
 RESIZES = ("none", "long", "short", "both")
 
@@ -74,3 +74,6 @@ class SegmentationCard(Card):
     def flip_index(self) -> tuple[int, ...]:
         """For each class, the id of the class that it becomes in a mirrored image."""
         return exchanged(len(self.classes), self.flip_pairs)
+
+
+CARD = SegmentationCard

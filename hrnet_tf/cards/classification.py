@@ -3,8 +3,8 @@
 import dataclasses
 from typing import ClassVar
 
+from hrnet_tf.cards.card import Card
 from hrnet_tf.labels.classes import IMAGENET, class_set_name
-from hrnet_tf.tasks.card import Card
 
 INTERPOLATIONS = ("bilinear", "bicubic")
 
@@ -55,3 +55,6 @@ class ClassificationCard(Card):
     def label_set(self) -> str:
         """The name of the set of classes."""
         return class_set_name(self.classes)
+
+
+CARD = ClassificationCard

@@ -1,0 +1,52 @@
+"""The predictor of whatever task a network is for."""
+
+import os
+from collections.abc import Mapping
+
+from hrnet_tf.cards.card import Card
+from hrnet_tf.opening import as_network, open_network
+from hrnet_tf.tasks import task_named
+
+
+def predictor(
+    model: object,
+    *,
+    card: Card | None = None,
+    weights: str | os.PathLike | Mapping | None = "published",
+    **options: object,
+) -> object:
+    """The predictor of a network's task.
+
+    Args:
+        model: a preset, a `.keras`, `.tflite` or `.onnx` file, or a Keras model.
+        card: what its outputs mean; by default the preset's, or the one beside the file.
+        weights: for a preset, as in `from_preset`.
+        options: fields of the task's options, such as `flip=True`; `hrnet-tf predict --help`
+            lists them as flags.
+
+    Returns:
+        A function of an image (H, W, 3) uint8 RGB: `PosePredictor`, `SegmentationPredictor`,
+        `ImageClassifier`.
+
+    Raises:
+        OSError, ValueError: the model cannot be opened, it has no card, or an option is unknown.
+    """
+    if isinstance(model, str | os.PathLike):
+        opened = open_network(model, weights)
+        network, card, name = opened.network, card or opened.card, opened.name
+    else:
+        network, name = as_network(model, card), getattr(model, "name", "the network")
+    if card is None:
+        raise ValueError(
+            f"`card` must say what the outputs of {name} mean. Received: card=None. Pass one, such "
+            "as hrnet_tf.PoseCard(), or write it beside the file with hrnet_tf.write_card."
+        )
+    task = task_named(card.task)
+    try:
+        chosen = task.options(**options)
+    except TypeError:
+        known = ", ".join(task.options.__dataclass_fields__)
+        raise ValueError(
+            f"`options` of {card.task} are {known}. Received: {', '.join(options)}."
+        ) from None
+    return task.predictor(network, card, chosen)
