@@ -355,7 +355,7 @@ def test_compiled_models_give_the_eager_numbers(codec, joints):
 JAX_RUN = """
 import sys, numpy as np
 from hrnet_tf.tasks.pose import geometry
-from hrnet_tf.tasks.pose.codecs import DARK, MSRA, UDP, Face, UDPCombined, merge_flipped
+from hrnet_tf.cards.codecs import DARK, MSRA, UDP, Face, UDPCombined, merge_flipped
 data = np.load(sys.argv[1])
 results = {"crop": geometry.crop(data["image"], data["matrices"], (64, 48))}
 for codec in (MSRA(), DARK(), UDP(), UDPCombined(), Face()):
