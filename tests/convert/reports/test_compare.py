@@ -42,17 +42,17 @@ def test_rows_tell_size_numbers_time_and_the_difference_to_the_first(files):
     scores = iter((0.5, 0.5, 0.375))
     seen = []
 
-    def measure(predictor):
-        seen.append((predictor.card, predictor.flip))
+    def measure(opened):
+        seen.append((opened.card, opened.name))
         return SimpleNamespace(numbers={"AP": next(scores)}, main=("AP", True))
 
-    name, rows = compare(files, threads=1, measure=measure, flip=False)
+    name, rows = compare(files, threads=1, measure=measure)
     assert name == "AP" and [each.change for each in rows] == [0, 0, -0.125]
     assert [each.precision for each in rows] == ["float32", "float32", "dynamic"]
     assert [each.file for each in rows] == [path.name for path in files]
     for path, row in zip(files, rows, strict=True):
         assert row.megabytes == round(path.stat().st_size / 1e6, 3) and row.milliseconds > 0
-    assert seen == [(PoseCard(), False)] * 3
+    assert seen == [(PoseCard(), str(path)) for path in files]
 
 
 def test_the_table_has_a_column_of_accuracy_only_if_it_was_measured():
