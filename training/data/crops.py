@@ -95,7 +95,7 @@ def crop(
 
 @tf.function(jit_compile=True, autograph=False)
 def _warp(words, corner, size, inverse, output_size):
-    """Crops in one loop, compiled by XLA; TensorFlow's gathers and casts take five times as long."""
+    """Crops in one loop, compiled by XLA; TensorFlow's own operations take five times as long."""
     a, b, shift_x, c, d, shift_y = tf.unstack(inverse)
     u = tf.range(output_size[1], dtype=tf.float32)
     v = tf.range(output_size[0], dtype=tf.float32)[:, None]
