@@ -21,8 +21,7 @@ so these are frozen. In so short a run, averaged weights are better than the las
 epoch is chosen by evaluating them. Crops vary less in scale and rotation than in COCO's recipes;
 set `--spread=uniform --rotation_factor=180` for objects that appear at any angle, and
 `--flip_probability=0` if mirrored objects do not occur. W32 takes some seconds a step on a laptop;
-Lite-HRNet is
-smaller: `--arch=lite18 --weights=lite_hrnet18_coco_256x192`.
+Lite-HRNet is smaller: `--arch=lite18 --weights=lite_hrnet18_coco_256x192`.
 """
 
 from hrnet_tf.tasks.pose.codecs import DARK
