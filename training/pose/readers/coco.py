@@ -16,7 +16,7 @@ from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, left_
 
 # CrowdPose's evaluation takes this share of a box for the area of a person.
 AREA_OF_BOX = 0.53
-PARTS = ("foot", "face", "lefthand", "righthand")  # of COCO-WholeBody, after the body
+PARTS = ("foot", "face", "lefthand", "righthand")  # COCO-WholeBody's further parts, in order
 
 
 @dataclass(frozen=True, eq=False)
