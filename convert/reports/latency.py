@@ -72,7 +72,7 @@ def latency(network: Network, threads: int) -> Latency:
 
 def delegated(network: TFLiteNetwork) -> Delegated:
     """How much of a network XNNPACK runs, which the interpreter uses by default."""
-    # The operations that a DELEGATE replaces are those between its inputs and outputs.
+    # A DELEGATE replaces the operations between its inputs and outputs.
     every = operations(network.interpreter)
     makers = {int(i): each for each in every if not _is_part(each) for i in each["outputs"]}
     parts, inside = [each for each in every if _is_part(each)], set()

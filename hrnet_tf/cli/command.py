@@ -59,14 +59,15 @@ def refuse(values, names, reason):
             raise UsageError(f"`--{name}` {reason}")
 
 
-def read_scoring(values, task):
+def read_scoring(values, task, model):
     """The scoring dataclass of a task, such as `PoseScoring`, from the flags.
 
     Raises:
         UsageError: networks of this task cannot be evaluated, or a flag belongs to another task.
     """
     if task not in TASKS:
-        raise UsageError(f"this is for {' or '.join(TASKS)} networks; the network is for {task}.")
+        able = " or ".join(TASKS)
+        raise UsageError(f"evaluation is for {able} networks; {model} is for {task}.")
     kinds = {
         name: {
             *fields.names(scoring_options(name).SCORING),
@@ -75,7 +76,7 @@ def read_scoring(values, task):
         for name in TASKS
     }
     others = set().union(*kinds.values()) - kinds[task]
-    refuse(values, others, f"has no meaning for a {task} network.")
+    refuse(values, others, f"has no meaning for {model}, a {task} network.")
     return fields.read(values, scoring_options(task).SCORING)
 
 

@@ -59,7 +59,7 @@ def _compare(values, models):
     measure, problems = None, {}
     if values.annotations:
         task = task_name(models[0])
-        scoring = read_scoring(values, task)
+        scoring = read_scoring(values, task, models[0])
         options = fields.read(values, options_of(task).OPTIONS, **scoring.options())
 
         def measure(opened):

@@ -66,7 +66,7 @@ def _evaluate(values, inputs):
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
     task = task_name(values.model)
-    scoring = read_scoring(values, task)
+    scoring = read_scoring(values, task, values.model)
     from hrnet_tf.tasks.card_files import card_path, conversion_card, record_accuracy
 
     if values.output:

@@ -430,13 +430,13 @@ def test_models_lists_every_architecture_and_preset_on_one_line(capsys):
 
 
 def test_evaluate_prints_and_writes_numbers_and_keypoints(tmp_path, model, monkeypatch, capsys):
-    """Flags arrive at `training.evaluate`; problems make the exit code 1."""
+    """Flags arrive at `training.evaluate_on`; problems make the exit code 1."""
     import hrnet_tf.training.evaluate as evaluation
 
     seen = {}
 
-    def fake(predictor, annotations, images_dir, **options):
-        seen.update(flip=predictor.flip, files=(annotations, images_dir), **options)
+    def fake(predictor, scoring):
+        seen.update(vars(scoring) | {"flip": predictor.flip})
         numbers = {"AP": 0.5, "AR": 0.625}
         return evaluation.Evaluation(
             numbers,
@@ -448,15 +448,16 @@ def test_evaluate_prints_and_writes_numbers_and_keypoints(tmp_path, model, monke
             problems=problems,
         )
 
-    monkeypatch.setattr(evaluation, "evaluate", fake)
+    monkeypatch.setattr(evaluation, "evaluate_on", fake)
     words = ["evaluate", f"--model={model}", "--annotations=a.json", "--images=b", "--noflip"]
     words += ["--protocol=annotated", f"--output={tmp_path}"]
     joints = {"nose": {"labelled": 2, "good": 0.75}, "left_eye": {"labelled": 0}}
     problems = ()
     assert run(*words) == 0
     assert seen == {
-        **{"flip": False, "protocol": "annotated", "files": ("a.json", "b"), "detections": None},
+        **{"flip": False, "protocol": "annotated", "annotations": "a.json", "images": "b"},
         **{"data_format": "coco", "score_threshold": 0.0, "ground_truth": None},
+        "detections": None,
     }
     printed = capsys.readouterr().out
     assert re.search(r"AP +0\.5000\nAR +0\.6250", printed)
@@ -489,11 +490,12 @@ def test_evaluate_knows_other_data(model, monkeypatch, words, flip):
 
     seen = {}
 
-    def fake(predictor, annotations, images_dir, **options):
-        seen.update(options, flip=predictor.flip, codec=predictor.card.codec.name)
+    def fake(predictor, scoring):
+        seen.update(vars(scoring))
+        seen.update(flip=predictor.flip, codec=predictor.card.codec.name)
         return evaluation.Evaluation({"NME": 0.05}, ("NME", False), counted={"persons": 1})
 
-    monkeypatch.setattr(evaluation, "evaluate", fake)
+    monkeypatch.setattr(evaluation, "evaluate_on", fake)
     assert run("evaluate", f"--model={model}", "--annotations=a", "--images=b", *words) == 0
     given = dict(word.lstrip("-").split("=") for word in words if "=" in word)
     assert {name: seen[name] for name in given} == given
@@ -627,4 +629,4 @@ def test_flags_of_another_task_are_a_usage_error(
 def test_evaluate_is_for_poses(segmenter, capsys):
     words = (f"--model={segmenter}", "--annotations=a.json", "--images=b")
     assert run("evaluate", *words) == 2
-    assert "`evaluate` is for pose networks" in capsys.readouterr().err
+    assert "evaluation is for pose networks" in capsys.readouterr().err

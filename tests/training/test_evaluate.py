@@ -300,7 +300,7 @@ class Oracle:
     """A predictor that knows the labelled keypoints of every box, and is off by `shift` pixels."""
 
     def __init__(self, records, card, shift=(0, 0)):
-        self.card, self.input_size = card, (256, 256)
+        self.card, self.input_size, self.flip = card, (256, 256), False
         self._points = {
             tuple(r.box): np.where(
                 r.keypoints[:, 2:] > 0, r.keypoints[:, :2] + shift, r.box[:2] + r.box[2:] / 2

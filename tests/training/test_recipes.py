@@ -72,7 +72,8 @@ def test_keypoints_of_ones_own_come_from_their_file_and_stay_in_the_recipe(tmp_p
     file.unlink()
     again = Recipe.from_json(changed.to_json())
     assert again == changed and again.keypoints.names == ("nose", "left_ear", "right_ear")
-    assert again.card.flip_index == (0, 2, 1) and again.card.channels == 3
+    assert again.card.flip_index == (0, 2, 1)
+    assert again.card.outputs() == {"heatmaps": (None, None, 3)}
     with pytest.raises(FileNotFoundError, match=r"dog\.json"):
         override(PLAIN, {"keypoints": str(file)})
 
@@ -271,7 +272,8 @@ def test_a_page_is_complete(name):
     page = inspect.getdoc(importlib.import_module(f"{recipes.__name__}.{name}"))
     assert f"    hrnet-tf train {name} --workdir=runs/" in page and "Expected: " in page
     assert Recipe.from_json(recipe.to_json()) == recipe
-    assert recipe.card.channels == recipe.codec.channels(len(recipe.keypoints.names))
+    channels = recipe.codec.channels(len(recipe.keypoints.names))
+    assert recipe.card.outputs() == {"heatmaps": (None, None, channels)}
     assert recipe.data_format in FORMATS
     named = set(re.findall(r"`((?:lite_)?hrnet_w?\d\w+)`", page))
     named |= {recipe.weights} - {""} if not is_url(recipe.weights) else set()
