@@ -17,9 +17,9 @@ class Decoder(NamedTuple):
     """A further output that a converted file can have, computed from another one.
 
     Attributes:
-        name: of the further output.
+        name: name of the further output.
         source: name of the output that it is computed from.
-        shape: without the batch.
+        shape: its shape without the batch axis.
         meaning: what its numbers are, in words.
         function: computes it from the source's values, in `keras.ops` alone.
     """

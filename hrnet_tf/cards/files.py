@@ -46,7 +46,7 @@ def card_from_json(text: str) -> Card | None:
 
 
 def card_path(model_path: str | Path) -> Path:
-    """Where the card of a model file lies: `x.keras` -> `x.json`."""
+    """The path of a model file's card: `x.keras` -> `x.json`."""
     return Path(model_path).with_suffix(".json")
 
 

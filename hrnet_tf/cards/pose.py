@@ -77,7 +77,7 @@ class PoseCard(Card):
 
         Args:
             name: key of `CODECS`; the card's own codec if None.
-            blur_kernel: of the codec's blur; the codec's own if None.
+            blur_kernel: kernel size of the codec's blur; the codec's own if None.
 
         Raises:
             ValueError: the codec is unknown or does not blur, or the kernel's size is even.

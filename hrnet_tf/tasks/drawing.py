@@ -5,7 +5,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 OUTLINE = (24, 24, 28, 230)  # bright lines need a dark edge to show on snow and sky
 
-PAPER, INK = (250, 250, 248), (32, 32, 36)  # of the legend
+PAPER, INK = (250, 250, 248), (32, 32, 36)  # colours of the legend's background and text
 
 
 def legend(entries, width, longest):

@@ -44,7 +44,7 @@ def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
     """Decodes a window of a JPEG or PNG file.
 
     Args:
-        path: of the file.
+        path: the image file.
         size: (2,) height and width of the image.
         window: (4,) top, left, bottom, right.
 

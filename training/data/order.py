@@ -31,8 +31,8 @@ def shuffled(step: tf.Tensor, count: int, batch_size: int, seed: int) -> tf.Tens
     Args:
         step: number of the batch, int64.
         count: number of items.
-        batch_size: of the batch.
-        seed: of the order of each pass.
+        batch_size: number of items in a batch.
+        seed: the seed from which the order of each pass is made.
     """
     position = _positions(step, batch_size)
     number = position // count

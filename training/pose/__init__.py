@@ -1,1 +1,1 @@
-"""How pose networks are trained and judged."""
+"""Training and evaluation of pose networks."""

@@ -1,7 +1,7 @@
-"""Random views of people, drawn for a whole batch as a function of seed and step.
+"""Random augmentation of a whole batch, as a function of seed and step.
 
 Order and distributions are those of `lib/dataset/JointsDataset.py` in the repository of Sun et al.
-CVPR 2019: half-body, scale, rotation, mirror. Colours and holes come after the crop.
+CVPR 2019: half-body, scale, rotation, mirror. Colours and cutout are applied after the crop.
 """
 
 import tensorflow as tf
@@ -10,28 +10,28 @@ from hrnet_tf.tasks.pose.geometry import center_scale
 from hrnet_tf.training.pose.recipe import PoseRecipe
 
 HALF_BODY_JOINTS = 8  # a person needs more visible joints than these
-HALF_BODY_PADDING = 1.5  # in place of the recipe's
-UPPER_BELOW = 0.5  # of a normal variable: the upper half in 69 % of the draws
-HOLE_RADIUS = 0.2  # of the crop's width: the smallest, half of the largest
+HALF_BODY_PADDING = 1.5  # padding of half-body crops, instead of the recipe's
+UPPER_BELOW = 0.5  # the upper half if a normal variable is below: in 69 % of the draws
+HOLE_RADIUS = 0.2  # smallest radius, in widths of the crop; the largest is twice that
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def draw(
     center: tf.Tensor, scale: tf.Tensor, keypoints: tf.Tensor, step: tf.Tensor, recipe: PoseRecipe
 ) -> dict[str, tf.Tensor]:
-    """Draws one view of each person.
+    """Draws the parameters of one random crop of each person.
 
     Args:
-        center: (B, 2) of the padded boxes, image pixels.
+        center: (B, 2) centres of the padded boxes, image pixels.
         scale: (B, 2) width and height of the padded boxes, image pixels.
         keypoints: (B, K, 3) x, y, visibility.
         step: number of the batch.
-        recipe: seed and extents.
+        recipe: has the seed and the ranges.
 
     Returns:
-        `center` and `scale` of what the crops show, `angle` (B,) in degrees, `mirrored` (B,),
+        `center` and `scale` of the regions to crop, `angle` (B,) in degrees, `mirrored` (B,),
         `color` (B, 3) factors of brightness, contrast and saturation, and `hole` (B, 4) centre x, y
-        and radii x, y as shares of the crop's width and height; no hole where the radii are 0.
+        and radii x, y as shares of the crop's width and height; radii of 0 mean no hole.
     """
     count = tf.shape(center)[0]
     seeds = tf.random.split((tf.cast(recipe.seed, tf.int64), tf.cast(step, tf.int64)), 2)
@@ -73,10 +73,10 @@ def half_body(
     Args:
         keypoints: (B, K, 3) x, y, visibility.
         upper: (B,) whether the upper half is preferred; a half needs three visible joints.
-        recipe: which joints are the upper ones, and the shape of the crop.
+        recipe: has the upper joints and the shape of the crop.
 
     Returns:
-        Centres (B, 2), sizes (B, 2) in image pixels, and who has joints enough (B,).
+        Centres (B, 2), sizes (B, 2) in image pixels, and whether a person has enough joints (B,).
     """
     visible = keypoints[..., 2] > 0
     ids = tf.range(len(recipe.keypoints.names))[:, None]
@@ -97,7 +97,7 @@ def half_body(
 
 
 def recolor(levels: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
-    """Changes brightness, contrast (around the mean grey) and saturation; clips once, in the end.
+    """Changes brightness, contrast (around the mean grey) and saturation, and clips the result.
 
     Args:
         levels: (B, H, W, 3) grey levels 0..255.
@@ -115,12 +115,12 @@ def cut_out(levels: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
 
     Args:
         levels: (B, H, W, 3) grey levels.
-        hole: (B, 4) as drawn.
+        hole: (B, 4) from `draw`.
     """
     height, width = levels.shape[1:3]
     x, y, across, down = tf.unstack(hole[:, :, None, None], axis=1)
     columns = tf.range(width, dtype=tf.float32) / width
     rows = tf.range(height, dtype=tf.float32)[:, None] / height
-    # Compared without a division: no radius, no hole.
+    # The ellipse's equation without division, so that radii of 0 give no hole instead of NaN.
     inside = ((columns - x) * down) ** 2 + ((rows - y) * across) ** 2 < (across * down) ** 2
     return tf.where(inside[..., None], 0.0, levels)

@@ -1,4 +1,4 @@
-"""From people to batches: augmentation, crops, targets, all inside the `tf.data` graph."""
+"""Makes batches from people: augmentation, crops and targets, all in the `tf.data` graph."""
 
 import math
 import sys
@@ -17,7 +17,7 @@ from hrnet_tf.training.pose.people import People, check_reach, images, regions
 from hrnet_tf.training.pose.readers.coco import Record
 from hrnet_tf.training.pose.recipe import PoseRecipe
 
-CHUNK = 32  # people that one thread crops at a time, at most
+CHUNK = 32  # one thread crops at most so many people at a time
 
 
 def batches(
@@ -29,32 +29,32 @@ def batches(
     first_part: int = 0,
     local_parts: int = 1,
 ) -> tf.data.Dataset:
-    """Batches that plain `fit` understands: crops, heat maps, weights.
+    """A data set for `fit`: crops, heat maps, weights.
 
-    With `augment`, the data set is endless and a function of the seed and the step alone: pass
-    after pass over everybody in random order, cut into batches across their borders. So a run goes
-    on at any step with the batches it would have seen, without decoding those before. Without
-    `augment` it is one pass over the plain crops in the order of `source`.
+    With `augment`, the data set is endless and depends on the seed and the step alone: it repeats
+    passes over all people in random order, and a batch may contain people of two passes. A run can
+    therefore resume at any step with the same batches, without decoding earlier ones. Without
+    `augment`, the data set is one pass over unaugmented crops in the order of `source`.
 
-    A file that cannot be read when its turn comes does not end a run: its person becomes an empty
-    crop of weight 0, and a line on stderr says so.
+    A file that cannot be read does not end a run: its person becomes an empty crop of weight 0,
+    and a line on stderr says so.
 
     Args:
         source: persons with at least one labelled keypoint, as records or from TFRecords.
-        recipe: sizes, codec, augmentation, batch size and seed.
-        augment: as for training.
+        recipe: has sizes, codec, augmentation, batch size and seed.
+        augment: whether crops are augmented, as for training.
         first_step: the number of the first batch.
-        parts: into how many equal parts each batch is cut, one for each device.
+        parts: number of equal parts into which each batch is cut, one for each device.
         first_part: the first of these parts that the data set yields.
-        local_parts: how many it yields of each batch, one after the other.
+        local_parts: number of parts of each batch that it yields, one after the other.
 
     Returns:
         A data set of `(crops, heatmaps, weights)`: normalised crops `(B, H, W, 3)`, targets
         `(B, H/4, W/4, K)` and their squared weights `(B, 1, 1, K)` for `JointMSE`.
 
     Raises:
-        ValueError: nobody in `source`, pixels that the recipe's crops need and `source` lacks, or
-            a batch that cannot be cut into `parts`.
+        ValueError: `source` is empty or lacks pixels that the recipe's crops need, or the batch
+            size is no multiple of `parts`.
     """
     people = source if isinstance(source, People) else images(source)
     if not len(people):
@@ -77,7 +77,7 @@ def batches(
     rows["center"], rows["scale"] = map(tf.constant, regions(rows.pop("box"), recipe))
 
     def plan(step):
-        """What one thread crops at a time: dict of (chunks, people, ...)."""
+        """The crops of a step, in chunks of one thread: dict of arrays (chunks, people, ...)."""
         where = (step, len(people), recipe.batch_size)
         chosen = shuffled(*where, recipe.seed) if augment else in_order(*where)
         views = _views({k: tf.gather(v, chosen) for k, v in rows.items()}, step, recipe, augment)
@@ -85,26 +85,26 @@ def batches(
 
     data = tf.data.Dataset.range(first_step, last_step).map(plan).unbatch()
     data = data.map(partial(_load, people=people, recipe=recipe), tf.data.AUTOTUNE)
-    # Small operations cost more than their arithmetic: what can be is done for a whole batch.
+    # Starting an operation costs more than its arithmetic on one crop, so `finish` takes batches.
     finish = tf.function(partial(_finish, recipe=recipe), jit_compile=True, autograph=False)
     data = data.batch(share // chunk, drop_remainder=True).map(finish)
     if augment:
         count = tf.data.INFINITE_CARDINALITY
     else:
         count = last_step - first_step
-        # The last batch repeats the last person until it is full.
+        # The last batch was filled with copies of the last person, which are removed here.
         data = data.enumerate(first_step).map(
             lambda step, batch: [part[: len(people) - step * share] for part in batch]
         )
-    data = data.apply(tf.data.experimental.assert_cardinality(count))  # `unbatch` forgot it
+    data = data.apply(tf.data.experimental.assert_cardinality(count))  # lost by `unbatch`
     return data.prefetch(tf.data.AUTOTUNE)
 
 
 def readable(records: Sequence[Record], report: Report = to_stderr) -> list[Record]:
-    """Leaves out persons in images that cannot be trained on; one line to `report` for each image.
+    """Leaves out persons in unusable images, and reports each such image with a line.
 
-    Only headers are read: all pixels take hours for a large set on a slow disk, and `batches` gets
-    along with damage behind a good header.
+    Only headers are read: decoding all pixels of a large set from a slow disk takes hours, and
+    `batches` handles images that turn out to be damaged later.
     """
     files = list({record.image.id: record.image for record in records}.values())
     with ThreadPoolExecutor() as pool:
@@ -117,7 +117,7 @@ def readable(records: Sequence[Record], report: Report = to_stderr) -> list[Reco
 
 
 def _views(rows: dict, step: tf.Tensor, recipe: PoseRecipe, augment: bool) -> dict:
-    """Decides on the crops of rows of people: where they lie, and the keypoints in them."""
+    """Places the crops of a batch of people; returns their matrices, windows and keypoints."""
     center, scale, keypoints = rows.pop("center"), rows.pop("scale"), rows.pop("keypoints")
     count, width = recipe.batch_size, tf.cast(rows["size"][:, 1], tf.float32)
     view = {
@@ -139,7 +139,7 @@ def _views(rows: dict, step: tf.Tensor, recipe: PoseRecipe, augment: bool) -> di
     matrices = geometry.affine(
         center, view["scale"], recipe.input_size, view["angle"], recipe.codec.aligned
     )
-    # The images stay as they are: the matrices mirror, too.
+    # Images are not mirrored themselves; the matrices include the mirroring.
     a, b, shift = tf.unstack(matrices, axis=2)
     matrices = tf.stack((a * sign[:, None], b, shift + a * offset[:, None]), axis=2)
     inverse = tf.reshape(geometry.invert(matrices), (count, 6))
@@ -155,7 +155,7 @@ def _views(rows: dict, step: tf.Tensor, recipe: PoseRecipe, augment: bool) -> di
 
 
 def _load(chunk: dict, people: People, recipe: PoseRecipe) -> dict:
-    """Crops the people of a chunk; those whose pixels cannot be read count for nothing."""
+    """Crops the people of a chunk; people whose pixels cannot be read get the weight 0."""
 
     def crop(number, row):
         pixels, corner = people.load(row, row["window"])
@@ -164,7 +164,7 @@ def _load(chunk: dict, people: People, recipe: PoseRecipe) -> dict:
     count = chunk["name"].shape[0]
     rest = {name: chunk[name] for name in ("points", "visible", "color", "hole")}
     rows = {name: values for name, values in chunk.items() if name not in rest}
-    # Not `enumerate`: it takes a fifth of the time of all that follows the decoding.
+    # `enumerate` would take a fifth of the time of all steps after the decoding.
     numbered = tf.data.Dataset.from_tensor_slices((tf.range(count), rows))
     found = numbered.map(crop).ignore_errors()
     blank = tf.data.Dataset.from_tensors((count, tf.zeros(recipe.input_size, tf.uint32)))

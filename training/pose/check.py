@@ -1,6 +1,6 @@
-"""Looks through a data set before it is trained on, and names what is wrong with it.
+"""Checks a data set before training, and lists its problems.
 
-Nothing stops the search: a bad record gets one line, and the next one is looked at.
+A bad record gets one line, and the check continues with the next record.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,22 +15,22 @@ from hrnet_tf.training.data.sources import flaw
 from hrnet_tf.training.pose.readers import Annotations, read, to_train_on
 from hrnet_tf.training.pose.readers.coco import Record
 
-FAR = 0.5  # of the longer side of a box; none of 259 people of COCO has a joint that far out
-ENOUGH = 20  # people, to judge left and right by
+FAR = 0.5  # longer sides of the box; no joint of 259 people of COCO lies that far outside its box
+ENOUGH = 20  # smallest number of people from which exchanged sides are inferred
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What `check` found.
+    """The results of `check`.
 
     Attributes:
-        problems: what training leaves out or cannot work with, one sentence each.
-        remarks: what training takes as it is though it looks wrong, one sentence each.
-        images: with people to train on.
-        people: to train on.
-        crowds, unlabelled: people who are left out because they are a crowd, or because none of
-            their keypoints is labelled. Both are usual.
-        labelled: people to train on in whom a keypoint is labelled, by its name.
+        problems: a sentence for each thing that training leaves out or cannot use.
+        remarks: a sentence for each thing that looks wrong, but is used in training.
+        images: number of images with people to train on.
+        people: number of people to train on.
+        crowds, unlabelled: numbers of people who are left out because they are a crowd, or because
+            none of their keypoints is labelled. Both are usual.
+        labelled: keypoint name -> number of people to train on in whom it is labelled.
     """
 
     problems: tuple[str, ...]
@@ -51,9 +51,9 @@ def check(
     """Reads all records and decodes all of their images.
 
     Args:
-        annotations: the file.
-        images_dir: the folder its file names are relative to.
-        keypoints: what the file should hold.
+        annotations: the annotation file.
+        images_dir: the folder that its file names are relative to.
+        keypoints: the keypoints that the file should have.
         data_format: a name of `READERS`.
 
     Raises:
@@ -66,12 +66,12 @@ def check(
 
 
 def examine(found: Annotations, keypoints: KeypointSet, problems: Sequence[str] = ()) -> Findings:
-    """Looks through a file that has been read and decodes all of its images.
+    """Checks a file that has been read, and decodes all of its images.
 
     Args:
-        found: what was read.
-        keypoints: what the file should hold.
-        problems: what the reader reported.
+        found: the annotations.
+        keypoints: the keypoints that the file should have.
+        problems: the lines that the reader reported.
     """
     annotations, everyone, problems, remarks = found.path, found.everyone, [*problems], []
     if found.coco:
@@ -114,7 +114,7 @@ def examine(found: Annotations, keypoints: KeypointSet, problems: Sequence[str] 
 
 
 def _flaws(people: Sequence[Record]) -> dict[Path, str]:
-    """What is wrong with images, by their path."""
+    """The paths of unusable images, each with the reason."""
     images = list({record.image.path: record.image for record in people}.values())
     with ThreadPoolExecutor() as pool:
         reasons = pool.map(flaw, images)
@@ -122,7 +122,7 @@ def _flaws(people: Sequence[Record]) -> dict[Path, str]:
 
 
 def _other_names(categories: list, keypoints: KeypointSet) -> Iterator[str]:
-    """Categories that call keypoints otherwise: mostly they have another order."""
+    """A sentence for each category whose keypoint names differ; usually their order does."""
     for category in categories:
         names = category.get("keypoints") if isinstance(category, dict) else None
         if not isinstance(names, list) or len(names) != len(keypoints.names):
@@ -137,7 +137,7 @@ def _other_names(categories: list, keypoints: KeypointSet) -> Iterator[str]:
 
 
 def _oddities(record: Record, names: Sequence[str]) -> Iterator[str]:
-    """What looks wrong in one person."""
+    """The things that look wrong in one person."""
     height, width = record.image.size
     low, high = record.box[:2], record.box[:2] + record.box[2:]
     if (high <= 0).any() or (low >= (width, height)).any():
@@ -173,11 +173,11 @@ def _same(people: Sequence[Record]) -> Iterator[str]:
 
 
 def _swapped(people: Sequence[Record], keypoints: KeypointSet) -> Iterator[str]:
-    """A hint if the left of most people is where their right should be.
+    """A sentence if left and right seem to be exchanged in most people.
 
-    Who shows both eyes faces the camera, so the left one is further right in the picture: so it is
-    in all 132 such people of a part of COCO. Sets without eyes are judged by all pairs; of those,
-    70 to 90 % agree.
+    A person who shows both eyes faces the camera, so the left eye is further right in the picture;
+    this holds for all 132 such people in a part of COCO. In sets without eyes, all pairs of
+    keypoints are added up; by that, 70 to 90 % of people have the left further right.
     """
     names = [plain_name(name) for name in keypoints.names]
     pairs = [p if names[p[0]].startswith("left") else p[::-1] for p in keypoints.flip_pairs]

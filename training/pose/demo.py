@@ -1,4 +1,4 @@
-"""What `make demo` runs: draws people, trains a tiny HRNet, judges it, shows all on one page.
+"""`make demo`: draws people, trains a tiny HRNet on them, evaluates it, and writes a page.
 
     hrnet-tf demo --output=demo
 
@@ -68,7 +68,7 @@ def demo(
     held_out: int = 110,
     overwrite: bool = False,
 ) -> Path:
-    """Does everything, by the recipe or else by `PAGE`; returns the path of the page.
+    """Runs the demo with a recipe, by default that of `PAGE`; returns the path of the page.
 
     Raises:
         FileExistsError: `folder` is not empty and `overwrite` is False.
@@ -102,7 +102,7 @@ def demo(
 
 
 def write_page(folder: Path, recipe: PoseRecipe, evaluation: Evaluation, minutes: float) -> Path:
-    """Draws the pictures, saves each, and puts them all into one HTML file."""
+    """Draws the pictures, saves each, and writes a page that contains them."""
     model_path = folder / "model" / "model.keras"
     predictor = PosePredictor(model_path, flip=recipe.flip_test)
     people = held_out_people(recipe)
@@ -143,7 +143,7 @@ def _new_scene(predictor: PosePredictor) -> np.ndarray:
 
 
 def _comparison(predictor: PosePredictor, people: list[Record], columns: int = 3) -> np.ndarray:
-    """The first drawings with several people: truth above prediction."""
+    """The first drawings with several people: annotations above predictions."""
     scenes = {}
     for person in people:
         scenes.setdefault(person.image, []).append(person)
@@ -159,7 +159,7 @@ def _comparison(predictor: PosePredictor, people: list[Record], columns: int = 3
 
 
 def _heat_maps(model_path: Path, recipe: PoseRecipe, person: Record) -> np.ndarray:
-    """The crop of one person, and the same under some of its heat maps."""
+    """The crop of one person, beside the crop under some of its heat maps."""
     height, width = recipe.input_size
     centers, scales = geometry.center_scale(person.box[None], width / height, recipe.padding)
     matrices = geometry.affine(centers, scales, recipe.input_size, aligned=recipe.codec.aligned)

@@ -1,4 +1,4 @@
-"""What becomes of each keypoint: a table for people who debug a pose network."""
+"""A table of the kinds of errors of each keypoint, to debug a pose network."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,13 +19,14 @@ def diagnosis(
     wrist on the right one), else `missed`.
 
     Args:
-        annotations: COCO's, with `area`; crowds and people without keypoints are passed over.
-        results: in COCO's results format.
-        keypoints: of both, with sigmas.
+        annotations: COCO's annotations with `area`; crowds and people without labelled keypoints
+            are ignored.
+        results: entries of COCO's results format.
+        keypoints: the keypoints of both, with sigmas.
 
     Returns:
-        Keypoint -> how many are `labelled` and, if any, their mean similarity `OKS` and the four
-        shares, which add up to 1.
+        Keypoint -> the number of `labelled` ones and, if there are any, their mean similarity
+        `OKS` and the four shares, which add up to 1.
     """
     count = len(keypoints.names)
     poses = {}

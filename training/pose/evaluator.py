@@ -1,4 +1,4 @@
-"""Whom to predict in a file of people, and how to score it.
+"""Evaluators of pose networks, by the kind of annotations and keypoints.
 
 | data_format | keypoints      | numbers                                      |
 | ----------- | -------------- | -------------------------------------------- |
@@ -9,11 +9,11 @@
 
 The `original` protocol clips COCO's annotated boxes to their images, or takes all boxes of
 `detections` as they are, and suppresses double poses by OKS above 0.9 (`lib/dataset/coco.py` of Sun
-et al. CVPR 2019). For the codec `face` it reports whole pixels, as the original face tools. The
-`annotated` protocol takes annotated boxes untouched, suppresses nothing, and keeps fractions of
-pixels. Both crop without turning images by their EXIF orientation, and score a person by its box's
-score times the mean of the keypoint scores above 0.2. Flip test, codec and padding are the
-predictor's: the original evaluates faces without flip test.
+et al. CVPR 2019). For the codec `face` it truncates keypoints as the original face tools do. The
+`annotated` protocol takes annotated boxes without change, and neither suppresses nor truncates.
+Both ignore the EXIF orientation of images, and score a person by its box's score times the mean of
+the keypoint scores above 0.2. Flip test, codec and padding are the predictor's; the original
+evaluates faces without flip test.
 
 A network with more keypoints than a COCO file names is scored on those of the file.
 """
@@ -60,13 +60,14 @@ def evaluator(
     """The evaluator of a kind of data and keypoints.
 
     Args:
-        card: of the networks to come.
-        scoring: on what, and how.
-        report: is told what is left out, one line each.
-        annotations: what `scoring` names, if it has been read already.
+        card: the card of the networks to evaluate.
+        scoring: the data and the settings.
+        report: receives a line for each person or image that is left out.
+        annotations: the annotations of `scoring`, if they have been read already.
 
     Raises:
-        OSError, ValueError: files that cannot be read, or that such networks cannot be scored on.
+        OSError, ValueError: a file cannot be read, or networks with this card cannot be scored on
+            it.
     """
     similarity = scoring.data_format == "coco" and card.keypoints.sigmas is not None
     if scoring.detections and (scoring.protocol == "annotated" or not similarity):
@@ -105,11 +106,11 @@ class SimilarityEvaluator:
         self.wanted = [Wanted(i, images[i].path, *boxes[i]) for i in images if i in boxes]
 
     def reset(self, predictor: PosePredictor) -> None:
-        """Forgets all poses; those of this predictor come next."""
+        """Forgets all poses; the next calls of `add` are for this predictor."""
         self._predictor, self._results, self._persons = predictor, [], 0
 
     def add(self, key: int, poses: list[Pose]) -> None:
-        """Takes the poses of the image with this id; keeps them in COCO's results format."""
+        """Adds the poses of the image with this id, in COCO's results format."""
         self._persons += len(poses)
         if self._scoring.protocol == "original":
             poses = _suppress(poses, self._predictor)
@@ -119,7 +120,7 @@ class SimilarityEvaluator:
             self._results.append(coco_result(key, pose))
 
     def finish(self) -> Evaluation:
-        """COCO's ten numbers, those of parts of whole bodies, and what becomes of each joint."""
+        """COCO's ten numbers, AP and AR of the parts of whole bodies, and a table of joints."""
         truth, results, keypoints = self._truth, self._results, self._keypoints
         numbers = coco_ap(truth, results, keypoints.sigmas)
         if keypoints.names == COCO_WHOLEBODY.names:
@@ -136,7 +137,7 @@ class SimilarityEvaluator:
 
 
 def _known_keypoints(keypoints: KeypointSet, annotations: Annotations) -> list[int]:
-    """Which of the network's keypoints the file has: all, or those that its category names."""
+    """Indices of the network's keypoints that the file has: all, or those of its category."""
     records, everything = annotations.everyone, list(range(len(keypoints.names)))
     if not records or len(records[0].keypoints) == len(everything):
         return everything
@@ -144,11 +145,11 @@ def _known_keypoints(keypoints: KeypointSet, annotations: Annotations) -> list[i
         names = category.get("keypoints") or ["?"]
         if set(names) <= set(keypoints.names) and len(names) == len(records[0].keypoints):
             return [keypoints.names.index(name) for name in names]
-    return everything  # `ground_truth` says what does not fit
+    return everything  # `ground_truth` raises an error if they do not fit
 
 
 def _part(keypoints: KeypointSet, ids: list[int]) -> KeypointSet:
-    """Some of the keypoints, for scoring: their names, sigmas and flip pairs."""
+    """The set with only these keypoints, as scoring needs it: names, sigmas and flip pairs."""
     if ids == list(range(len(keypoints.names))) or keypoints.sigmas is None:
         return keypoints
     pairs = [pair for pair in keypoints.flip_pairs if set(pair) <= set(ids)]
@@ -178,14 +179,14 @@ def _detected(scoring: PoseScoring) -> Mapping[int, tuple[np.ndarray, np.ndarray
 
 
 def _suppress(poses: list[Pose], predictor: PosePredictor) -> list[Pose]:
-    """OKS suppression among the poses of one image, best first."""
+    """The poses of one image that remain after OKS suppression, best first."""
     if not poses:
         return poses
     keypoints = np.array([np.column_stack([p.keypoints, p.scores]) for p in poses])
     height, width = predictor.input_size
     boxes = np.array([pose.box for pose in poses])
     _, scales = geometry.center_scale(boxes, width / height, predictor.card.padding)
-    areas = ops.convert_to_numpy(scales).prod(axis=1)  # of the padded boxes, as the original has it
+    areas = ops.convert_to_numpy(scales).prod(axis=1)  # padded boxes, as in the original
     scores = np.array([pose.score for pose in poses])
     sigmas = predictor.card.keypoints.sigmas
     return [poses[i] for i in oks_nms(keypoints, areas, scores, NMS_THRESHOLD, sigmas)]

@@ -1,8 +1,8 @@
 """Losses on heat maps.
 
-Targets come with one weight per keypoint, which goes into `fit` as `sample_weight` of shape
-`(B, 1, 1, K)`. The originals weigh prediction and target before the square, so what is given here
-is the square of their weight. Float32 in every dtype policy.
+Each keypoint has a weight, which `fit` gets as `sample_weight` of shape `(B, 1, 1, K)`. The
+originals multiply prediction and target by a weight before the square; the weights here are the
+squares of theirs. Losses are float32 in every dtype policy.
 """
 
 import keras
@@ -22,7 +22,7 @@ class JointMSE(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
 
     def call(self, y_true, y_pred):
-        # Unreduced: a mean over joints here would come before their weights.
+        # Not reduced here: weights of joints must be applied before any mean over joints.
         return 0.5 * ops.square(y_pred - y_true)
 
 
@@ -30,11 +30,11 @@ class JointMSE(keras.losses.Loss):
 class HardKeypointMSE(keras.losses.Loss):
     """`JointMSE` of the worst keypoints of each person (`JointsOHKMMSELoss` in `lib/core/loss.py`).
 
-    Online hard keypoint mining of Chen et al. CVPR 2018: the mean over the persons of the mean over
-    their `hardest` largest losses. Heat maps are `(B, h, w, K)`.
+    Online hard keypoint mining of Chen et al. CVPR 2018: the mean over persons of the mean of each
+    person's `hardest` largest losses. Heat maps are `(B, h, w, K)`.
 
     Args:
-        hardest: how many keypoints of a person count.
+        hardest: number of keypoints of a person that count.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class HardKeypointMSE(keras.losses.Loss):
         self.hardest = hardest
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The loss; weights decide which keypoints are hardest, so they come before the choice."""
+        """The loss; weights are applied before the hardest keypoints are chosen."""
         y_true, y_pred = ops.cast(y_true, self.dtype), ops.cast(y_pred, self.dtype)
         if sample_weight is not None:
             weight = ops.sqrt(ops.cast(sample_weight, self.dtype))
@@ -66,7 +66,7 @@ class HardKeypointMSE(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="hrnet_tf")
 class CombinedMSE(keras.losses.Loss):
-    """Discs and offsets of the codec `udp_combined` (mmpose's `CombinedTargetMSELoss`).
+    """Loss for the discs and offsets of `udp_combined` (mmpose's `CombinedTargetMSELoss`).
 
     Half the squared error of the disc, and of both offsets inside the disc, averaged over
     keypoints, pixels and persons. Heat maps are `(B, h, w, 3K)`: disc, x and y of each keypoint.
@@ -86,10 +86,10 @@ class CombinedMSE(keras.losses.Loss):
 
 
 def loss(recipe: PoseRecipe) -> keras.losses.Loss:
-    """What a recipe minimises.
+    """The loss of a recipe.
 
     Raises:
-        ValueError: its codec has no loss, or more hard keypoints than there are.
+        ValueError: its codec has no loss, or `hard_keypoints` exceeds the number of keypoints.
     """
     maps, count = len(recipe.codec.mirror_signs), len(recipe.keypoints.names)
     if recipe.hard_keypoints and (maps > 1 or recipe.hard_keypoints > count):

@@ -19,7 +19,7 @@ from hrnet_tf.tasks.pose.oks import similarity
 from hrnet_tf.training.data.coco_json import CocoFile, read_coco_json
 from hrnet_tf.training.pose.readers.coco import AREA_OF_BOX, all_keypoints
 
-# Of COCO-WholeBody's 133 keypoints (Jin et al. ECCV 2020).
+# Indices into COCO-WholeBody's 133 keypoints (Jin et al. ECCV 2020).
 WHOLE_BODY_PARTS = {
     "body": (0, 17),
     "foot": (17, 23),
@@ -42,7 +42,7 @@ def oks(
 
     Args:
         keypoints: (K, 3): x, y in image pixels and score.
-        area: of the pose, in square image pixels; the original takes that of the padded box.
+        area: area of the pose, in square image pixels; the original uses that of the padded box.
         others: (N, K, 3).
         other_areas: (N,).
         sigmas: K spreads.
@@ -62,7 +62,7 @@ def oks_nms(
     threshold: float = 0.9,
     sigmas: Sequence[float] = COCO.sigmas,
 ) -> np.ndarray:
-    """Greedy suppression: a pose goes if its OKS with a better one is above `threshold`.
+    """Greedy suppression: drops a pose if its OKS with a better one is above `threshold`.
 
     Args:
         keypoints: (N, K, 3): x, y in image pixels and score.
@@ -72,7 +72,7 @@ def oks_nms(
         sigmas: K spreads.
 
     Returns:
-        Indices of the poses that stay, best first.
+        Indices of the poses that are kept, best first.
     """
     keypoints, areas = np.asarray(keypoints), np.asarray(areas)
     order = np.argsort(scores, kind="stable")[::-1]
@@ -93,15 +93,15 @@ def coco_ap(
 ) -> dict[str, float]:
     """COCO's ten keypoint numbers, by pycocotools.
 
-    The size of a result is that of its keypoints, as COCO has it, whatever `bbox` it carries.
-    Ground truth without `area` gets 0.53 of its box, the rule of CrowdPose's evaluation. All
+    The size of a result is computed from its keypoints, as in COCO; its `bbox` is ignored.
+    Annotations without `area` get 0.53 of the area of their box, as in CrowdPose's evaluation. All
     categories with keypoints count as one.
 
     Args:
-        annotations: COCO keypoint annotation file, parsed or not, or its contents; they are not
+        annotations: COCO keypoint annotation file, parsed or not, or its contents, which are not
             changed.
         results: dicts of `image_id`, `keypoints` (3 K numbers: x, y in image pixels, score) and
-            `score`. No results at all give zeros: nothing was found.
+            `score`. Without any results, the numbers are 0.
         sigmas: K spreads, usually of a `KeypointSet`.
         image_ids: count these images only.
 
@@ -110,8 +110,8 @@ def coco_ap(
         ground truth has no object of that size.
 
     Raises:
-        ValueError: a file without COCO keypoints, keypoints that do not fit `sigmas`, results for
-            unknown images, no sigmas.
+        ValueError: the file has no COCO keypoints, their number is not that of `sigmas`, a result
+            is for an unknown image, or there are no sigmas.
     """
     truth = ground_truth(annotations, sigmas)
     found = {**truth, "annotations": _detections(results, truth, len(sigmas))}
@@ -129,11 +129,11 @@ def coco_ap(
 def whole_body_ap(truth: Mapping, results: Sequence[Mapping]) -> dict[str, float]:
     """AP and AR of body, feet, face and hands, as COCO-WholeBody scores them.
 
-    Each part is a set of keypoints of its own; a person without labelled keypoints there does not
-    count. The sizes of persons stay those of their annotations.
+    Each part is scored as a keypoint set of its own; a person without labelled keypoints in the
+    part does not count. The sizes of persons are those of their annotations.
 
     Args:
-        truth: of `ground_truth`, with 133 keypoints.
+        truth: from `ground_truth`, with 133 keypoints.
         results: as in `coco_ap`.
     """
     numbers = {}
@@ -160,7 +160,7 @@ def _index(dataset):
 def ground_truth(
     annotations: str | Path | CocoFile | Mapping, sigmas: Sequence[float] | None = COCO.sigmas
 ) -> dict:
-    """Of COCO annotations a copy of all that `coco_ap` needs; raises what it would."""
+    """A copy of the parts of COCO annotations that `coco_ap` needs; raises its errors."""
     if sigmas is None:
         raise ValueError(
             "`sigmas` must be one number per keypoint. Received: sigmas=None. A keypoint set that "
@@ -186,7 +186,7 @@ def ground_truth(
     for each in truth["annotations"]:
         if len(each.get("keypoints", ())) != 3 * count and "face_kpts" in each:
             each["keypoints"] = all_keypoints(each)
-            each.pop("num_keypoints", None)  # of the body alone
+            each.pop("num_keypoints", None)  # it counts those of the body only
         given = len(each.get("keypoints", ())) // 3
         if given != count or not {"id", "image_id", "bbox"} <= set(each):
             raise ValueError(
@@ -194,17 +194,17 @@ def ground_truth(
                 f"{given} keypoints in annotation {each.get('id')}. Use the keypoint file of the "
                 "data set (person_keypoints_….json) and the sigmas of its keypoint set."
             )
-        each["category_id"] = 1  # one network for all
+        each["category_id"] = 1  # all categories are scored together
         each.setdefault("iscrowd", 0)
         each.setdefault("num_keypoints", sum(v > 0 for v in each["keypoints"][2::3]))
         each.setdefault("area", AREA_OF_BOX * each["bbox"][2] * each["bbox"][3])
-    # Segments and captions would hold many times the memory of all that is scored.
+    # Segments and captions, which scoring does not need, would take many times the memory.
     truth["annotations"] = [{key: e[key] for key in SCORED} for e in truth["annotations"]]
     return truth
 
 
 def _detections(results, truth, count):
-    """What COCO's `loadRes`, which fails on an empty list, makes of keypoint results."""
+    """Prepares results as pycocotools' `loadRes` does, which fails on an empty list."""
     images = {image["id"] for image in truth["images"]}
     detections = []
     for i, result in enumerate(results):

@@ -1,4 +1,4 @@
-"""Who is cropped, as arrays: the common ground of image files and TFRecords."""
+"""People to crop, as arrays: the interface that image files and TFRecords share."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -18,17 +18,16 @@ SLACK = 4  # pixels that crops may read beyond their region
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class People:
-    """Everybody in a set, as arrays with one row each, and how to read their pixels.
+    """N people as arrays with one row each, and a function that reads their pixels.
 
     A slice of it holds the people of these rows.
 
     Attributes:
-        rows: "name" (N,) file and annotation, for messages, "box" (N, 4) x, y, w, h, "keypoints"
-            (N, K, 3) x, y and visibility, "size" (N, 2) height and width of the image, "bounds"
-            (N, 4) top, left, bottom, right of the part of it that can be read; what else `load`
-            needs.
-        load: from one row and a window (4,) in the graph to the pixels of a part of the image
-            that holds the window, and the part's top left corner (2,).
+        rows: "name" (N,) file and annotation, for messages; "box" (N, 4) x, y, w, h; "keypoints"
+            (N, K, 3) x, y and visibility; "size" (N, 2) height and width of the image; "bounds"
+            (N, 4) top, left, bottom, right of its part that can be read; and arrays for `load`.
+        load: (row, window (4,)) -> the pixels of a part of the image that contains the window, and
+            the part's top left corner (2,); runs in the graph.
     """
 
     rows: dict[str, np.ndarray]
@@ -42,7 +41,7 @@ class People:
 
 
 def images(records: Sequence[Record]) -> People:
-    """The people of image files."""
+    """The people of records, whose pixels are read from image files."""
     sizes = np.array([record.image.size for record in records], np.int32).reshape(-1, 2)
     rows = {
         "name": np.array([f"{r.image.path}: annotation {r.id}" for r in records], object),
@@ -56,14 +55,14 @@ def images(records: Sequence[Record]) -> People:
 
 
 def regions(boxes: np.ndarray, recipe: PoseRecipe) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and size (N, 2) in image pixels of what plain crops of these boxes (N, 4) show."""
+    """Centres and sizes (N, 2), in image pixels, of unaugmented crops of these boxes (N, 4)."""
     height, width = recipe.input_size
     found = center_scale(boxes, width / height, recipe.padding)
     return tuple(map(ops.convert_to_numpy, found))
 
 
 def reach(people: People, recipe: PoseRecipe) -> np.ndarray:
-    """Every pixel that some augmentation of a recipe may show.
+    """The smallest windows that contain all pixels that a recipe's augmentation may show.
 
     Returns:
         (N, 4) top, left, bottom, right within the image, the last two exclusive.
@@ -81,7 +80,7 @@ def reach(people: People, recipe: PoseRecipe) -> np.ndarray:
     low, high = [], []
     for center, scale in views:
         width, height = (1 + recipe.scale_factor) * scale.astype(np.float64).T
-        # A turning rectangle is widest when its diagonal lies flat.
+        # A rotated rectangle is widest when its diagonal is horizontal.
         flat, upright = np.minimum(turn, np.arctan2((height, width), (width, height)))
         across = width * np.cos(flat) + height * np.sin(flat)
         down = width * np.sin(upright) + height * np.cos(upright)

@@ -1,4 +1,4 @@
-"""Pictures of crops and heat maps, for pages and logs."""
+"""Draws crops and heat maps, for HTML pages and TensorBoard."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from hrnet_tf.tasks.pose.predictor import Pose
 
 
 def enlarge(picture: np.ndarray, factor: int = 2) -> np.ndarray:
-    """A picture (H, W, 3) uint8 `factor` times as large."""
+    """Enlarges a picture (H, W, 3) uint8 by an integer factor."""
     size = (factor * picture.shape[1], factor * picture.shape[0])
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
@@ -21,20 +21,20 @@ def enlarge(picture: np.ndarray, factor: int = 2) -> np.ndarray:
 def draw_points(
     crop: np.ndarray, points: np.ndarray, shown: np.ndarray, keypoints: KeypointSet, factor: int = 2
 ) -> np.ndarray:
-    """A crop (H, W, 3) uint8, enlarged, with the skeleton of `points` (K, 2) in crop pixels.
+    """Enlarges a crop (H, W, 3) uint8 and draws the skeleton of `points` (K, 2) in crop pixels.
 
     `shown` (K,) says which keypoints are drawn.
     """
     height, width = crop.shape[:2]
-    centers = factor * (points + 0.5) - 0.5  # of pixels, before and after
+    centers = factor * (points + 0.5) - 0.5  # pixel centres are at integers in both pictures
     pose = Pose(centers, shown.astype(float), np.array((0, 0, factor * width, factor * height)), 1)
     return draw_poses(enlarge(crop, factor), [pose], keypoints)
 
 
 def by_side(keypoints: KeypointSet) -> KeypointSet:
-    """The set in the colours of its flip pairs: one half of each left, the other right.
+    """The keypoint set with one colour for all left keypoints and one for all right ones.
 
-    Names decide which is which, or else the order in the pair.
+    Names tell the sides of a flip pair; without them, the first of the pair counts as left.
     """
     sides = dict.fromkeys(range(len(keypoints.names)), CENTER)
     for pair in keypoints.flip_pairs:
@@ -47,13 +47,13 @@ def by_side(keypoints: KeypointSet) -> KeypointSet:
 def panels(
     card: PoseCard, crops: np.ndarray, targets: np.ndarray, maps: np.ndarray
 ) -> list[np.ndarray]:
-    """Each crop beside itself under its target and under the prediction.
+    """For each crop a picture of three panels: the crop, its target and the prediction over it.
 
     Args:
-        card: how the crops were normalised and what the channels are.
+        card: the network's card.
         crops: (B, H, W, 3), normalised.
-        targets: (B, H / 4, W / 4, channels).
-        maps: likewise, predicted.
+        targets: (B, H / 4, W / 4, channels) heat maps.
+        maps: predicted heat maps of the same shape.
 
     Returns:
         B pictures (H, 3 W, 3) uint8.
@@ -66,5 +66,5 @@ def panels(
 
 
 def joint_heat(heatmaps: np.ndarray, card: PoseCard) -> np.ndarray:
-    """Of heat maps (..., h, w, channels) one with all joints: (..., h, w)."""
+    """Joins heat maps (..., h, w, channels) to one of all joints (..., h, w)."""
     return card.codec.joint_maps(np.asarray(heatmaps, np.float32)).max(axis=-1)

@@ -1,4 +1,4 @@
-"""Evaluators by distance: PCK, AUC and EPE, PCKh of MPII, NME of faces."""
+"""Evaluators by distance: PCK, AUC and EPE; PCKh of MPII; NME of faces."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,10 +22,10 @@ Scores = tuple[dict[str, float], Table]  # numbers, table per keypoint
 
 
 class PointEvaluator:
-    """One box and at most one pose per record.
+    """Base class: each record has one box and at most one pose.
 
-    Subclasses choose the records, `self._records` (N,), and score points (N, K, 2), which are NaN
-    where there is no pose.
+    Subclasses choose the N records in `self._records`, and score points (N, K, 2), which are NaN
+    for records without a pose.
     """
 
     main: ClassVar[tuple[str, bool]]
@@ -47,20 +47,20 @@ class PointEvaluator:
         raise NotImplementedError
 
     def reset(self, predictor: PosePredictor) -> None:
-        """Forgets all poses; those of this predictor come next."""
+        """Forgets all poses; the next calls of `add` are for this predictor."""
         shape = (len(self._records), len(self._card.keypoints.names), 2)
         self._predictor, self._results, self._persons = predictor, [], 0
         self._points = np.full(shape, np.nan)
 
     def add(self, key: int, poses: list[Pose]) -> None:
-        """Takes the poses for one record: none, or one."""
+        """Adds the pose of one record; the list is empty or has one pose."""
         for pose in poses:
             self._persons += 1
             self._points[key] = pose.keypoints
             self._results.append(coco_result(self._records[key].image.id, pose))
 
     def finish(self) -> Evaluation:
-        """Numbers, and a table with a row for each keypoint."""
+        """Scores the poses; the table has a row for each keypoint."""
         numbers, table = self._score(self._points)
         return Evaluation(
             numbers,
@@ -144,14 +144,14 @@ class FaceEvaluator(PointEvaluator):
 
 
 def scored_people(annotations: Annotations, scoring: PoseScoring, report: Report) -> list[Record]:
-    """Who of a COCO-format file is scored, with the boxes of the protocol."""
+    """The records of a COCO-format file that are scored, with the boxes of the protocol."""
     if scoring.protocol == "annotated":
         return trainable(annotations.everyone)
     return to_train_on(annotations.everyone, "coco", report)
 
 
 def conditions(scoring: PoseScoring, predictor: PosePredictor) -> dict[str, Any]:
-    """What the numbers depend on, apart from the network."""
+    """The settings that the numbers depend on, by name."""
     detections = scoring.detections and Path(scoring.detections).name
     return {
         "annotations": Path(scoring.annotations).name,
@@ -164,13 +164,13 @@ def conditions(scoring: PoseScoring, predictor: PosePredictor) -> dict[str, Any]
 
 
 def in_words(scoring: PoseScoring, predictor: PosePredictor) -> str:
-    """The most important of these for people."""
+    """The most important settings as text."""
     flip = "with" if predictor.flip else "without"
     return f"protocol {scoring.protocol}, codec {predictor.card.codec}, {flip} flip test"
 
 
 def truth_beside(annotations: Path) -> Path:
-    """The ground truth of MPII in the folder of its annotations; ValueError if it is not there."""
+    """MPII's ground truth in the folder of its annotations; raises ValueError if it is missing."""
     names = (f"gt_{annotations.stem}.mat", "mpii_gt_val.mat")
     for name in names:
         if (annotations.parent / name).is_file():
@@ -189,7 +189,7 @@ def _truth(records: Sequence[Record], count: int) -> np.ndarray:
 def _check_count(
     records: Sequence[Record], card: PoseCard, scoring: PoseScoring
 ) -> tuple[str, ...]:
-    """The names of the keypoints, if the records have as many."""
+    """The names of the card's keypoints; raises ValueError if records have another number."""
     names = card.keypoints.names
     if records and len(records[0].keypoints) != len(names):
         raise ValueError(
@@ -201,7 +201,7 @@ def _check_count(
 
 
 def _same_people(records: Sequence[Record], truth: dict, rows: Sequence[int]) -> bool:
-    """Whether the joints of the annotations are those of the ground truth, but for rounding."""
+    """Whether the annotations have the same joints as the ground truth, except for rounding."""
     if max(rows) >= len(truth["truth"]):
         return False
     points = np.array([record.keypoints for record in records])

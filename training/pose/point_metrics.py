@@ -1,9 +1,9 @@
 """Keypoint metrics by distance: PCKh of MPII, NME of faces, PCK, AUC and EPE of hands.
 
-All take `errors` (N, K): how far each of K keypoints of N people is off, in the unit that the
-metric needs; NaN where the keypoint is not labelled, infinite where nothing was predicted. Shares
-count what was not predicted as missed; means leave it out. -1 stands for a number of nothing, as in
-pycocotools. Shares are fractions, not percent.
+All take `errors` (N, K): the distance of each of K predicted keypoints of N people from its true
+position, in the unit that the metric needs. Errors are NaN where the keypoint is not labelled and
+infinite where nothing was predicted. Shares count infinite errors as misses; means ignore them. A
+number is -1 if no keypoint counts for it, as in pycocotools. Shares are fractions, not percent.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,16 +33,16 @@ _OUTER_EYE_CORNERS = {"300w": (36, 45), "wflw": (60, 72), "cofw": (8, 9)}
 def errors(
     keypoints: np.ndarray, truth: np.ndarray, labelled: np.ndarray, sizes: np.ndarray | float = 1.0
 ) -> np.ndarray:
-    """Distances between keypoints and their truth, in units of `sizes`.
+    """Distances between predicted and true keypoints, in units of `sizes`.
 
     Args:
-        keypoints: (N, K, 2) predicted, NaN where nothing was.
-        truth: (N, K, 2).
+        keypoints: (N, K, 2) predicted positions, NaN where there is no prediction.
+        truth: (N, K, 2) true positions.
         labelled: (N, K), true where `truth` is known.
         sizes: (N,) the size of each person, in the unit of the points.
 
     Returns:
-        (N, K), NaN where not labelled, infinite where not predicted.
+        (N, K) errors, NaN where not labelled, infinite where not predicted.
     """
     offsets = np.asarray(keypoints, "float64") - np.asarray(truth, "float64")
     sizes = np.broadcast_to(np.asarray(sizes, "float64"), len(offsets))
@@ -51,7 +51,7 @@ def errors(
 
 
 def read_mpii_truth(path: str | Path) -> dict[str, np.ndarray]:
-    """`gt_valid.mat` of the original repository; OpenMMLab calls it `mpii_gt_val.mat`.
+    """Reads `gt_valid.mat` of the original repository, OpenMMLab's `mpii_gt_val.mat`.
 
     Returns:
         Positions `truth` (N, 16, 2), where pixels count from 1, `labelled` (N, 16) and head sizes
@@ -59,7 +59,7 @@ def read_mpii_truth(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: a file without the positions, head boxes and missing joints of 16 joints.
+        ValueError: the file lacks positions, head boxes or missing flags of 16 joints.
     """
     from scipy.io import loadmat
 
@@ -75,7 +75,7 @@ def read_mpii_truth(path: str | Path) -> dict[str, np.ndarray]:
             labelled = content["jnt_missing"].T == 0
             if truth.shape[1:] != (16, 2) or boxes.shape != (2, 2, len(truth)):
                 raise ValueError(f"positions are {truth.shape}, head boxes {boxes.shape}")
-        except Exception as error:  # what SciPy raises on a damaged file depends on the damage
+        except Exception as error:  # SciPy raises many types on damaged files
             raise ValueError(
                 f"`ground_truth` must be gt_valid.mat of MPII ({error}). "
                 f"Received: ground_truth={path}."
@@ -91,9 +91,9 @@ def head_sizes(boxes: np.ndarray) -> np.ndarray:
 def pckh(errors: np.ndarray) -> dict[str, float]:
     """MPII's numbers as `lib/dataset/mpii.py` of the original repository computes them.
 
-    The share of joints that are off by at most half a head; pelvis and thorax do not count. What
-    the original prints as Mean@0.1 takes a threshold of 0.11, OpenMMLab takes 0.1: about three
-    percent points less.
+    PCKh is the share of joints whose error is at most half a head size; pelvis and thorax do not
+    count. The original's Mean@0.1 has in fact a threshold of 0.11; OpenMMLab's has 0.1, which gives
+    about three percentage points less.
 
     Args:
         errors: (N, 16) in head sizes, joints in MPII's order.
@@ -110,7 +110,7 @@ def pckh(errors: np.ndarray) -> dict[str, float]:
 
 
 def pckh_table(errors: np.ndarray) -> Table:
-    """Per joint: PCKh at 0.5 and 0.1, and the mean error in head sizes; arguments as in `pckh`."""
+    """PCKh at 0.5 and 0.1 and the mean error in head sizes per joint; arguments as in `pckh`."""
     columns = {
         "PCKh@0.5": lambda column: _share(column, 0.5),
         "PCKh@0.1": lambda column: _share(column, 0.1),
@@ -120,18 +120,18 @@ def pckh_table(errors: np.ndarray) -> Table:
 
 
 def face_sizes(truth: np.ndarray, boxes: np.ndarray, keypoints: KeypointSet) -> np.ndarray:
-    """What the errors of faces are divided by, in pixels: `compute_nme` of the original face tools.
+    """Sizes of faces, in pixels, by which `compute_nme` of the original face tools divides errors.
 
-    The distance of the outer eye corners for 300W, WFLW and COFW; the side of the box for AFLW,
-    whose profiles may hide an eye, and for all other keypoints.
+    The size is the distance of the outer eye corners for 300W, WFLW and COFW. For AFLW, in whose
+    profiles an eye may be hidden, and for all other keypoints, it is the side of the box.
 
     Args:
         truth: (N, K, 3) x, y, and whether it is labelled.
         boxes: (N, 4) x, y, width, height.
-        keypoints: of `truth`.
+        keypoints: the keypoint set of `truth`.
 
     Returns:
-        (N,), 0 where an eye corner that is needed is not labelled.
+        (N,) sizes, 0 where a needed eye corner is not labelled.
     """
     if keypoints.name in _OUTER_EYE_CORNERS:
         first, second = truth[:, _OUTER_EYE_CORNERS[keypoints.name]].swapaxes(0, 1)
@@ -143,8 +143,8 @@ def face_sizes(truth: np.ndarray, boxes: np.ndarray, keypoints: KeypointSet) -> 
 def nme(errors: np.ndarray) -> dict[str, float]:
     """Normalised mean error of faces, the shares of faces above 0.08 and 0.10, and the AUC to 0.10.
 
-    The AUC (Wu et al. CVPR 2018) is the area below the share of faces within an error, from 0 to
-    0.10, divided by 0.10; computed exactly, not by steps.
+    The AUC (Wu et al. CVPR 2018) is the area below the curve of the share of faces within an error
+    of 0 to 0.10, divided by 0.10. It is computed exactly, not by steps.
 
     Args:
         errors: (N, K) in units of `face_sizes`.
@@ -159,7 +159,7 @@ def nme(errors: np.ndarray) -> dict[str, float]:
 
 
 def nme_table(errors: np.ndarray, names: Sequence[str]) -> Table:
-    """Per landmark: NME and the share of faces in which it is off by more than 0.10."""
+    """NME per landmark, and the share of faces in which its error is above 0.10."""
     columns = {"NME": _finite_mean, "off": lambda column: _mean(column > 0.10)}
     return _table(errors, names, columns)
 
@@ -167,8 +167,8 @@ def nme_table(errors: np.ndarray, names: Sequence[str]) -> Table:
 def pck(errors: np.ndarray, sizes: np.ndarray, threshold: float = 0.2) -> dict[str, float]:
     """PCK, AUC and EPE as OpenMMLab computes them for hands (`keypoint_eval.py` of mmpose).
 
-    PCK is the mean over keypoints of the share that is off by less than `threshold` of the size,
-    AUC the mean PCK at 0, 1.5, … 28.5 pixels, EPE the mean error in pixels.
+    PCK is the mean over keypoints of the share whose error is below `threshold` times the size, AUC
+    the mean PCK at 0, 1.5, … 28.5 pixels, EPE the mean error in pixels.
 
     Args:
         errors: (N, K) in image pixels.
@@ -187,7 +187,7 @@ def pck(errors: np.ndarray, sizes: np.ndarray, threshold: float = 0.2) -> dict[s
 def pck_table(
     errors: np.ndarray, sizes: np.ndarray, names: Sequence[str], threshold: float = 0.2
 ) -> Table:
-    """Per keypoint: PCK and EPE; arguments as in `pck`."""
+    """PCK and EPE per keypoint; arguments as in `pck`."""
     relative = errors / np.asarray(sizes, "float64")[:, None]
     within = {f"PCK@{threshold:g}": lambda column: _mean(column < threshold)}
     shares, means = _table(relative, names, within), _table(errors, names, {"EPE": _finite_mean})
@@ -195,7 +195,7 @@ def pck_table(
 
 
 def _table(errors, names, columns: Mapping[str, Callable[[np.ndarray], float]]) -> Table:
-    """Of each keypoint how many are labelled and, if any, the columns of their errors."""
+    """For each keypoint, the number of labelled ones and, if there are any, the other columns."""
     rows = [column[~np.isnan(column)] for column in errors.T]
     return {
         name: {"labelled": len(row)} | {c: f(row) for c, f in columns.items() if len(row)}

@@ -1,4 +1,4 @@
-"""The README's tables of pose recipes, made of the numbers that their pages expect."""
+"""Makes the tables of pose recipes in the documentation, from the `expected` of their pages."""
 
 from collections.abc import Mapping
 from itertools import zip_longest
@@ -10,8 +10,9 @@ CODECS = ("", "_dark", "_udp")
 
 
 def tables() -> tuple[str, str]:
-    """COCO's table, a row for each family of pages and a column for each input size; and that of
-    MPII beside the face landmarks'. Both in Markdown.
+    """Two tables in Markdown: COCO, and MPII with face landmarks.
+
+    COCO's table has a row for each family of pages, and a column for each input size.
     """
     recipes = {name: load_recipe(name) for name, task in PAGES.items() if task == "pose"}
     expected = {name: recipe.expected for name, recipe in recipes.items() if recipe.expected}
@@ -50,7 +51,7 @@ def _side_by_side(bodies: Mapping[str, Expected], faces: Mapping[str, Expected])
 
 
 def _order(name: str) -> tuple:
-    """HRNets before Lite-HRNets, and each in the order of the codecs."""
+    """Sort key of pages: HRNets before Lite-HRNets, and each in the order of the codecs."""
     codec = max((i for i, suffix in enumerate(CODECS) if name.endswith(suffix)), default=0)
     return "lite" in name, codec, name
 

@@ -1,4 +1,4 @@
-"""The recipe of a pose network: what `Recipe` has, and how people are cropped and scored."""
+"""The recipe of a pose network: adds crops, augmentation and scoring of people to `Recipe`."""
 
 import dataclasses
 from typing import ClassVar
@@ -25,7 +25,7 @@ def _codec_from_plain(plain: dict) -> Codec:
 
 
 def _codec_from_text(text: str, current: Codec) -> Codec:
-    """A codec by name and settings; those not named stay as `current` has them."""
+    """Parses a codec's name and settings; other settings are taken from `current`."""
     name, *settings = text.split(",")
     kind = choose("codec", name, CODECS)
     types = {field.name: field.type for field in dataclasses.fields(kind)}
@@ -120,7 +120,7 @@ class PoseRecipe(Recipe):
         return PoseCard(keypoints=self.keypoints, codec=self.codec, padding=self.padding)
 
     def for_card(self, card: PoseCard) -> "PoseRecipe":
-        """The recipe with a card's keypoints, codec and padding; all keypoints count."""
+        """The recipe with a card's keypoints, codec and padding, without `hard_keypoints`."""
         return dataclasses.replace(
             self,
             keypoints=card.keypoints,

@@ -1,16 +1,16 @@
-"""People as TFRecords; `training.data.tfrecord` writes them, and says why.
+"""People as TFRecords, for the command `training.data.tfrecord`, which explains their purpose.
 
 Each record is a `tf.train.Example`:
 
     image/pixels        bytes       (bottom - top) * (right - left) * 3, RGB, row by row
     image/window        int64 (4)   top, left, bottom, right of these pixels in their image, the
-                                    last two exclusive; all else the recipe may show is outside
-                                    the image, and 0
+                                    last two exclusive; other pixels that the recipe may show
+                                    lie outside the image, and are 0
     image/size          int64 (2)   height, width of the whole image; a mirrored crop shows pixel
                                     width - 1 - x for x
-    image/name          bytes       the file it was read from
-    image/id            bytes       as annotated, in text
-    person/id           bytes       as annotated, in text
+    image/name          bytes       the file that it was read from
+    image/id            bytes       the annotated id, as text
+    person/id           bytes       the annotated id, as text
     person/box          float (4)   x, y, width, height in pixels of the image: centre and scale of
                                     a crop are `geometry.center_scale` of it
     person/keypoints    float (3K)  x, y in pixels of the image and visibility: 0 unlabelled,
@@ -40,16 +40,16 @@ from hrnet_tf.training.pose.readers import FORMATS
 from hrnet_tf.training.pose.readers.coco import Record
 from hrnet_tf.training.pose.recipe import PoseRecipe
 
-COLUMNS = ("box", "keypoints", "size", "bounds")  # of the tables of contents
+COLUMNS = ("box", "keypoints", "size", "bounds")  # columns of the tables of contents
 
 
 def write_recipe_people(
     recipe: PoseRecipe, output: str, shards: int, overwrite: bool = False
 ) -> tuple[int, list[str]]:
-    """Writes who a recipe trains on; how many people, and the paths of the shards.
+    """Writes the training people of a recipe; returns their number and the paths of the shards.
 
     Raises:
-        OSError, ValueError: the annotations cannot be used, or as `write_people`.
+        OSError, ValueError: as `write_people`, or the annotations cannot be used.
     """
     read = FORMATS[recipe.data_format]
     records = readable(read(recipe.train_annotations, recipe.train_images))
@@ -65,22 +65,22 @@ def write_people(
     overwrite: bool = False,
     report: Report = to_stderr,
 ) -> list[str]:
-    """Writes what is missing of the shards; the same arguments give the same bytes.
+    """Writes the shards that do not exist yet; the same arguments give the same bytes.
 
     Args:
         records: people to train on.
-        recipe: whose crops the records must serve.
-        output: folder, also a remote one.
+        recipe: the recipe for whose crops the records must have enough pixels.
+        output: a folder, which may be remote.
         shards: number of files.
         overwrite: replace records of other people or for another recipe.
-        report: is told who is left out since the image cannot be decoded.
+        report: receives a line for each person whose image cannot be decoded.
 
     Returns:
         The paths of all shards.
 
     Raises:
         OSError: the folder cannot be written.
-        ValueError: nobody, fewer people than shards, or other records in `output`.
+        ValueError: there are fewer people than shards, or `output` has other records.
     """
     check_shards(shards, len(records), "people")
     people = images(records)
@@ -99,20 +99,20 @@ def write_people(
 def read_people(pattern: str) -> People:
     """The people of finished TFRecords: a source for `batches`.
 
-    Only the tables of contents are read. Of each person, batches read as much as they show.
+    Only the tables of contents are read here; batches read the records when they need them.
 
     Args:
-        pattern: of the paths of all shards, as `records/*.tfrecord`.
+        pattern: pattern of the paths of all shards, such as `records/*.tfrecord`.
 
     Raises:
         OSError: there are no such files, or they cannot be read.
-        ValueError: shards are missing or cut short.
+        ValueError: a shard is missing or truncated.
     """
     return People(read_shards(pattern, COLUMNS), _load)
 
 
 def _load(row, window):
-    """Reads one record at its place; the parts of it that no crop shows are never copied."""
+    """Reads one record; rows of pixels outside the window are not copied."""
     feature = {"image/pixels": tf.io.FixedLenFeature((), tf.string)}
     pixels = tf.io.parse_single_example(read_record(row), feature)["image/pixels"]
     top, left, _, right = tf.unstack(row["bounds"])
@@ -123,7 +123,7 @@ def _load(row, window):
 
 
 def _example(records, people, row):
-    """A serialised example, or in words why there is none."""
+    """A serialised example, or a text that says why there is none."""
     record, window = records[row], people.rows["bounds"][row]
     try:
         pixels, corner = read_image(str(record.image.path), people.rows["size"][row], window)
@@ -146,7 +146,7 @@ def _example(records, people, row):
 
 
 def _mark(records, people, rows):
-    """What tells whether a shard holds these people, with these pixels."""
+    """A text that differs if a shard's people or the pixels in their records differ."""
     told = hashlib.sha256()
     for name in COLUMNS:
         told.update(people.rows[name][rows].tobytes())

@@ -1,4 +1,4 @@
-"""What a network will see: crops as training gets them, their targets, and facts of the data."""
+"""The view of `inspect`: crops and targets as in training, and facts about the data."""
 
 import dataclasses
 import html
@@ -21,7 +21,7 @@ from hrnet_tf.training.pose.source import people_for, training_people
 from hrnet_tf.training.report.inspect import View
 from hrnet_tf.training.report.page import bars, listing
 
-LEAST_WIDTH = 384  # pixels: smaller crops are drawn so much larger that lines stay fine
+LEAST_WIDTH = 384  # pixels; smaller crops are enlarged to this before thin lines are drawn
 PLAIN = {
     "half_body_probability": 0.0,
     "scale_factor": 0.0,
@@ -39,11 +39,11 @@ are wrong."""
 
 
 def view(recipe: PoseRecipe) -> View:
-    """What `inspect` shows of the people of a recipe.
+    """The view of the people of a recipe for `inspect`.
 
     Raises:
         OSError: the data cannot be read.
-        ValueError: there is nothing that could be trained on.
+        ValueError: there is nobody to train on.
     """
     if recipe.train_records:
         people, findings = training_people(recipe), ""
@@ -67,7 +67,7 @@ def view(recipe: PoseRecipe) -> View:
 
 
 def _samples(recipe: PoseRecipe, people: People) -> Iterator[tuple[np.ndarray, str]]:
-    """Crops of training in their order, each as a picture of three panels with a caption."""
+    """Yields training crops in their order, each a picture of three panels with a caption."""
     card, keypoints = recipe.card, recipe.keypoints
     keypoints = by_side(keypoints) if keypoints.flip_pairs else keypoints
     factor = -(-LEAST_WIDTH // recipe.input_size[1])
@@ -91,13 +91,13 @@ def _samples(recipe: PoseRecipe, people: People) -> Iterator[tuple[np.ndarray, s
 def _shown(
     recipe: PoseRecipe, maps: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where targets lie in the crop (B, K, 2), and which there are (B, K)."""
+    """The positions of targets in the crops (B, K, 2), and whether there is a target (B, K)."""
     points, scores = (np.array(each) for each in recipe.codec.decode(maps))
     return points, (scores > 0) & (weights[:, 0, 0] > 0)
 
 
 def _findings(found: Findings, people: People) -> str:
-    """What the annotation file holds, and what is wrong with it."""
+    """HTML with facts and problems of the annotation file."""
     tall = np.median(people.rows["box"][:, 3])
     return f"""<p>They are in {found.images} images, and half of their boxes are taller than
 {tall:.0f} pixels. {found.crowds} crowds and {found.unlabelled} people without a labelled keypoint

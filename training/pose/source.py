@@ -1,4 +1,4 @@
-"""Whom a run is trained and judged on."""
+"""The people on whom a run is trained and evaluated."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +19,12 @@ from hrnet_tf.training.pose.records import read_people
 
 
 def training_people(recipe: PoseRecipe) -> People:
-    """Who is trained on: a source for `batches`.
+    """The people to train on: a source for `batches`.
 
     Raises:
-        OSError: no such file or folder.
-        ValueError: nobody there, people with other keypoints than the recipe's, or TFRecords that
-            lack shards or pixels.
+        OSError: there is no such file or folder.
+        ValueError: there is nobody, people have other keypoints than the recipe, or TFRecords lack
+            shards or pixels.
     """
     if not recipe.train_records:
         found = read(recipe.data_format, recipe.train_annotations, recipe.train_images)
@@ -36,14 +36,14 @@ def training_people(recipe: PoseRecipe) -> People:
 
 
 def held_out(recipe: PoseRecipe) -> tuple[People, Evaluator]:
-    """Who the validation loss is computed on, and who judges the run; the file is read once.
+    """The people for the validation loss, and the evaluator of the run; reads the file once.
 
     Raises:
-        FileNotFoundError: no such file or folder.
-        ValueError: nobody there, or people with other keypoints than the recipe's.
+        FileNotFoundError: there is no such file or folder.
+        ValueError: there is nobody, or people have other keypoints than the recipe.
     """
     found, lines = _read_held_out(recipe)
-    # What the evaluator leaves out `people_for` names once more.
+    # The evaluator's reports are dropped, since `people_for` gives the same ones.
     judge = evaluator(recipe.card, scored(recipe), lambda line: None, found)
     for line in lines:
         to_stderr(line)
@@ -51,12 +51,12 @@ def held_out(recipe: PoseRecipe) -> tuple[People, Evaluator]:
 
 
 def held_out_people(recipe: PoseRecipe) -> list[Record]:
-    """Who is judged on, for pictures; raises as `held_out`."""
+    """The people on whom a run is evaluated, for pictures; raises as `held_out`."""
     return people_for(recipe, _read_held_out(recipe)[0], lambda line: None)
 
 
 def scored(recipe: PoseRecipe) -> PoseScoring:
-    """How a run is judged."""
+    """The data and settings of a run's evaluations."""
     return PoseScoring(
         recipe.val_annotations,
         recipe.val_images,
@@ -66,10 +66,10 @@ def scored(recipe: PoseRecipe) -> PoseScoring:
 
 
 def people_for(recipe: PoseRecipe, found: Annotations, report: Report = to_stderr) -> list[Record]:
-    """The people of a file that can be trained on; one line to `report` for what cannot.
+    """The people of a file to train on; `report` receives a line for each unusable record.
 
     Raises:
-        ValueError: nobody, or people with other keypoints than the recipe's.
+        ValueError: there is nobody, or people have other keypoints than the recipe.
     """
     people = readable(to_train_on(found.everyone, found.data_format, report), report)
     _check_people(recipe, [person.keypoints for person in people], found.path)
@@ -77,7 +77,7 @@ def people_for(recipe: PoseRecipe, found: Annotations, report: Report = to_stder
 
 
 def check(recipe: PoseRecipe) -> None:
-    """Raises ValueError if the ground truth of MPII is not where a run will look for it."""
+    """Raises ValueError if an evaluation on MPII would not find the ground truth."""
     if recipe.data_format == "mpii" and recipe.val_annotations and recipe.evaluate_every:
         truth_beside(Path(recipe.val_annotations))
 

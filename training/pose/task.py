@@ -18,14 +18,14 @@ from hrnet_tf.training.task import Training
 
 
 def network(recipe: PoseRecipe) -> keras.Model:
-    """The network of a recipe, untrained."""
+    """The untrained network of a recipe."""
     shape = (*recipe.input_size, 3)
     channels = recipe.codec.channels(len(recipe.keypoints.names))
     return pose(recipe.arch, shape, channels, head=recipe.head)
 
 
 def options(recipe: PoseRecipe) -> dict[str, Any]:
-    """How the predictor works that judges a run."""
+    """Options of the predictor in the evaluations of a run."""
     return {"flip": recipe.flip_test, "batch_size": 32}
 
 

@@ -1,10 +1,10 @@
-"""One page for each published training, in a folder for each task whose networks can be trained."""
+"""Recipe pages: one for each published training, in a folder for each task."""
 
 import pkgutil
 
 
 def find_pages() -> dict[str, str]:
-    """Name of each page -> task, the folder that it lies in."""
+    """Name of each page -> its task, which is the name of its folder."""
     pages = {}
     for task in (each.name for each in pkgutil.iter_modules(__path__) if each.ispkg):
         folders = [f"{folder}/{task}" for folder in __path__]

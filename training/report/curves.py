@@ -10,7 +10,7 @@ from hrnet_tf.media.chart import COLOURS, INK, curve, dot, svg, text
 
 History = Sequence[Mapping[str, str]]
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 190, 64, 110, 26, 22  # of one panel
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 190, 64, 110, 26, 22  # pixels, of each panel
 FEW = 40  # up to so many epochs, each has a dot
 LOSSES = {"loss": "training", "val_loss": "held out"}
 

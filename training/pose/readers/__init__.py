@@ -1,7 +1,7 @@
-"""The annotation files that can be trained and evaluated on, by the name of their format.
+"""Readers of annotation files for training and evaluation, by the name of the file format.
 
-A reader takes the file, the folder of its images, and a function that is told what is left out, one
-line each.
+A reader takes the file, the folder of its images, and a function that receives a line for each
+record that is left out.
 """
 
 import dataclasses
@@ -26,20 +26,20 @@ from hrnet_tf.training.pose.readers.mpii import read_mpii
 
 Reader = Callable[..., list[Record]]  # (annotations, images_dir, report)
 
-# Everyone in a file, as annotated.
+# Readers of all people in a file, with the annotated boxes.
 READERS: dict[str, Reader] = {"coco": read_coco, "mpii": read_mpii, "landmarks": read_landmarks}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Annotations:
-    """An annotation file that has been read: what training, checks and evaluation take.
+    """The content of an annotation file, for training, checks and evaluation.
 
     Attributes:
-        path: of the file.
+        path: the file.
         data_format: a name of `READERS`.
-        everyone: in the file, as annotated.
-        images: by id, annotated or not; empty for files that only name the images of people.
-        coco: the parsed file, where it is of COCO's form.
+        everyone: all people in the file, with the annotated boxes.
+        images: images by id, with and without people; empty if the format lists only people.
+        coco: the parsed file, if it is in COCO's format; otherwise None.
     """
 
     path: Path
@@ -55,11 +55,11 @@ def read(
     images_dir: str | Path,
     report: Report = to_stderr,
 ) -> Annotations:
-    """Reads a file once, for all that is done with it.
+    """Reads an annotation file.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
-        ValueError: the file is not of this format, or there is no such format.
+        ValueError: the file is not in this format, or the format is unknown.
     """
     if data_format not in READERS:
         raise ValueError(
@@ -79,10 +79,10 @@ def read(
 def to_train_on(
     everyone: list[Record], data_format: str, report: Report = to_stderr
 ) -> list[Record]:
-    """People with boxes for `geometry.center_scale`: no crowds, at least one labelled keypoint.
+    """The people to train on: no crowds, at least one labelled keypoint, and a usable box.
 
-    COCO's boxes are clipped as the original does it; boxes without area or outside their image are
-    named to `report` and left out.
+    COCO's boxes are clipped as in the original; people whose boxes have no area or lie outside
+    their image are reported and left out.
     """
     records = trainable(everyone)
     if data_format != "coco":
@@ -109,5 +109,5 @@ def _read(
     return to_train_on(READERS[data_format](annotations, images_dir, report), data_format, report)
 
 
-# People to train on.
+# Readers of the people to train on.
 FORMATS: dict[str, Reader] = {name: partial(_read, name) for name in READERS}

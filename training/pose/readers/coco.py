@@ -1,7 +1,7 @@
 """Reads COCO-format keypoint annotations into plain records.
 
-COCO, COCO-WholeBody, CrowdPose, AI Challenger, OCHuman, Halpe, hands, animals, and files of one's
-own: whatever has the lists `images` and `annotations`, with a `bbox` and `keypoints` for each.
+It reads COCO, COCO-WholeBody, CrowdPose, AI Challenger, OCHuman, Halpe, hands, animals, and any
+other file with lists `images` and `annotations`, in which annotations have `bbox` and `keypoints`.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, left_
 
 # CrowdPose's evaluation takes this share of a box for the area of a person.
 AREA_OF_BOX = 0.53
-PARTS = ("foot", "face", "lefthand", "righthand")  # of COCO-WholeBody, after the body
+PARTS = ("foot", "face", "lefthand", "righthand")  # COCO-WholeBody's further parts, in order
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +24,8 @@ class Record:
     """One annotated person.
 
     `box` (4,) is x, y, w, h in image pixels; `keypoints` (K, 3) are x, y and COCO's visibility
-    (0 unlabelled, 1 hidden, 2 seen; anything above 0 is labelled); `area` is the segment's, in
-    square pixels.
+    (0 unlabelled, 1 hidden, 2 seen; anything above 0 is labelled); `area` is that of the person's
+    segment, in square pixels.
     """
 
     id: int
@@ -37,10 +37,10 @@ class Record:
 
 
 def annotated_box(annotation: Mapping, keypoints: np.ndarray) -> np.ndarray:
-    """The box (4,) of an annotation, untouched.
+    """The unchanged box (4,) of an annotation.
 
     Raises:
-        KeyError, TypeError, ValueError: there is none, or it is not one.
+        KeyError, TypeError, ValueError: there is no box, or it is not four numbers.
     """
     box = np.array(annotation["bbox"], np.float64)
     if box.shape != (4,) or not np.isfinite(box).all():
@@ -76,16 +76,16 @@ def people_of(
 ) -> list[Record]:
     """Every person of a parsed file, crowds and persons without keypoints included.
 
-    K is what most annotations have; the lists in `categories` may be missing. An annotation
-    without `area` gets 0.53 of its box. What cannot be used is named to `report`, one line each,
-    and left out.
+    The number of keypoints K is that of most annotations; `categories` need not list keypoints. An
+    annotation without `area` gets 0.53 of its box's area. Unusable annotations are left out, and
+    `report` receives a line for each.
 
     Args:
         coco: the parsed file.
-        images: by id, those that can be used, as `image_files` found them.
-        known: the ids of all images; who is in one that has been reported gets no line.
-        report: is told what is left out.
-        box: finds the box (4,) of an annotation with its keypoints (K, 3).
+        images: the usable images by id, from `image_files`.
+        known: the ids of all images; people in unusable ones of these are not reported again.
+        report: receives a line for each annotation that is left out.
+        box: (annotation, its keypoints (K, 3)) -> its box (4,).
 
     Raises:
         ValueError: no annotation has keypoints.
@@ -113,10 +113,10 @@ def people_of(
 
 
 def all_keypoints(annotation: Mapping) -> list:
-    """The `keypoints` of an annotation, x, y, v, …; of a whole-body one its 133 joined.
+    """The `keypoints` of an annotation, x, y, v, …; for whole bodies those of all parts, 133.
 
-    Body, feet, face, left hand, right hand: the order of `keypoints.COCO_WHOLEBODY`. Parts that
-    are marked as not valid count as unlabelled. (COCO-WholeBody, Jin et al. ECCV 2020.)
+    The parts follow in the order of `keypoints.COCO_WHOLEBODY`: body, feet, face, left hand, right
+    hand. Parts marked as invalid count as unlabelled (COCO-WholeBody, Jin et al. ECCV 2020).
     """
     keypoints = annotation["keypoints"]
     if not all(f"{part}_kpts" in annotation for part in PARTS):
@@ -144,8 +144,8 @@ def clean_boxes(
         sizes: (N, 2) height and width of the images.
 
     Returns:
-        The clipped boxes (N, 4), one pixel smaller since the last row and column count as part of
-        the person, and a mask (N,) of those that are worth keeping.
+        The clipped boxes (N, 4), which are one pixel smaller since the original measures from the
+        first to the last pixel, and a mask (N,) of the usable ones.
     """
     boxes, sizes = np.asarray(boxes, np.float64), np.asarray(sizes, np.float64)
     low = np.maximum(boxes[:, :2], 0)
@@ -155,7 +155,7 @@ def clean_boxes(
 
 
 def _with_keypoints(coco):
-    """(place, annotation) of the categories that have keypoints: all, if none says so."""
+    """(place, annotation) pairs of categories with keypoints, or of all if no category has any."""
     categories = [each for each in coco.categories if isinstance(each, dict) and "id" in each]
     others = [each["id"] for each in categories if not each.get("keypoints")]
     if len(others) == len(categories):
@@ -168,7 +168,7 @@ def _with_keypoints(coco):
 
 
 def _size(entry):
-    """How many numbers the keypoints of an annotation are; None where they are none."""
+    """The length of an annotation's list of keypoints; None if it has no such list."""
     try:
         size = len(all_keypoints(entry))
     except (KeyError, TypeError):
@@ -177,7 +177,7 @@ def _size(entry):
 
 
 def _record(annotation, images, known, size, box) -> Record | None:
-    """One checked record; None if its image is known to be unusable."""
+    """Checks an annotation and makes its record; None if its image was reported as unusable."""
     image_id = annotation["image_id"]
     if image_id not in images:
         if image_id in known:  # its image has been reported already

@@ -1,9 +1,9 @@
 """Reads facial landmarks: the tables of HRNet-Facial-Landmark-Detection, and COCO-format JSON.
 
-Both give a face by `center` and `scale`, the longer side of its landmarks / 200. Numbers are taken
-as they are, as positions with pixel centres at integers: where the original adds 1 to a landmark,
-its `transform_pixel` takes it off again. That its crops, targets and predictions are truncated to
-whole pixels is not repeated here.
+Both locate a face by `center` and `scale`, which is the longer side of its landmarks / 200. Numbers
+are read without change, as positions with pixel centres at integers: the original adds 1 to a
+landmark, but its `transform_pixel` subtracts it again. The original also truncates crops, targets
+and predictions to whole pixels; this module does not.
 """
 
 import csv
@@ -24,20 +24,20 @@ def read_landmarks(
 ) -> list[Record]:
     """Reads every face of a `.csv` of the original, or of a COCO-format `.json`.
 
-    A record's box is the square of side 200 * scale around the centre; AFLW's `box_size`, which
-    its error is divided by, is that side. JSON without `center` and `scale` gets them from the
-    landmarks, by the rule of `lib/datasets/cofw.py`, which gives those of 300W and WFLW, too. In
-    tables every landmark counts as labelled, an id is the number of the row from 0, and sizes are
-    those of the image files.
+    A record's box is the square of side 200 * scale around the centre; AFLW's `box_size`, by which
+    errors are divided, equals that side. If JSON lacks `center` and `scale`, they are computed from
+    the landmarks by the rule of `lib/datasets/cofw.py`, which also reproduces those of 300W and
+    WFLW. In tables every landmark counts as labelled, an id is the number of the row from 0, and
+    sizes are those of the image files.
 
     Args:
-        annotations: the file.
-        images_dir: the folder its file names are relative to.
-        report: is told what cannot be used and is left out, one line each.
+        annotations: the annotation file.
+        images_dir: the folder that its file names are relative to.
+        report: receives a line for each face that cannot be used and is left out.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
-        ValueError: the file is neither.
+        ValueError: the file has neither format.
     """
     annotations, folder = check_paths(annotations, images_dir)
     if annotations.suffix.lower() == ".json":
@@ -56,7 +56,7 @@ def read_landmarks(
 
 
 def face_box(annotation: Mapping, keypoints: np.ndarray) -> np.ndarray:
-    """The box (4,) of a face: given by `center` and `scale`, or else around its landmarks."""
+    """The box (4,) of a face, from `center` and `scale`, or else around its landmarks."""
     if "center" in annotation and "scale" in annotation:
         return _square(np.array(annotation["center"], np.float64), float(annotation["scale"]))
     points = keypoints[keypoints[:, 2] > 0, :2]
@@ -67,7 +67,7 @@ def face_box(annotation: Mapping, keypoints: np.ndarray) -> np.ndarray:
 
 
 def _square(center, scale):
-    """The box (4,) of a face."""
+    """The box (4,) of a face with this centre and scale."""
     if center.shape != (2,) or not np.isfinite(center).all():
         raise ValueError(f"its center is {center.tolist()}, not two numbers")
     side = FACE * float(scale)
@@ -77,7 +77,7 @@ def _square(center, scale):
 
 
 def _rows(annotations):
-    """(line, cells) of a table without its heading, and how many cells most have."""
+    """(line, cells) of a table without its heading, and the most frequent number of cells."""
     with annotations.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
         try:
@@ -104,13 +104,13 @@ def _is_number(cells):
 
 
 def _record(number, row, width, images):
-    """One checked record; None if its image cannot be used."""
+    """Checks a row and makes its record; None if its image cannot be used."""
     if len(row) != width:
         raise ValueError(f"it has {len(row)} columns, not {width}")
     if not row[0]:
         raise ValueError("it names no image")
     values = np.array(row[1:], np.float64)
-    # AFLW's tables have `box_size` after the scale.
+    # AFLW's tables have a further column `box_size` after the scale.
     first = 1 + len(row) % 2
     box = _square(values[first : first + 2], values[0])
     points = values[first + 2 :].reshape(-1, 2)

@@ -1,7 +1,7 @@
 """Reads MPII's annotations as the repository of Sun et al. CVPR 2019 distributes them.
 
-`train.json`, `valid.json` and the like: a list of `image`, `center`, `scale` (person height / 200),
-`joints` and `joints_vis`, with MATLAB's pixels that count from 1.
+`train.json`, `valid.json` and others are lists of dicts with `image`, `center`, `scale` (person
+height / 200), `joints` and `joints_vis`; pixels count from 1, as in MATLAB.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from hrnet_tf.training.data.sources import (
 from hrnet_tf.training.pose.readers.coco import Record
 
 PERSON = 200  # pixels at scale 1
-DROP = 15  # times the scale: `center` lies too high, legs would be cut off
+DROP = 15  # pixels at scale 1 by which `center` is lowered; otherwise legs would be cut off
 
 
 def read_mpii(
@@ -29,17 +29,17 @@ def read_mpii(
     """Reads every person of an MPII file, those without labelled joints included.
 
     A record's box is the square that gives the original's centre and scale with padding 1.25
-    (`lib/dataset/mpii.py`), its id the place in the file from 0, which is the column of
-    `gt_valid.mat`. Sizes are those of the image files. The file does not tell hidden joints.
+    (`lib/dataset/mpii.py`). Its id is its place in the file from 0, which is also its column in
+    `gt_valid.mat`. Sizes are those of the image files. The file does not mark hidden joints.
 
     Args:
-        annotations: the file.
+        annotations: the annotation file.
         images_dir: the folder of its images.
-        report: is told what cannot be used and is left out, one line each.
+        report: receives a line for each person who cannot be used and is left out.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
-        ValueError: the file is not MPII's JSON, or has no joints.
+        ValueError: the file is not MPII's JSON, or it has no joints.
     """
     annotations, folder = check_paths(annotations, images_dir)
     content = read_json(annotations)
@@ -71,7 +71,7 @@ def _dicts(content):
 
 
 def _record(place, entry, images):
-    """One checked record; None if its image cannot be used."""
+    """Checks an entry and makes its record; None if its image cannot be used."""
     if not isinstance(entry["image"], str):
         raise ValueError(f"its image is {entry['image']!r}, not a name")
     center = np.array(entry["center"], np.float64)

@@ -1,1 +1,1 @@
-"""Keypoints."""
+"""Recipe pages of pose networks."""

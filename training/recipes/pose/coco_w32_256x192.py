@@ -7,19 +7,19 @@ the preset `hrnet_w32_coco_256x192`.
 
     hrnet-tf train coco_w32_256x192 --workdir=runs/coco_w32_256x192
 
-The run evaluates with annotated boxes, which gives a higher AP. The paper's number takes its boxes:
+The run evaluates with annotated boxes, which gives a higher AP. The paper's AP needs its boxes:
 
     hrnet-tf evaluate --model=runs/coco_w32_256x192/model.keras \
         --annotations=data/coco/annotations/person_keypoints_val2017.json \
         --images=data/coco/val2017 \
         --detections=COCO_val2017_detections_AP_H_56_person.json
 
-What differs from the originals, on this page and on all others: batches are always full, the last
-people of a pass share one with the first of the next; normalization sees all crops of a device,
-where the original's saw the 32 on each of four GPUs; with PyTorch 1.1 or newer the original's rate
-drops one epoch earlier than its configuration says, ours after the named epochs. The loss has the
-factor of a half of this repository; those of Lite-HRNet and the face landmarks have none, which
-Adam cancels.
+This page and all others differ from the originals as follows. Batches are always full: one batch
+holds the last people of a pass and the first of the next. Normalization uses all crops of a device;
+the original's used the 32 on each of four GPUs. With PyTorch 1.1 or newer, the original's rate
+drops one epoch earlier than its configuration says; ours drops after the named epochs. The loss has
+a factor of 1/2, as in this repository; the losses of Lite-HRNet and of the face landmarks have no
+such factor, but Adam's updates do not depend on it.
 """
 
 from hrnet_tf.cards.codecs import MSRA

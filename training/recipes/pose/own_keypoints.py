@@ -1,7 +1,7 @@
 r"""Fine-tuning on keypoints of one's own: fifty photos and a laptop.
 
-Expected: depends on the data, of which the page of `inspect` shows what the network will see. The
-annotations are a COCO-format file, the keypoints a file with their names
+Expected: depends on the data; the page of `inspect` shows crops and targets as the network will see
+them. The annotations are a COCO-format file, the keypoints a file with their names
 (`hrnet_tf.labels.keypoint_files`).
 
     hrnet-tf inspect own_keypoints --output=look --keypoints=keypoints.json \
@@ -9,19 +9,19 @@ annotations are a COCO-format file, the keypoints a file with their names
         --val_annotations=val.json --val_images=photos
     hrnet-tf train look/recipe.json --workdir=runs/mine
 
-The same in one step, without a look:
+The same without `inspect`:
 
     hrnet-tf train own_keypoints --workdir=runs/mine --keypoints=keypoints.json \
         --train_annotations=train.json --train_images=photos \
         --val_annotations=val.json --val_images=photos
 
 Why these values: the network starts from COCO's keypoints, so it needs a small rate and few epochs;
-only its last layer is new. Few photos say little about the statistics of normalization, so these
-stay as they are. The averaged weights of so short a run are better than its last ones, and by them
-the best epoch is chosen. Crops vary less in scale and rotation than COCO's people; set
-`--spread=uniform --rotation_factor=180` for objects without an up, `--flip_probability=0`
-for those that have no mirror image. W32 takes some seconds a step on a laptop; Lite-HRNet is
-smaller: `--arch=lite18 --weights=lite_hrnet18_coco_256x192`.
+only its last layer is new. Few photos are not enough to estimate the statistics of normalization,
+so these are frozen. In so short a run, averaged weights are better than the last ones; the best
+epoch is chosen by evaluating them. Crops vary less in scale and rotation than in COCO's recipes;
+set `--spread=uniform --rotation_factor=180` for objects that appear at any angle, and
+`--flip_probability=0` if mirrored objects do not occur. W32 takes some seconds a step on a laptop;
+Lite-HRNet is smaller: `--arch=lite18 --weights=lite_hrnet18_coco_256x192`.
 """
 
 from hrnet_tf.cards.codecs import DARK
