@@ -128,9 +128,9 @@ def settled(
     Raises:
         OSError, ValueError: the model cannot be opened, or is of another task than `kind`.
     """
-    name = getattr(model, "name", "The network")
     if isinstance(model, str | os.PathLike):
         model = open_network(model, weights)
+    name = getattr(model, "name", "The network")
     if isinstance(model, Opened):
         model, card = model.network, card or model.card
     if card is None:

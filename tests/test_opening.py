@@ -143,3 +143,8 @@ def test_a_missing_runtime_is_one_sentence_on_the_command_line(files, monkeypatc
     assert cli.main(["evaluate", *words]) == 1
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and "`pip install ai-edge-litert`" in said[0]
+
+
+def test_a_file_of_another_task_is_named(files):
+    with pytest.raises(ValueError, match=r"a\.keras, whose card says pose\. `hrnet-tf predict`"):
+        SegmentationPredictor(files["keras"])
