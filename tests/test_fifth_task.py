@@ -41,6 +41,14 @@ def test_it_trains_and_is_judged(found):
     assert text.splitlines()[-1] == "8 pictures, 0 left out; errors in metres."
 
 
+def test_a_batch_of_named_arrays_is_kept_when_a_run_diverges(found):
+    code, text = found["nan"]
+    assert code == 1 and "bad_batch.npz" in text
+    shapes = found["bad batch"]
+    assert shapes["inputs/image"] == [4, 32, 32, 3]
+    assert shapes["targets/depth"] == [4, 16, 16, 1] and shapes["weights/depth"] == [4, 16, 16]
+
+
 def test_it_predicts_from_the_command_line_and_from_python(found):
     assert found["predict"][0] == 0
     assert found["written"] == ["7.png", "results.json", "timings.json"]

@@ -74,7 +74,8 @@ class Training:
         held_out: recipe -> a source for the validation loss, and the evaluator of the run. The
             validation annotations are read once for both.
         batches: (source, recipe, augment, first_step, parts, first_part, local_parts) -> data set
-            of (inputs, targets, weights); see `training.pose.batches`.
+            of (inputs, targets, weights), each an array or a dict of arrays by name; see
+            `training.pose.batches`.
         loss: recipe -> Keras loss; raises ValueError if there is none.
         scored: recipe -> the `scoring` by which a run is evaluated.
         evaluator: (card, scoring, report) -> `Evaluator`.

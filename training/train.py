@@ -125,7 +125,7 @@ def _train(
     if chief:
         shown = held_out or source
         shown = next(iter(training.batches(shown[:SHOWN], recipe, augment=False)))[:2]
-        draw = _draw(training, recipe, networks, [np.array(part) for part in shown])
+        draw = _draw(training, recipe, networks, keras.tree.map_structure(np.array, shown))
         callbacks.append(Summaries(position, recipe, workdir / "tensorboard", draw))
     with asked_to_stop() as asked:
         callbacks.append(Save(position, checkpoints, run, save_seconds, asked, count.diverged))
@@ -242,8 +242,8 @@ def _measure(
     return measure
 
 
-def _draw(training: Training, recipe: Recipe, networks: Networks, batch: list[np.ndarray]):
-    """The function by which `Summaries` draws a batch with the network's predictions."""
+def _draw(training: Training, recipe: Recipe, networks: Networks, batch: tuple):
+    """The function by which `Summaries` draws (inputs, targets) with the network's predictions."""
 
     def draw(model: keras.Model) -> list[np.ndarray]:
         copy_weights(model, networks.trainee)
@@ -257,9 +257,12 @@ def _keep_batch(
     workdir: Path, source: Source, recipe: Recipe, training: Training, step: int
 ) -> str:
     """Saves the batch of a step for inspection; returns a sentence with the path."""
-    kinds = ("crops", "targets", "weights")
     batch = next(iter(training.batches(source, recipe, True, first_step=step)))
-    arrays = dict(zip(kinds, map(np.asarray, batch), strict=True))
+    named = dict(zip(("inputs", "targets", "weights"), batch, strict=True))
+    arrays = {
+        "/".join(map(str, path)): np.asarray(array)  # "targets", or "targets/heatmaps" of a dict
+        for path, array in keras.tree.flatten_with_path(named)
+    }
     rows = order(len(source), recipe.batch_size, recipe.seed, step)
     names = source.rows["name"][rows].astype(str)
     path = workdir / "bad_batch.npz"

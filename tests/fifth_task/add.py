@@ -24,4 +24,4 @@ def depth(input_shape=(32, 32, 3)):
     x = keras.layers.Conv2D(4, 3, 2, "same", activation="relu", name="conv1")(image)
     distances = keras.layers.Conv2D(1, 1, activation="sigmoid", name="distances")(x)
     certainty = keras.layers.Conv2D(1, 1, name="certainty")(x)
-    return keras.Model(image, {"depth": distances, "certainty": certainty}, name="depth")
+    return keras.Model({"image": image}, {"depth": distances, "certainty": certainty}, name="depth")

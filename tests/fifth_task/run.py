@@ -43,6 +43,9 @@ found = {
     "help": command("predict", "--help")[1] + command("evaluate", "--help")[1],
     "train help": command("train", "--help")[1],
     "train": command("train", "depth_tiny", f"--workdir={folder / 'run'}", "--epochs=20", *train),
+    "nan": command(
+        "train", "depth_tiny", f"--workdir={folder / 'nan'}", "--learning_rate=1e38", *train
+    ),
     "evaluate": command("evaluate", f"--model={model}", "--per_picture", *data),
     "predict": command(
         "predict", folder / "images", f"--model={model}", f"--output={folder / 'o'}"
@@ -57,6 +60,8 @@ found = {
 predictor = hrnet_tf.predictor(small, scale_depth=2.0)
 image = hrnet_tf.read_image(folder / "images" / "1.png")
 found["python"] = float(np.median(predictor(image)))
+with np.load(folder / "nan" / "bad_batch.npz") as bad:
+    found["bad batch"] = {name: bad[name].shape for name in bad.files}
 found["written"] = sorted(path.name for path in output.iterdir())[-3:]
 found["card"] = json.loads(small.with_suffix(".json").read_text())
 assert add.depth().output.keys() == {"depth", "certainty"}

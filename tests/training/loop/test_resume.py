@@ -281,7 +281,7 @@ def test_nan_stops_within_a_step_and_keeps_the_batch(drawings, tmp_path):
     with np.load(tmp_path / "bad_batch.npz") as bad:
         assert bad["step"] == 1
         wanted = next(iter(batches(training_people(recipe), recipe, True, first_step=1)))
-        np.testing.assert_array_equal(bad["crops"], wanted[0])
+        np.testing.assert_array_equal(bad["inputs"], wanted[0])
     good = resume.newest(tmp_path / "checkpoints", pytest.fail)
     assert good.position.step == 1
     assert all(np.isfinite(array).all() for array in good.arrays.values())

@@ -51,7 +51,8 @@ def batches(source, recipe, augment, first_step=0, parts=1, first_part=0, local_
         target = tf.gather(metres, chosen)[:, None, None, None] / recipe.farthest
         targets = {"depth": tf.tile(target, (1, *half, 1))}
         weights = {"depth": tf.ones((len(chosen) if chosen.shape[0] else share, *half))}
-        return recipe.card.normalize(tf.gather(pictures, chosen)), targets, weights
+        inputs = {"image": recipe.card.normalize(tf.gather(pictures, chosen))}
+        return inputs, targets, weights
 
     last = tf.int64.max if augment else steps_per_epoch(count, size)
     return tf.data.Dataset.range(first_step, last).map(batch)

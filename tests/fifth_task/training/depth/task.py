@@ -1,6 +1,7 @@
 """Depth networks for `train` and `evaluate`."""
 
 import keras
+import numpy as np
 from add import depth
 
 from hrnet_tf.training.depth.data import batches, read
@@ -23,6 +24,13 @@ def held_out(recipe):
     return source, DepthEvaluator(source, scored(recipe))
 
 
+def panels(card, inputs, targets, outputs):
+    """Each target beside its prediction."""
+    assert inputs["image"].shape[1:] == (32, 32, 3)
+    maps = np.concatenate([targets["depth"], outputs["depth"]], axis=2)
+    return [*np.uint8(255 * np.repeat(maps, 3, axis=3))]
+
+
 TRAINING = Training(
     recipe=DepthRecipe,
     scoring=DepthScoring,
@@ -34,4 +42,5 @@ TRAINING = Training(
     loss=lambda recipe: {"depth": keras.losses.MeanAbsoluteError()},
     scored=scored,
     evaluator=evaluator,
+    panels=panels,
 )
