@@ -1,4 +1,4 @@
-"""Examples that ranges are measured on: exactly what a network is given in prediction.
+"""Examples for measuring ranges: the arrays that a network is given in prediction.
 
 The predictor of the network's task makes them; a recorder takes the place of the network.
 """
@@ -54,25 +54,25 @@ def calibration(
     seed: int = 0,
     report: Report = to_stderr,
 ) -> Calibration:
-    """Makes examples for a network from pictures chosen by chance.
+    """Makes examples for a network from randomly chosen pictures.
 
     Args:
-        source: a COCO json with boxes (annotations or detections), a folder of pictures, which
-            are taken whole, or None for drawn people.
-        images: folder of the json's pictures; found beside it, as COCO and our own sets lie, if
-            None.
-        card: of the network: the predictor of its task makes the examples. None for a network
-            without a task: pictures are cut as for classification.
+        source: a COCO json with boxes (annotations or detections); a folder of pictures, which
+            are used whole; or None for drawn people.
+        images: folder of the json's pictures; if None, it is looked for beside the json, where
+            COCO and our own sets have it.
+        card: the network's card; the predictor of its task makes the examples. If None, pictures
+            are cut as for classification.
         inputs: shapes of the network's inputs without the batch, by name.
-        count: of examples; fewer if there are not so many, or their images have more than 2**25
-            pixels.
-        seed: another one chooses other pictures.
+        count: number of examples. There are fewer if the pictures run out, or if all images
+            together would have more than 2**25 pixels.
+        seed: decides which pictures are chosen.
         report: called with a sentence for each picture or box that is left out.
 
     Raises:
-        OSError: no such file or folder.
-        ValueError: a file of another kind, nothing that can be used, or a network with inputs that
-            its card does not describe.
+        OSError: there is no such file or folder.
+        ValueError: the file is of another kind, no picture can be used, or the network has inputs
+            that its card does not describe.
     """
     if count < 1:
         raise ValueError(f"`count` must be positive. Received: count={count}.")

@@ -84,7 +84,7 @@ def define_flags(values: flags.FlagValues) -> None:
     word("calibration", None, place, flag_values=values)
     word("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
     number("count", 200, "crops to measure on", 1, flag_values=values)
-    number("seed", 0, "which crops", flag_values=values)
+    number("seed", 0, "seed that chooses the crops", flag_values=values)
     word("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
     number("worst", 40, "how many layers to draw", 1, flag_values=values)
     word("output", None, "the .svg file (default: named after the model)", flag_values=values)

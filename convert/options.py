@@ -15,15 +15,15 @@ class Options:
         precision: a key of `precisions.PRECISIONS`.
         calibration: COCO file or folder of pictures to measure ranges on (default: drawn people).
         images: folder of that file's pictures (default: beside it).
-        count: crops to measure ranges on.
+        count: number of crops to measure ranges on.
         seed: which crops.
-        input_type: numbers of the image (default: those of the precision).
-        output_type: numbers of the maps (default: those of the precision).
+        input_type: number type of the image (default: that of the precision).
+        output_type: number type of the outputs (default: that of the precision).
         size: HEIGHTxWIDTH of the images (default: the network's).
         batch: images per call.
         decode: a second output: keypoints, for the CPU.
         verify: compare the file with the network.
-        cpu: upsample as CPUs like it; --nocpu for GPUs and other accelerators.
+        cpu: upsample in the way that is fast on CPUs; --nocpu for GPUs and other accelerators.
         qat: train for int8 first: most accurate.
         recipe: recipe whose data the training takes, a name or a file (default: recipe.json beside
             the model).

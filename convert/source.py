@@ -1,4 +1,4 @@
-"""What a conversion starts from: a network of ours or of others, as a graph of fixed size."""
+"""`Source`: the network that a conversion starts from, ours or not, as a graph of fixed size."""
 
 import dataclasses
 import functools
@@ -24,11 +24,11 @@ class Source:
 
     Attributes:
         model: the Keras model, of fixed input sizes.
-        graph: the same with normalization folded into the convolutions, and the outputs that its
-            card describes; all outputs without a card.
-        card: how to feed it and what its outputs mean; None if nothing says so.
-        name: how it was asked for: a preset, or a path.
-        sha256: of the file that its weights come from; empty for random ones.
+        graph: the same network with normalization folded into the convolutions. It has the outputs
+            that the card describes, or all outputs if there is no card.
+        card: how to feed the network and read its outputs; None if it has no card.
+        name: the preset or path that it was opened by.
+        sha256: SHA-256 of the file with its weights; empty for random weights.
     """
 
     model: keras.Model
@@ -38,13 +38,13 @@ class Source:
     sha256: str
 
     def __call__(self, arrays: Arrays) -> dict[str, np.ndarray]:
-        """What the converted file must return, by name.
+        """Computes the outputs that the converted file must return, by name.
 
         Args:
-            arrays: (B, ...) for each input by name.
+            arrays: inputs by name, each (B, ...).
         """
         found, outputs = self._network(arrays), self.graph.outputs
-        if len(found) == 1:  # a lone output has its name from the card
+        if len(found) == 1:  # the card names the only output
             found = dict(zip(outputs, found.values(), strict=False))
         names = {node: name for name, node in outputs.items()}
         for name, node in outputs.items():
@@ -72,15 +72,15 @@ def open_source(
     weights: str | os.PathLike | None = "published",
     size: tuple[int, int] | None = None,
 ) -> Source:
-    """Opens a network and reads its graph, float32 whatever its precision.
+    """Opens a network and reads its graph, which is float32 for any precision of the network.
 
     Args:
-        model: a preset or a `.keras` file, of this package or not, with its card beside it if any.
-        weights: for a preset: "published", a checkpoint, or None for random ones.
+        model: a preset, or any `.keras` file; its card is read if it lies beside the file.
+        weights: for a preset: "published", a checkpoint, or None for random weights.
         size: (height, width) of the images; the network's own if None.
 
     Raises:
-        OSError, ValueError: it cannot be had, opened or converted, or not in this size.
+        OSError, ValueError: it cannot be fetched, opened or converted, or not in this size.
     """
     if Path(model).suffix not in ("", ".keras"):
         raise ValueError(
@@ -97,20 +97,22 @@ def open_source(
 
 
 def plain_graph(model: keras.Model, card: Card | None) -> Graph:
-    """The graph of the outputs that a card describes, all without one; normalization is folded.
+    """The graph of the outputs that a card describes, with normalization folded.
+
+    Without a card the graph has all outputs.
 
     Raises:
-        ValueError: it cannot be converted, or has not these outputs.
+        ValueError: the model cannot be converted, or lacks an output that the card describes.
     """
     outputs = [*card.outputs()] if card else None
     return merge_resizes(fold_norms(read_graph(model, outputs)))
 
 
 def with_decoded(source: Source) -> Source:
-    """The source with a further output, decoded from the one that its card describes.
+    """The source with one more output: the card's decoder applied to the network's output.
 
     Raises:
-        ValueError: its card says of nothing that it can be decoded.
+        ValueError: there is no card, or the card has no decoder.
     """
     found = source.card and source.card.decoder()
     if found is None:
@@ -142,7 +144,7 @@ def _opened(model, weights, size):
 
 
 def _resized(network: keras.Model, size, name) -> keras.Model:
-    """The same layers around images of another size, or of a fixed one."""
+    """The same layers for images of another size, or of a fixed size if the network takes any."""
     if isinstance(network, keras.Sequential):
         network = keras.Model(network.inputs, network.outputs, name=network.name)
     shapes = input_shapes(network) if isinstance(network, keras.Model) else {}
@@ -164,7 +166,7 @@ def _resized(network: keras.Model, size, name) -> keras.Model:
         for layer in network.layers:
             if layer.weights:
                 copy.get_layer(layer.name).set_weights(layer.get_weights())
-    except Exception as error:  # every layer has its own way to say that a shape does not fit
+    except Exception as error:  # layers raise different errors if a shape does not fit
         raise ValueError(
             f"{name}: cannot be rebuilt for images of {height}x{width}; its layers know their size."
             " Build it for that size, or name its preset and give --weights."

@@ -157,7 +157,7 @@ def define_flags(values: flags.FlagValues) -> None:
     text("calibration", None, place, flag_values=values)
     text("images", None, "folder of that file's pictures (default: beside it)", flag_values=values)
     number("count", 200, "crops to measure ranges on", 1, flag_values=values)
-    number("seed", 0, "which crops", flag_values=values)
+    number("seed", 0, "seed that chooses the crops", flag_values=values)
     text("size", None, "HEIGHTxWIDTH of the images (default: the network's)", flag_values=values)
     flags.DEFINE_list("report", ["edge_tpu"], f"targets: {', '.join(REPORTS)}", flag_values=values)
     text("json", None, "a .json file for the reports", flag_values=values)

@@ -83,7 +83,7 @@ def to_onnx(
         weights: for a preset, as in `from_preset`.
         options: opset, order of axes and so on.
         overwrite: replace existing files.
-        report: called with each line of what goes on.
+        report: called with each line of progress.
 
     Returns:
         `output` as a path.

@@ -15,8 +15,9 @@ r"""Makes a `.tflite` file of a network, for phones and small computers.
     # Into the Android app
     python convert/to_tflite.py --model=runs/mine/model.keras --int8 --android
 
-Beside FILE.tflite appears its card FILE.json: how to feed the network and read its maps, scales and
-zero points, what it was made of. `hrnet-tf predict` and `evaluate` take the file as --model.
+The card FILE.json is written beside FILE.tflite. It says how to feed the network and read its
+outputs, holds scales and zero points, and names the network that the file was made from.
+`hrnet-tf predict` and `evaluate` take the file as --model.
 """
 
 import dataclasses
@@ -51,7 +52,7 @@ def to_tflite(
     overwrite: bool = False,
     report: Callable[[str], None] = print,
 ) -> Path:
-    """Converts a network; the file and its card appear when both are complete.
+    """Converts a network; the file and its card are written when both are complete.
 
     Args:
         model: a preset or a `.keras` file.
@@ -59,13 +60,13 @@ def to_tflite(
         weights: for a preset, as in `from_preset`.
         options: float32 if None.
         overwrite: replace existing files.
-        report: called with each line of what goes on.
+        report: called with each line of progress.
 
     Returns:
         `output` as a path.
 
     Raises:
-        OSError, ValueError: unusable arguments or files; nothing is written then.
+        OSError, ValueError: an argument or file cannot be used; nothing is written then.
     """
     options = options or Options()
     precision = check(options)

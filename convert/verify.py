@@ -151,11 +151,11 @@ def define_flags(values: flags.FlagValues) -> None:
     text("weights", "published", "checkpoint of the preset", flag_values=values)
     text("calibration", None, "crops: a COCO json or a folder of pictures", flag_values=values)
     text("images", None, "folder of the json's pictures", flag_values=values)
-    number("count", 16, "how many crops", 1, flag_values=values)
-    number("seed", 0, "which crops", flag_values=values)
+    number("count", 16, "number of crops", 1, flag_values=values)
+    number("seed", 0, "seed that chooses the crops", flag_values=values)
     number("threads", 2, "that the file may use", 1, flag_values=values)
     text("output", None, "a .json file for the same numbers", flag_values=values)
-    flags.DEFINE_bool("overwrite", False, "replace that file", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace an existing file", flag_values=values)
 
 
 def run(values: flags.FlagValues, words: list[str]) -> int:

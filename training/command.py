@@ -22,7 +22,9 @@ def command_flags() -> flags.FlagValues:
         flag_values=values,
     )
     flags.DEFINE_bool("xla", False, "compile the step with XLA", flag_values=values)
-    flags.DEFINE_bool("deterministic", False, "the same bits each time, slower", flag_values=values)
+    flags.DEFINE_bool(
+        "deterministic", False, "the same bits in each run, slower", flag_values=values
+    )
     define_flags(values)
     values.set_gnu_getopt(True)
     return values

@@ -50,13 +50,13 @@ class Recipe:
         val_annotations: annotation file to evaluate on; none where empty.
         val_images: folder of its images.
         weights: checkpoint to start from: path, address or preset; from scratch where empty.
-        learning_rate: of Adam, for `batch_size`.
+        learning_rate: learning rate of Adam, for `batch_size`.
         milestones: epochs after which the rate drops tenfold; without any it follows a cosine to 0.
         warmup_steps: steps in which the rate rises linearly.
         warmup_start: share of the rate that the warm-up starts from.
         epochs: passes over the training data.
         batch_size: crops per step, on all devices together.
-        seed: of weights, order and augmentation.
+        seed: seed of weights, order and augmentation.
         clip_norm: largest norm of all gradients together; 0: any.
         accumulation: batches whose gradients are averaged before each update.
         ema: momentum of the averaged weights that are evaluated and published; 0: none.

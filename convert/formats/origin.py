@@ -1,4 +1,4 @@
-"""Fields of the card beside a converted file: its tensors, and what it was made of."""
+"""Fields of the card beside a converted file: its tensors and its origin."""
 
 import hashlib
 import importlib.metadata

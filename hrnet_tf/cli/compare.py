@@ -26,9 +26,9 @@ USAGE = """\
   hrnet-tf compare model.keras model_int8.tflite \\
       --annotations=person_keypoints_val2017.json --images=val2017 --protocol=annotated
 
-One line each: in what numbers it computes, its size, AP and the difference to the first, and the
-time of one image. Without --annotations there is no AP. Presets, .keras, .tflite and .onnx files
-may stand side by side.
+Each network gets a line: its precision, its size, its AP, the difference from the first network,
+and its time for one image. AP needs --annotations. Presets, .keras, .tflite and .onnx files can be
+compared with each other.
 """
 
 
@@ -36,10 +36,12 @@ def _flags():
     values = flags.FlagValues()
     text = flags.DEFINE_string
     text("weights", "published", "checkpoint for presets", flag_values=values)
-    flags.DEFINE_integer("threads", 2, "that a network may use", 1, flag_values=values)
+    flags.DEFINE_integer(
+        "threads", 2, "number of threads that a network may use", 1, flag_values=values
+    )
     scoring_flags(values)
     text("output", None, "a .json file for the same table", flag_values=values)
-    flags.DEFINE_bool("overwrite", False, "replace that file", flag_values=values)
+    flags.DEFINE_bool("overwrite", False, "replace an existing file", flag_values=values)
     return values
 
 

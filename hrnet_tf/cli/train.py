@@ -66,7 +66,7 @@ def _inspect_flags():
 
     values = flags.FlagValues()
     flags.DEFINE_string("output", None, "folder for the page", flag_values=values)
-    flags.DEFINE_integer("count", 12, "how many crops", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("count", 12, "number of crops", lower_bound=1, flag_values=values)
     flags.DEFINE_bool("overwrite", False, "replace an earlier page there", flag_values=values)
     define_flags(values)
     return values

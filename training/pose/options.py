@@ -13,8 +13,8 @@ class PoseScoring:
     Attributes:
         annotations: annotated keypoints.
         images: folder of the annotated pictures.
-        data_format: what the annotations are.
-        ground_truth: MPII: gt_valid.mat, if not beside them.
+        data_format: format of the annotations.
+        ground_truth: MPII: gt_valid.mat, if not beside the annotations.
         detections: boxes of a detector instead of annotated ones.
         score_threshold: lowest score of a detector's box.
         protocol: how to score.

@@ -63,12 +63,12 @@ class PoseRecipe(Recipe):
 
     Attributes:
         head: "v1" or "v2", as in `hrnet_tf.pose`.
-        data_format: what the annotation files are: "coco", "mpii" or "landmarks".
+        data_format: format of the annotation files: "coco", "mpii" or "landmarks".
         keypoints: what the annotations hold: a set's name or, on the command line, its .json file.
         codec: makes the targets and reads the heat maps; in text such as `dark` or `udp,sigma=3`.
         padding: the crop shows this many times a person's box.
         half_body_probability: how often a crop shows one half of a person with many joints.
-        scale_factor: crops are 1 ± this as large, at most.
+        scale_factor: crops are scaled by at most 1 ± this.
         rotation_factor: degrees; see `spread`.
         spread: "normal": scale and rotation have these factors as standard deviations, rotation is
             at most twice its factor; "uniform": anything up to them is as likely.
@@ -76,7 +76,7 @@ class PoseRecipe(Recipe):
         flip_probability: how often crops are mirrored.
         color_jitter: brightness, contrast and saturation change by up to this share.
         cutout_probability: how often an ellipse of the crop is blackened (AID, Huang et al. 2020).
-        hard_keypoints: only so many worst joints of a person count for the loss; 0: all do.
+        hard_keypoints: number of worst joints of a person that count for the loss; 0: all.
         protocol: how `evaluate` scores: "original" or "annotated".
         flip_test: whether evaluation averages with the mirrored crop.
     """

@@ -8,7 +8,7 @@ class ClassificationOptions:
     """How pictures are classified.
 
     Attributes:
-        top: how many classes to tell of a picture.
+        top: number of classes to list for a picture.
     """
 
     top: int = field(default=5, metadata={"least": 1})

@@ -10,7 +10,7 @@ class Choice:
     Attributes:
         score_threshold: lowest score of a box.
         nms: IoU above which two boxes are one person.
-        max_persons: the best so many of a picture (default: all).
+        max_persons: highest number of persons in a picture, best boxes first (default: all).
         min_size: pixels that the longer side of a box must have.
 
     Raises:

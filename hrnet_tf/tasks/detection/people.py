@@ -54,7 +54,7 @@ def detector(name: str | os.PathLike, choice: Choice | None = None, person: int 
 
 
 def default_detector(choice: Choice | None = None) -> tuple[Detector, str]:
-    """What finds people when nobody said how: `DEFAULT` if it can be had, else the whole image.
+    """The detector if none was chosen: `DEFAULT` if it can be fetched, else the whole image.
 
     Returns:
         The detector, and in words what it is.

@@ -32,7 +32,7 @@ class PoseFiles:
         csv: also results.csv, a line per person.
         npz: also results.npz, NumPy arrays.
         crop: also crops/: each person as the network saw it.
-        heatmaps: also heatmaps/: those of each person.
+        heatmaps: also heatmaps/: the heat maps of each person.
     """
 
     csv: bool = False
@@ -47,8 +47,9 @@ class FollowOptions:
 
     Attributes:
         detect_every: video: frames from one detection to the next.
-        smooth: video: keep joints from trembling.
-        show: video: show it in a window meanwhile (default: cameras, where there is a screen).
+        smooth: video: smooth the joints over time.
+        show: video: show it in a window while it is predicted (default: cameras, where
+            there is a screen).
     """
 
     detect_every: int = field(default=30, metadata={"least": 1})

@@ -8,7 +8,7 @@ class SegmentationOptions:
     """How pixels are classified.
 
     Attributes:
-        scales: of the picture, to segment at each and add up: 0.5,1,1.5.
+        scales: scales at which the picture is segmented, to add up the results: 0.5,1,1.5.
         flip: average with the mirrored picture.
 
     Raises:
