@@ -14,7 +14,7 @@ from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.opening import open_network
-from hrnet_tf.runtime.keras_model import KerasNetwork, input_shapes
+from hrnet_tf.runtime.keras_model import KerasNetwork, functional, input_shapes
 from hrnet_tf.runtime.network import Arrays, Shapes
 
 
@@ -145,11 +145,12 @@ def _opened(model, weights, size):
 
 def _resized(network: keras.Model, size, name) -> keras.Model:
     """The same layers for images of another size, or of a fixed size if the network takes any."""
-    if isinstance(network, keras.Sequential):
-        network = keras.Model(network.inputs, network.outputs, name=network.name)
-    shapes = input_shapes(network) if isinstance(network, keras.Model) else {}
-    if len(shapes.get("image", ())) != 3:
+    if not isinstance(network, keras.Model):
         return network  # `read_graph` says if it cannot be converted
+    network = functional(network)
+    shapes = input_shapes(network)
+    if len(shapes.get("image", ())) != 3:
+        return network
     height, width = size or shapes["image"][:2]
     if None in (height, width):
         raise ValueError(

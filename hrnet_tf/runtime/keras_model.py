@@ -12,18 +12,18 @@ class KerasNetwork:
     """A Keras model as a `Network`, compiled when it is first called.
 
     Args:
-        model: a functional model with one input, or a dictionary or list of inputs.
+        model: a functional or sequential model with one input, or a dictionary or list of inputs.
 
     Attributes:
-        model: the Keras model.
+        model: the Keras model, functional.
         inputs: shape of each input by name, as of `input_shapes`.
         outputs: shape of each output by name, as of `named_outputs`.
     """
 
     def __init__(self, model: keras.Model):
-        self.model = model
-        self.inputs: Shapes = input_shapes(model)
-        outputs = named_outputs(model.output)
+        self.model = functional(model)
+        self.inputs: Shapes = input_shapes(self.model)
+        outputs = named_outputs(self.model.output)
         self.outputs: Shapes = {name: tuple(each.shape[1:]) for name, each in outputs.items()}
         self._call = None
 
@@ -46,6 +46,25 @@ class KerasNetwork:
         return lambda *arrays: named_outputs(
             model.predict_on_batch(keras.tree.pack_sequence_as(model.input, arrays))
         )
+
+
+def functional(model: keras.Model) -> keras.Model:
+    """The model itself if it is functional; a functional model of its layers if it is sequential.
+
+    Raises:
+        ValueError: the model is of another kind, or was not built.
+    """
+    try:
+        if isinstance(model, keras.Sequential):  # it has no `input` before it is called
+            return keras.Model(model.inputs, model.outputs, name=model.name)
+        model.input  # noqa: B018
+    except AttributeError:
+        raise ValueError(
+            f"`model` must be a functional Keras model. Received: {model.name}, a "
+            f"{type(model).__name__} whose inputs are not known. Build it as "
+            "keras.Model(inputs, outputs), or begin a Sequential one with keras.Input(shape)."
+        ) from None
+    return model
 
 
 def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:

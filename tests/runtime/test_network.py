@@ -1,7 +1,11 @@
 """Functions of named arrays: names for what has none."""
 
+import keras
 import numpy as np
+import pytest
+from keras import layers
 
+from hrnet_tf.runtime.keras_model import KerasNetwork
 from hrnet_tf.runtime.network import ArrayFunction, fixed_size, renamed
 
 IMAGES = np.ones((2, 4, 6, 3), np.float32)
@@ -37,3 +41,13 @@ def test_the_size_of_images_is_told_if_there_is_one():
     assert fixed_size(ArrayFunction(lambda x: x, {"image": (4, 6, 3)})) == (4, 6)
     assert fixed_size(ArrayFunction(lambda x: x)) is None
     assert fixed_size(ArrayFunction(lambda x: x, {"image": (4,), "boxes": (2, 4)})) is None
+
+
+def test_sequential_models_are_networks_and_others_are_refused():
+    convolution = layers.Conv2D(2, 1)
+    network = KerasNetwork(keras.Sequential([keras.Input((8, 8, 3)), convolution]))
+    image = np.ones((1, 8, 8, 3), np.float32)
+    assert network.inputs == {"image": (8, 8, 3)} and network.outputs == {"output": (8, 8, 2)}
+    np.testing.assert_allclose(network({"image": image})["output"], convolution(image), atol=1e-6)
+    with pytest.raises(ValueError, match="Received: unbuilt, a Sequential"):
+        KerasNetwork(keras.Sequential([layers.Conv2D(2, 1)], name="unbuilt"))

@@ -159,14 +159,19 @@ def conditions(scoring: PoseScoring, predictor: PosePredictor) -> dict[str, Any]
         "score_threshold": scoring.score_threshold if detections else None,
         "protocol": scoring.protocol,
         "codec": str(predictor.card.codec),
-        "flip": predictor.flip,
+        "flip": _flips(predictor),
     }
 
 
 def in_words(scoring: PoseScoring, predictor: PosePredictor) -> str:
     """The most important settings as text."""
-    flip = "with" if predictor.flip else "without"
+    flip = "with" if _flips(predictor) else "without"
     return f"protocol {scoring.protocol}, codec {predictor.card.codec}, {flip} flip test"
+
+
+def _flips(predictor) -> bool:
+    """Whether a predictor averages with the mirrored crop; those of others may not say it."""
+    return getattr(predictor, "flip", False)
 
 
 def truth_beside(annotations: Path) -> Path:
