@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hrnet_tf.convert.integers.precisions import PRECISIONS, TYPES, Precision
+from hrnet_tf.names import check_choice
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,7 @@ def check(options: Options) -> Precision:
     Raises:
         OSError, ValueError: they do not.
     """
-    if options.precision not in PRECISIONS:
-        raise ValueError(
-            f"`precision` must be one of {', '.join(PRECISIONS)}. "
-            f"Received: precision={options.precision!r}."
-        )
+    check_choice("precision", options.precision, PRECISIONS)
     precision = PRECISIONS[options.precision]
     if options.decode and precision.calibrated:
         raise ValueError(

@@ -14,7 +14,7 @@ from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.opening import open_network
-from hrnet_tf.runtime.keras_model import KerasNetwork, functional, input_shapes
+from hrnet_tf.runtime.keras_model import KerasNetwork, input_shapes
 from hrnet_tf.runtime.network import Arrays, Shapes
 
 
@@ -145,12 +145,9 @@ def _opened(model, weights, size):
 
 def _resized(network: keras.Model, size, name) -> keras.Model:
     """The same layers for images of another size, or of a fixed size if the network takes any."""
-    if not isinstance(network, keras.Model):
-        return network  # `read_graph` says if it cannot be converted
-    network = functional(network)
     shapes = input_shapes(network)
     if len(shapes.get("image", ())) != 3:
-        return network
+        return network  # `read_graph` says if it cannot be converted
     height, width = size or shapes["image"][:2]
     if None in (height, width):
         raise ValueError(

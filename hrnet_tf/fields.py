@@ -45,13 +45,13 @@ def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> 
         kind: the dataclass.
         skip: names of fields that get no flag.
     """
-    meanings = field_help(kind)
+    meanings, kinds = field_help(kind), _kinds(kind)
     for field in dataclasses.fields(kind):
         if field.name in skip or field.name in values or not field.metadata.get("flag", True):
             continue
         whole = field.default is dataclasses.MISSING
         default, meaning = None if whole else field.default, meanings[field.name]
-        inner = _inner(kind, field.name)
+        inner = kinds[field.name]
         if choices := field.metadata.get("choices"):
             flags.DEFINE_enum(field.name, default, choices, meaning, flag_values=values)
         elif inner == SIZE:
@@ -78,11 +78,11 @@ def read(values: flags.FlagValues, kind: type, **given: object) -> object:
     Raises:
         absl.flags.Error: a text is not a number, or the dataclass refuses a value.
     """
-    found = dict(given)
+    found, kinds = dict(given), _kinds(kind)
     for field in dataclasses.fields(kind):
         if field.name in found or field.name not in values:
             continue
-        value, inner = values[field.name].value, _inner(kind, field.name)
+        value, inner = values[field.name].value, kinds[field.name]
         if inner == SIZE:
             value = parse_size(value, field.name)
         elif typing.get_origin(inner) is tuple and value is not None:
@@ -117,9 +117,12 @@ def names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
-def _inner(kind, name):
-    """The type of a field, without None."""
-    hint = typing.get_type_hints(kind)[name]
+def _kinds(kind):
+    """The type of each field, without None."""
+    return {name: _inner(hint) for name, hint in typing.get_type_hints(kind).items()}
+
+
+def _inner(hint):
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         kinds = [each for each in typing.get_args(hint) if each is not type(None)]
         scalar = [each for each in kinds if each in (bool, int, float) or typing.get_args(each)]

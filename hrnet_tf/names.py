@@ -1,4 +1,4 @@
-"""Help with misspelt names."""
+"""Checks of names, and help with misspelt ones."""
 
 import difflib
 from collections.abc import Collection
@@ -24,3 +24,11 @@ def did_you_mean(word: object, known: Collection[str], n: int = 3, cutoff: float
     if close:
         return f" Did you mean {', '.join(close)}?"
     return f" Choose from {', '.join(known)}." if len(known) <= LISTED else ""
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Raises a ValueError unless the value of the argument `name` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}."
+        )

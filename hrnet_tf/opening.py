@@ -14,7 +14,7 @@ from hrnet_tf.cards.files import read_card
 from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
-from hrnet_tf.runtime.keras_model import KerasNetwork
+from hrnet_tf.runtime.keras_model import KerasNetwork, functional
 from hrnet_tf.runtime.network import IMAGES, ArrayFunction, Network, fixed_size, renamed
 
 LOG = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Opened:
     Attributes:
         name: the preset or path that it was opened by.
         network: the network as a function of named arrays.
-        model: its Keras model; None for a converted file.
+        model: its Keras model, functional; None for a converted file.
         card: how to feed it and read its outputs; None if it has no card.
         file: the file with its weights; None for random weights or given arrays.
     """
@@ -169,13 +169,14 @@ def _opened(name, model, card, file):
 
 def _load_keras(path):
     try:
-        return keras.models.load_model(path, compile=False)
+        model = keras.models.load_model(path, compile=False)
     except Exception as error:  # zipfile, HDF5 and Keras raise different errors on damaged files
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ValueError(
             f"{path}: cannot be opened by Keras {keras.__version__} ({reason}). "
             "Check that it was saved by this or an older Keras, and copied whole."
         ) from error
+    return functional(model)
 
 
 def _assumed(network, name, kind):

@@ -5,6 +5,7 @@ import math
 import typing
 from collections.abc import Callable, Mapping
 
+from hrnet_tf.names import check_choice
 from hrnet_tf.networks.checks import Arch
 from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
 
@@ -83,7 +84,5 @@ def _is_number(value: object) -> bool:
 
 def choose(name: str, text: str, choices: Mapping[str, object]) -> object:
     """The choice that has the name `text`; raises ValueError if there is none."""
-    if text not in choices:
-        known = ", ".join(choices)
-        raise ValueError(f"`{name}` must be one of {known}. Received: {name}={text!r}.")
+    check_choice(name, text, choices)
     return choices[text]

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from hrnet_tf.convert.graph.nodes import Graph, Node
-from hrnet_tf.patches.keras_graph import is_functional, walk
-from hrnet_tf.runtime.keras_model import input_shapes, named_outputs
+from hrnet_tf.patches.keras_graph import walk
+from hrnet_tf.runtime.keras_model import functional, input_shapes, named_outputs
 
 EQUAL = ("Dropout", "SpatialDropout2D", "Identity", "InputLayer")
 ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "softmax", "hard_silu")  # of `compute`
@@ -25,11 +25,7 @@ def read_graph(model: keras.Model, outputs: Sequence[str] | None = None) -> Grap
         ValueError: an open size, a model that is not functional, an output that it has not, a layer
             or operation that cannot be converted, weights that are not finite.
     """
-    if not is_functional(model):
-        raise ValueError(
-            f"`model` must be a functional Keras model. Received: {type(model).__name__}. Build it "
-            "as keras.Model(inputs, outputs)."
-        )
+    model = functional(model)
     inputs = input_shapes(model)
     if any(None in shape or not shape for shape in inputs.values()):
         raise ValueError(

@@ -36,7 +36,7 @@ class Card:
     """How to feed a network, and the shapes of its outputs; each task has a subclass.
 
     Attributes:
-        task: the network's task, one of `tasks.NAMES`.
+        task: the network's task, one of `cards.NAMES`.
         returns: the kind of its output, for messages: "heat maps", "logits".
         default: the labels of a card without arguments, for messages.
         mean: subtracted from each channel of an RGB image scaled to 0..1.

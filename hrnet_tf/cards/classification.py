@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from hrnet_tf.cards.card import Card
 from hrnet_tf.labels.classes import IMAGENET, class_set_name
+from hrnet_tf.names import check_choice
 
 INTERPOLATIONS = ("bilinear", "bicubic")
 
@@ -37,11 +38,7 @@ class ClassificationCard(Card):
                 "`classes` must not be empty, `crop_fraction` must be above 0 and at most 1. "
                 f"Received: {len(self.classes)} classes, crop_fraction={self.crop_fraction}."
             )
-        if self.interpolation not in INTERPOLATIONS:
-            raise ValueError(
-                f"`interpolation` must be one of {', '.join(INTERPOLATIONS)}. "
-                f"Received: interpolation={self.interpolation!r}."
-            )
+        check_choice("interpolation", self.interpolation, INTERPOLATIONS)
 
     def outputs(self):
         """One logit for each class."""

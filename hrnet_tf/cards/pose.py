@@ -93,13 +93,17 @@ class PoseCard(Card):
         return dataclasses.replace(self, codec=codec)
 
     def _fields(self):
-        codec = {"name": self.codec.name, **dataclasses.asdict(self.codec)}
-        return dataclasses.asdict(self) | {"codec": codec}
+        return dataclasses.asdict(self) | {"codec": codec_fields(self.codec)}
 
     @classmethod
     def from_fields(cls, fields):
         keypoints, codec = KeypointSet(**fields["keypoints"]), _codec(**fields["codec"])
         return cls(**fields | {"keypoints": keypoints, "codec": codec})
+
+
+def codec_fields(codec: Codec) -> dict:
+    """The name and settings of a codec, for JSON."""
+    return {"name": codec.name, **dataclasses.asdict(codec)}
 
 
 def _codec(name, **numbers):

@@ -60,6 +60,12 @@ def refuse(values, names, reason):
             raise UsageError(f"`--{name}` {reason}")
 
 
+def refuse_others(values, task, model, known):
+    """Refuses the flags that have no meaning for a task; `known` are the flags of each task."""
+    others = set().union(*known.values()) - known[task]
+    refuse(values, others, f"has no meaning for {model}, a {task} network.")
+
+
 def read_scoring(values, task, model):
     """The scoring dataclass of a task, such as `PoseScoring`, from the flags.
 
@@ -69,15 +75,14 @@ def read_scoring(values, task, model):
     if task not in TASKS:
         able = " or ".join(TASKS)
         raise UsageError(f"evaluation is for {able} networks; {model} is for {task}.")
-    kinds = {
+    known = {
         name: {
             *fields.names(scoring_options(name).SCORING),
             *fields.names(options_of(name).OPTIONS),
         }
         for name in TASKS
     }
-    others = set().union(*kinds.values()) - kinds[task]
-    refuse(values, others, f"has no meaning for {model}, a {task} network.")
+    refuse_others(values, task, model, known)
     return fields.read(values, scoring_options(task).SCORING)
 
 

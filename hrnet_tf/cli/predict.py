@@ -14,6 +14,7 @@ from hrnet_tf.cli.command import (
     model_flags,
     open_predictor,
     refuse,
+    refuse_others,
     required,
     task_name,
 )
@@ -87,8 +88,7 @@ def _predict(values, inputs):
         detecting -= {"boxes", "score_threshold"}
         refuse(values, detecting, "goes with a detector, not with --boxes.")
     task = task_name(values.model)
-    of_others = set().union(*map(_flags_of, NAMES)) - _flags_of(task)
-    refuse(values, of_others, f"has no meaning for {values.model}, a {task} network.")
+    refuse_others(values, task, values.model, {name: _flags_of(name) for name in NAMES})
     from hrnet_tf.media.find import is_video
 
     if any(map(is_video, inputs)):

@@ -69,11 +69,3 @@ def check_count(name, value, example):
         raise ValueError(
             f"`{name}` must be a positive integer. Received: {name}={value!r}. {example}"
         )
-
-
-def check_choice(name, value, choices):
-    """Raises ValueError unless the value is one of the choices."""
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}."
-        )

@@ -2,7 +2,8 @@
 
 import keras
 
-from hrnet_tf.networks.checks import MULTIPLE, Arch, check_choice, check_count, hrnet_only, spec_of
+from hrnet_tf.names import check_choice
+from hrnet_tf.networks.checks import MULTIPLE, Arch, check_count, hrnet_only, spec_of
 from hrnet_tf.networks.heads.classification import increase
 from hrnet_tf.networks.heads.pyramid import POOLING, pyramid
 from hrnet_tf.networks.specs import LiteHRNetSpec

@@ -2,8 +2,9 @@
 
 import keras
 
+from hrnet_tf.names import check_choice
 from hrnet_tf.networks.blocks import bilinear, conv
-from hrnet_tf.networks.checks import Arch, check_choice, check_count, spec_of
+from hrnet_tf.networks.checks import Arch, check_count, spec_of
 from hrnet_tf.networks.heads.concat import concatenate, conv_bn_conv
 from hrnet_tf.networks.specs import LiteHRNetSpec
 from hrnet_tf.networks.trunk import network_name, trunk

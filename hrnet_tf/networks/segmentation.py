@@ -2,9 +2,10 @@
 
 import keras
 
+from hrnet_tf.names import check_choice
 from hrnet_tf.networks import blocks
 from hrnet_tf.networks.blocks import bilinear
-from hrnet_tf.networks.checks import MULTIPLE, Arch, check_choice, check_count, hrnet_only
+from hrnet_tf.networks.checks import MULTIPLE, Arch, check_count, hrnet_only
 from hrnet_tf.networks.heads.concat import concatenate, conv_bn_conv
 from hrnet_tf.networks.heads.ocr import ocr
 from hrnet_tf.networks.trunk import network_name, trunk

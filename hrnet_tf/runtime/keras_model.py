@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
+from hrnet_tf.patches.keras_graph import is_functional
 from hrnet_tf.runtime.network import Arrays, Shapes
 
 
@@ -54,16 +55,14 @@ def functional(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: the model is of another kind, or was not built.
     """
-    try:
-        if isinstance(model, keras.Sequential):  # it has no `input` before it is called
-            return keras.Model(model.inputs, model.outputs, name=model.name)
-        model.input  # noqa: B018
-    except AttributeError:
+    if isinstance(model, keras.Sequential) and hasattr(model, "inputs"):  # it has been built
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    if not is_functional(model):
         raise ValueError(
-            f"`model` must be a functional Keras model. Received: {model.name}, a "
-            f"{type(model).__name__} whose inputs are not known. Build it as "
+            f"`model` must be a functional Keras model. Received: {getattr(model, 'name', model)}, "
+            f"a {type(model).__name__} whose inputs are not known. Build it as "
             "keras.Model(inputs, outputs), or begin a Sequential one with keras.Input(shape)."
-        ) from None
+        )
     return model
 
 

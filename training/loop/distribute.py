@@ -20,6 +20,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from hrnet_tf.names import check_choice
 from hrnet_tf.patches.keras_fit import build_from_specs, return_vectors, sum_gradients_first
 
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker", "slurm", "tpu")
@@ -38,9 +39,7 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
         ValueError: there is no such strategy, or the environment lacks what it needs.
         RuntimeError: several workers were asked for after TensorFlow had computed something.
     """
-    if name not in STRATEGIES:
-        known = ", ".join(STRATEGIES)
-        raise ValueError(f"`distribute` must be one of {known}. Received: distribute={name!r}.")
+    check_choice("distribute", name, STRATEGIES)
     if name == "slurm":
         os.environ["TF_CONFIG"] = slurm_config()
     if name == "auto":

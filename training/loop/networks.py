@@ -1,12 +1,13 @@
 """The networks of a run: one that is trained, and a plain copy that is measured and published."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
 from hrnet_tf.patches.keras_normalization import fuse
-from hrnet_tf.training.loop.network import dtype_policy, set_normalization
 from hrnet_tf.training.loop.optimizers import optimizer
 from hrnet_tf.training.recipe import Recipe
 from hrnet_tf.training.task import Training
@@ -46,3 +47,26 @@ def build(
     with dtype_policy("float32"):
         copy = training.network(recipe)
         return Networks(network, model, copy, training.trainee(copy, recipe))
+
+
+@contextlib.contextmanager
+def dtype_policy(name: str) -> Iterator[None]:
+    """Layers that are created inside have this dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def set_normalization(model: keras.Model, frozen: bool, synchronized: bool) -> None:
+    """Freezes batch normalization, or synchronizes it over all devices; call it before `compile`.
+
+    If frozen, layers use the moving statistics that they have, and neither these nor scale and
+    offset change.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = not frozen
+            layer.synchronized = synchronized

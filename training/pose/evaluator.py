@@ -33,7 +33,7 @@ from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.tasks.pose.results import coco_result
 from hrnet_tf.training.data.sources import Report, to_stderr
-from hrnet_tf.training.evaluate import Evaluation, Evaluator, Wanted
+from hrnet_tf.training.evaluate import Evaluator, Wanted
 from hrnet_tf.training.pose.diagnosis import diagnosis
 from hrnet_tf.training.pose.oks_metrics import coco_ap, ground_truth, oks_nms, whole_body_ap
 from hrnet_tf.training.pose.options import PoseScoring
@@ -41,8 +41,7 @@ from hrnet_tf.training.pose.point_evaluators import (
     DistanceEvaluator,
     FaceEvaluator,
     HeadEvaluator,
-    conditions,
-    in_words,
+    PoseEvaluator,
     scored_people,
 )
 from hrnet_tf.training.pose.readers import Annotations, read
@@ -88,8 +87,10 @@ def evaluator(
     return made
 
 
-class SimilarityEvaluator:
-    """OKS average precision on a COCO-format file, for keypoints with sigmas."""
+class SimilarityEvaluator(PoseEvaluator):
+    """COCO's ten numbers, and those of the parts of whole bodies, for keypoints with sigmas."""
+
+    main = ("AP", True)
 
     def __init__(
         self, card: PoseCard, scoring: PoseScoring, report: Report, annotations: Annotations
@@ -105,10 +106,6 @@ class SimilarityEvaluator:
         images = annotations.images
         self.wanted = [Wanted(i, images[i].path, *boxes[i]) for i in images if i in boxes]
 
-    def reset(self, predictor: PosePredictor) -> None:
-        """Forgets all poses; the next calls of `add` are for this predictor."""
-        self._predictor, self._results, self._persons = predictor, [], 0
-
     def add(self, key: int, poses: list[Pose]) -> None:
         """Adds the poses of the image with this id, in COCO's results format."""
         self._persons += len(poses)
@@ -119,21 +116,12 @@ class SimilarityEvaluator:
             pose = replace(pose, keypoints=keypoints, scores=scores)
             self._results.append(coco_result(key, pose))
 
-    def finish(self) -> Evaluation:
-        """COCO's ten numbers, AP and AR of the parts of whole bodies, and a table of joints."""
+    def _scores(self):
         truth, results, keypoints = self._truth, self._results, self._keypoints
         numbers = coco_ap(truth, results, keypoints.sigmas)
         if keypoints.names == COCO_WHOLEBODY.names:
             numbers |= whole_body_ap(truth, results)
-        return Evaluation(
-            numbers,
-            main=("AP", True),
-            results=results,
-            counted={"persons": self._persons},
-            tables={"per_keypoint": diagnosis(truth["annotations"], results, keypoints)},
-            conditions=conditions(self._scoring, self._predictor),
-            words=in_words(self._scoring, self._predictor),
-        )
+        return numbers, diagnosis(truth["annotations"], results, keypoints)
 
 
 def _known_keypoints(keypoints: KeypointSet, annotations: Annotations) -> list[int]:

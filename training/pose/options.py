@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from hrnet_tf.names import check_choice
+
 FORMATS = ("coco", "mpii", "landmarks")  # names of `readers.READERS`
 PROTOCOLS = ("original", "annotated")
 
@@ -34,12 +36,8 @@ class PoseScoring:
     flip: bool | None = None
 
     def __post_init__(self):
-        for name, known in (("protocol", PROTOCOLS), ("data_format", FORMATS)):
-            value = getattr(self, name)
-            if value not in known:
-                raise ValueError(
-                    f"`{name}` must be one of {', '.join(known)}. Received: {name}={value!r}."
-                )
+        check_choice("protocol", self.protocol, PROTOCOLS)
+        check_choice("data_format", self.data_format, FORMATS)
 
     def options(self) -> dict:
         """What the predictor is told: the original face tools have no flip test, all others do."""

@@ -21,14 +21,42 @@ from hrnet_tf.training.pose.readers.coco import Record, trainable
 Scores = tuple[dict[str, float], Table]  # numbers, table per keypoint
 
 
-class PointEvaluator:
+class PoseEvaluator:
+    """Base class: collects results, and puts numbers and conditions together.
+
+    Subclasses fill `self._results` and count `self._persons` in `add`.
+    """
+
+    main: ClassVar[tuple[str, bool]]
+    _scoring: PoseScoring
+
+    def _scores(self) -> Scores:
+        raise NotImplementedError
+
+    def reset(self, predictor: PosePredictor) -> None:
+        """Forgets all poses; the next calls of `add` are for this predictor."""
+        self._predictor, self._results, self._persons = predictor, [], 0
+
+    def finish(self) -> Evaluation:
+        """Scores the poses; the table has a row for each keypoint."""
+        numbers, table = self._scores()
+        return Evaluation(
+            numbers,
+            main=self.main,
+            results=self._results,
+            counted={"persons": self._persons},
+            tables={"per_keypoint": table},
+            conditions=conditions(self._scoring, self._predictor),
+            words=in_words(self._scoring, self._predictor),
+        )
+
+
+class PointEvaluator(PoseEvaluator):
     """Base class: each record has one box and at most one pose.
 
     Subclasses choose the N records in `self._records`, and score points (N, K, 2), which are NaN
     for records without a pose.
     """
-
-    main: ClassVar[tuple[str, bool]]
 
     def __init__(
         self, card: PoseCard, scoring: PoseScoring, report: Report, annotations: Annotations
@@ -48,8 +76,8 @@ class PointEvaluator:
 
     def reset(self, predictor: PosePredictor) -> None:
         """Forgets all poses; the next calls of `add` are for this predictor."""
+        super().reset(predictor)
         shape = (len(self._records), len(self._card.keypoints.names), 2)
-        self._predictor, self._results, self._persons = predictor, [], 0
         self._points = np.full(shape, np.nan)
 
     def add(self, key: int, poses: list[Pose]) -> None:
@@ -59,18 +87,8 @@ class PointEvaluator:
             self._points[key] = pose.keypoints
             self._results.append(coco_result(self._records[key].image.id, pose))
 
-    def finish(self) -> Evaluation:
-        """Scores the poses; the table has a row for each keypoint."""
-        numbers, table = self._score(self._points)
-        return Evaluation(
-            numbers,
-            main=self.main,
-            results=self._results,
-            counted={"persons": self._persons},
-            tables={"per_keypoint": table},
-            conditions=conditions(self._scoring, self._predictor),
-            words=in_words(self._scoring, self._predictor),
-        )
+    def _scores(self):
+        return self._score(self._points)
 
 
 class DistanceEvaluator(PointEvaluator):

@@ -4,17 +4,13 @@ import dataclasses
 from typing import ClassVar
 
 from hrnet_tf.cards.codecs import MSRA, Codec
-from hrnet_tf.cards.pose import CODECS, PoseCard
+from hrnet_tf.cards.pose import CODECS, PoseCard, codec_fields
 from hrnet_tf.labels.keypoint_files import read_keypoint_set
 from hrnet_tf.labels.keypoint_sets import COCO, KEYPOINT_SETS
 from hrnet_tf.labels.keypoints import KeypointSet
 from hrnet_tf.training.pose.options import FORMATS, PROTOCOLS
 from hrnet_tf.training.recipe import Recipe
 from hrnet_tf.training.values import Form, choose
-
-
-def _codec_to_plain(codec: Codec) -> dict:
-    return {"name": codec.name, **dataclasses.asdict(codec)}
 
 
 def _codec_from_plain(plain: dict) -> Codec:
@@ -84,7 +80,7 @@ class PoseRecipe(Recipe):
     task: ClassVar[str] = "pose"
     forms: ClassVar = {
         **Recipe.forms,
-        "codec": Form(_codec_to_plain, _codec_from_plain, _codec_from_text),
+        "codec": Form(codec_fields, _codec_from_plain, _codec_from_text),
         "keypoints": Form(_keypoints_to_plain, _keypoints_from_plain, _keypoints_from_text),
     }
     head: str = dataclasses.field(default="v1", metadata={"choices": ("v1", "v2")})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-CODECS = ("msra", "dark", "udp", "udp_combined", "face")  # keys of `card.CODECS`
+CODECS = ("msra", "dark", "udp", "udp_combined", "face")  # keys of `cards.pose.CODECS`
 
 
 @dataclass(frozen=True)

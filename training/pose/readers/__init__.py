@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.names import check_choice
 from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
 from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, to_stderr
 from hrnet_tf.training.pose.readers.coco import (
@@ -61,11 +62,7 @@ def read(
         FileNotFoundError: there is no such file or folder.
         ValueError: the file is not in this format, or the format is unknown.
     """
-    if data_format not in READERS:
-        raise ValueError(
-            f"`data_format` must be one of {', '.join(READERS)}. "
-            f"Received: data_format={data_format!r}."
-        )
+    check_choice("data_format", data_format, READERS)
     path, folder = check_paths(annotations, images_dir)
     faces = data_format == "landmarks" and path.suffix.lower() == ".json"
     if data_format != "coco" and not faces:
