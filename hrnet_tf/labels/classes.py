@@ -1,6 +1,7 @@
-"""Classes of segmentation and classification data sets: names in the order of the channels.
+"""Classes of data sets: names in the order of the channels.
 
-The lists lie in `class_lists/`, a class per line: its name, then its colour or its WordNet synset.
+The lists lie in `class_lists/`, a class per line: its name, then its colour, its WordNet synset or
+its COCO category id.
 Sets without colours of their own get those of PASCAL VOC.
 """
 
@@ -12,15 +13,16 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class ClassSet:
-    """The classes that the channels of a segmentation or classification network stand for.
+    """The classes that the channels of a network stand for.
 
     Attributes:
         name: short name, the key in `CLASS_SETS`.
         names: one name per class.
         source: paper or file that defines the set.
-        palette: RGB 0..255, one per class; empty for classification.
+        palette: RGB 0..255, one per class; empty for classification and detection.
         flip_pairs: ids that change places in a mirrored image.
         synsets: WordNet id of each class; empty if the data set names none.
+        category_ids: id of each class in COCO's files; empty if the data set has none.
     """
 
     name: str
@@ -29,6 +31,7 @@ class ClassSet:
     palette: tuple[Color, ...] = ()
     flip_pairs: tuple[tuple[int, int], ...] = ()
     synsets: tuple[str, ...] = ()
+    category_ids: tuple[int, ...] = ()
 
 
 def voc_palette(count: int) -> tuple[Color, ...]:
@@ -61,6 +64,7 @@ _LIP, _LIP_COLORS = _read("lip")
 (_PASCAL_CONTEXT,) = _read("pascal_context")
 (_COCO_STUFF,) = _read("coco_stuff")
 _IMAGENET, _SYNSETS = _read("imagenet")
+_COCO, _COCO_IDS = _read("coco")
 
 CITYSCAPES = ClassSet(
     "cityscapes",
@@ -106,6 +110,12 @@ IMAGENET = ClassSet(
     "Russakovsky et al. IJCV 2015: synsets of ILSVRC 2012 sorted by id; the first word of each",
     synsets=_SYNSETS,
 )
+COCO = ClassSet(
+    "coco",
+    _COCO,
+    "Lin et al. ECCV 2014: the 80 categories with boxes, by id; 11 ids of 1..90 are not used",
+    category_ids=tuple(map(int, _COCO_IDS)),
+)
 
 CLASS_SETS = {
     each.name: each
@@ -117,6 +127,7 @@ CLASS_SETS = {
         ADE20K,
         COCO_STUFF,
         IMAGENET,
+        COCO,
     )
 }
 

@@ -3,11 +3,13 @@
 import pytest
 
 from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.classes import (
     ADE20K,
     CITYSCAPES,
     CLASS_SETS,
+    COCO,
     COCO_STUFF,
     IMAGENET,
     LIP,
@@ -24,6 +26,7 @@ SIZES = {
     "ade20k": 150,
     "coco_stuff": 171,
     "imagenet": 1000,
+    "coco": 80,
 }
 
 
@@ -43,6 +46,7 @@ def test_every_set_has_the_size_of_its_benchmark_and_no_name_twice():
         (LIP, {0: "background", 13: "face", 14: "left arm", 19: "right shoe"}),
         (ADE20K, {0: "wall", 12: "person", 20: "car", 75: "swivel chair", 149: "flag"}),
         (COCO_STUFF, {0: "person", 79: "toothbrush", 80: "banner", 170: "wood"}),
+        (COCO, {0: "person", 11: "stop sign", 79: "toothbrush"}),
         (IMAGENET, {0: "tench", 207: "golden retriever", 281: "tabby", 999: "toilet tissue"}),
     ],
     ids=lambda value: getattr(value, "name", ""),
@@ -56,6 +60,13 @@ def test_synsets_are_sorted_as_the_folders_of_imagenet():
     assert list(IMAGENET.synsets) == sorted(set(IMAGENET.synsets))
     assert IMAGENET.synsets[281] == "n02123045"
     assert IMAGENET.synsets[999] == "n15075141"
+
+
+def test_category_ids_are_those_of_cocos_files():
+    ids = dict(zip(COCO.names, COCO.category_ids, strict=True))
+    assert (ids["person"], ids["stop sign"], ids["toothbrush"]) == (1, 13, 90)
+    assert list(ids.values()) == sorted(ids.values())
+    assert COCO.names == COCO_STUFF.names[:80]
 
 
 def test_alphabetical_sets_are_so():
@@ -97,6 +108,8 @@ def test_every_set_makes_a_card():
     for each in CLASS_SETS.values():
         if each.palette:
             card = SegmentationCard(each.names, each.palette, flip_pairs=each.flip_pairs)
+        elif each.category_ids:
+            card = DetectionCard(classes=each.names, category_ids=each.category_ids)
         else:
             card = ClassificationCard(each.names)
         assert len(card.labels()) == SIZES[each.name]

@@ -1,0 +1,147 @@
+"""The card of detectors: how to feed them, and what their outputs mean."""
+
+import dataclasses
+from typing import ClassVar
+
+from keras import ops
+
+from hrnet_tf.cards.card import Card
+from hrnet_tf.labels.classes import COCO, class_set_name
+from hrnet_tf.names import check_choice
+
+# Head -> number of its stages, and whether it has masks. FCOS has one stage and no regions.
+HEADS = {
+    "fcos": (0, False),
+    "faster_rcnn": (1, False),
+    "mask_rcnn": (1, True),
+    "cascade_rcnn": (3, False),
+    "cascade_mask_rcnn": (3, True),
+    "htc": (3, True),
+}
+GEOMETRIES = ("continuous", "inclusive")
+MASK_STAGES = ("mean", "last")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DetectionCard(Card):
+    """How to feed a detector, and what its outputs mean.
+
+    Attributes:
+        head: a key of `HEADS`.
+        classes: names of the classes of objects, one per channel.
+        category_ids: id of each class in COCO's files.
+        channels: order of the network's input channels, "rgb" or "bgr"; `mean` and `std` are those
+            of red, green and blue in either case.
+        sides: the image is scaled to fit: pixels of its longer and its shorter side.
+        multiple: height and width are padded with 0 to a multiple of it, after normalization.
+        geometry: "continuous": a box from x1 to x2 has the width x2 - x1 (mmdetection 2 and 3);
+            "inclusive": x2 - x1 + 1, with integer anchors (mmdetection 1 and the original
+            repository).
+        score_threshold: boxes of a class with this score or a lower one are left out.
+        nms: IoU above which two boxes are one object.
+        most: highest number of objects in an image.
+        mask_stages: of a network with several mask heads, "mean" averages their probabilities;
+            "last" takes the last one's.
+
+    Raises:
+        ValueError: as `Card`; a field is out of range, or lengths disagree.
+    """
+
+    task: ClassVar[str] = "detection"
+    returns: ClassVar[str] = "maps of scores and boxes"
+    default: ClassVar[str] = "COCO's 80 classes"
+    head: str = "fcos"
+    classes: tuple[str, ...] = COCO.names
+    category_ids: tuple[int, ...] = COCO.category_ids
+    channels: str = "rgb"
+    sides: tuple[int, int] = (1333, 800)
+    multiple: int = 32
+    geometry: str = "continuous"
+    score_threshold: float = 0.05
+    nms: float = 0.5
+    most: int = 100
+    mask_stages: str = "mean"
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("head", self.head, tuple(HEADS))
+        check_choice("channels", self.channels, ("rgb", "bgr"))
+        check_choice("geometry", self.geometry, GEOMETRIES)
+        check_choice("mask_stages", self.mask_stages, MASK_STAGES)
+        ids = self.category_ids
+        if not self.classes or len(ids) != len(self.classes) or len(set(ids)) < len(ids):
+            raise ValueError(
+                "`category_ids` must have a different id for each of `classes`. "
+                f"Received: {len(ids)} ids for {len(self.classes)} classes."
+            )
+        if len(self.sides) != 2 or min(self.sides) < 1 or self.multiple < 1 or self.most < 1:
+            raise ValueError(
+                "`sides` must be two positive numbers of pixels, `multiple` and `most` 1 or more. "
+                f"Received: sides={self.sides}, multiple={self.multiple}, most={self.most}."
+            )
+        if not 0 <= self.score_threshold <= 1 or not 0 <= self.nms <= 1:
+            raise ValueError(
+                "`score_threshold` and `nms` must be within 0..1. "
+                f"Received: score_threshold={self.score_threshold}, nms={self.nms}."
+            )
+
+    @property
+    def stages(self) -> int:
+        """Number of stages that classify regions; 0 for FCOS."""
+        return HEADS[self.head][0]
+
+    @property
+    def masks(self) -> bool:
+        """Whether the network finds a mask of each object."""
+        return HEADS[self.head][1]
+
+    @property
+    def levels(self) -> range:
+        """Pyramid levels with scores and boxes; level L has the stride 2**L."""
+        return range(2, 7) if self.stages else range(3, 8)
+
+    def normalize(self, crops):
+        """As `Card.normalize`, in the network's order of channels."""
+        image = super().normalize(crops)
+        return image if self.channels == "rgb" else ops.flip(image, axis=-1)
+
+    def denormalize(self, crops):
+        """As `Card.denormalize`; returns RGB."""
+        return super().denormalize(crops if self.channels == "rgb" else crops[..., ::-1])
+
+    def inputs(self):
+        """The image; with regions also boxes x1, y1, x2, y2 in pixels of the padded image."""
+        regions = {"boxes": (None, 4)} if self.stages else {}
+        return {**super().inputs(), **regions}
+
+    def outputs(self):
+        """Maps of each level and, with regions, the heads' outputs for the given boxes."""
+        count = len(self.classes)
+        if not self.stages:
+            kinds = {"class_logits": count, "log_distances": 4, "centerness": 1}
+        else:
+            kinds = {"objectness": 3, "anchor_deltas": 12}
+        found = {
+            f"{kind}_P{level}": (None, None, channels)
+            for kind, channels in kinds.items()
+            for level in self.levels
+        }
+        deltas = 4 if self.stages == 3 else 4 * count  # Cascade and HTC share them among classes
+        for stage in range(1, self.stages + 1):
+            found[f"class_logits_{stage}"] = (None, count + 1)
+            found[f"box_deltas_{stage}"] = (None, deltas)
+            if self.masks:
+                found[f"mask_logits_{stage}"] = (None, 28, 28, count)
+        return found
+
+    def labels(self):
+        """Names of the classes."""
+        return self.classes
+
+    @property
+    def label_set(self) -> str:
+        """The name of the set of classes."""
+        return class_set_name(self.classes)
+
+
+CARD = DetectionCard
