@@ -629,4 +629,4 @@ def test_flags_of_another_task_are_a_usage_error(
 def test_evaluate_is_for_poses(segmenter, capsys):
     words = (f"--model={segmenter}", "--annotations=a.json", "--images=b")
     assert run("evaluate", *words) == 2
-    assert "evaluation is for pose networks" in capsys.readouterr().err
+    assert "evaluation is for pose or detection networks" in capsys.readouterr().err

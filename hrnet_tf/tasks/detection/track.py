@@ -74,14 +74,14 @@ class BoxTracker:
         sure = np.flatnonzero(found.scores >= settings.sure)
         weak = np.flatnonzero((found.scores < settings.sure) & (found.scores >= settings.weak))
         recent = [track for track in self._tracks if track.time == self._time]
-        pairs = self._match(self._tracks, found, sure, time, settings.same)
+        known = [t for t in self._tracks if t in recent or time - t.time <= settings.forget]
+        pairs = self._match(known, found, sure, time, settings.same)
         matched = {track for track, _ in pairs}
         recent = [track for track in recent if track not in matched]
         pairs += self._match(recent, found, weak, time, settings.same_weak)
         followed = {row: self._continued(track, found.boxes[row], time) for track, row in pairs}
         matched = {track for track, _ in pairs}
-        lost = [t for t in self._tracks if t not in matched and t.id is not None]
-        lost = [t for t in lost if time - t.time <= settings.forget]
+        lost = [track for track in known if track not in matched and track.id is not None]
         for row in sure:
             if row not in followed:
                 box, first = found.boxes[row].astype(np.float64), self._time is None
