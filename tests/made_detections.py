@@ -1,9 +1,12 @@
 """Detections that are made and not found: a predictor with given answers, and results of boxes."""
 
+import keras
 import numpy as np
 from pycocotools import mask as coco_mask
+from scipy.ndimage import find_objects, label
 
 from hrnet_tf.cards.detection import DetectionCard
+from hrnet_tf.cards.files import save_model
 from hrnet_tf.tasks.detection.detections import Detections, no_detections
 from hrnet_tf.tasks.streaming import Timings
 
@@ -62,3 +65,32 @@ def annotated(content, card, masks=True):
 
 def _encoded(polygons, size):
     return coco_mask.merge(coco_mask.frPyObjects(polygons, *size))
+
+
+def bright(key, image):
+    """Finds the bright things of a dark image: class 0 if white, else 2; scores by their size."""
+    labels, count = label(image.max(axis=-1) > 100)
+    boxes, classes, scores = [], [], []
+    for number, (rows, columns) in enumerate(find_objects(labels), 1):
+        size = rows.stop - rows.start, columns.stop - columns.start
+        boxes.append([columns.start, rows.start, size[1], size[0]])
+        classes.append(0 if image[labels == number].min() > 100 else 2)
+        scores.append(min(0.95, 0.1 + (labels == number).sum() / 400))
+    order = np.argsort(scores)[::-1]
+    return made(boxes, classes, scores, image.shape[:2]).chosen(order) if count else None
+
+
+def save_detector(path, card=None):
+    """Writes a network that has a detector's outputs, and its card; what it finds has no sense."""
+    card = card or DetectionCard()
+    image = keras.Input((None, None, 3), name="image")
+    levels, x = {}, image
+    for level in range(1, 8):
+        x = keras.layers.AveragePooling2D(2, padding="same")(x)
+        levels[f"P{level}"] = x
+    outputs = {
+        name: keras.layers.Conv2D(shape[-1], 1, name=name)(levels[name.rsplit("_", 1)[-1]])
+        for name, shape in card.outputs().items()
+    }
+    save_model(keras.Model({"image": image}, outputs), card, path)
+    return path

@@ -23,11 +23,12 @@ def card_detector(
         choice: which boxes count.
         person: index of the class of people; the class "person", or the only one, if None.
 
+    Returns:
+        A `people.Detector`.
+
     Raises:
         OSError, ValueError: it cannot be opened, is no detector, or does not know people.
     """
-    from hrnet_tf.tasks.detection.predictor import DetectionPredictor
-
     choice, card = choice or Choice(), known_card(model)
     if not isinstance(card, DetectionCard):
         found = f"whose card says {card.task}" if card else "which has no card"
@@ -42,6 +43,8 @@ def card_detector(
             f"`person` must be the index of the class of people, from 0 to {len(classes) - 1}, as "
             f"{model} has no class {PEOPLE!r}. Received: person={person}."
         )
+    from hrnet_tf.tasks.detection.predictor import DetectionPredictor
+
     predictor = DetectionPredictor(
         open_network(model),
         card,
