@@ -15,10 +15,10 @@ from hrnet_tf.runtime.keras_model import compiled, input_shapes
 from hrnet_tf.tasks.detection.arrays import sigmoid
 from hrnet_tf.tasks.detection.candidates import Candidates, finite
 from hrnet_tf.tasks.detection.deltas import STAGE_STDS, clip, decode
-from hrnet_tf.tasks.detection.pooling import Pooler
+from hrnet_tf.tasks.detection.pooling import pool
 from hrnet_tf.tasks.detection.proposals import proposals
 
-CHUNK = 256  # regions that go through the heads at once, which limits their memory
+CHUNK = 512  # regions that go through the heads at once, which limits their memory
 MAPS = ("P2", "P3", "P4", "P5")  # which regions are pooled from
 SEMANTIC = "semantic"  # HTC's further map
 
@@ -109,9 +109,7 @@ class SplitModel:
 
     def __init__(self, model: keras.Model, geometry: str):
         parts = split(model)
-        ratio = 2 if geometry == "inclusive" else 0
-        self._pool = Pooler(STRIDES, geometry, ratio)
-        self._pool_semantic = Pooler([STRIDE], geometry, ratio)
+        self._geometry = geometry
         (shape,) = input_shapes(parts.image).values()
         self._image = compiled(lambda x: parts.image(x, training=False), (None, *shape))
         self._boxes = [_compiled(each) for each in parts.boxes]
@@ -138,9 +136,11 @@ class SplitModel:
             boxes = np.pad(boxes, ((0, -count % CHUNK), (0, 0)))
         for start in range(0, len(boxes), CHUNK):
             some = np.float32(boxes[start : start + CHUNK])
-            regions = [self._pool([maps[name] for name in MAPS], some, size)]
+            finest = [maps[name] for name in MAPS]
+            regions = [pool(finest, some, size, STRIDES, self._geometry)]
             if SEMANTIC in maps:
-                regions.append(self._pool_semantic([maps[SEMANTIC]], some, MASK_SIZE))
+                found = pool([maps[SEMANTIC]], some, MASK_SIZE, [STRIDE], self._geometry)
+                regions.append(found)
             parts.append({name: _array(x) for name, x in head(*regions).items()})
         return {name: np.concatenate([each[name] for each in parts])[:count] for name in parts[0]}
 
