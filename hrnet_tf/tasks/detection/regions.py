@@ -12,6 +12,7 @@ from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.networks.detection import BOX_SIZE, MASK_SIZE, STRIDES, split
 from hrnet_tf.networks.heads.semantic import STRIDE
 from hrnet_tf.runtime.keras_model import compiled, input_shapes
+from hrnet_tf.runtime.network import Network
 from hrnet_tf.tasks.detection.arrays import sigmoid
 from hrnet_tf.tasks.detection.candidates import Candidates, finite
 from hrnet_tf.tasks.detection.deltas import STAGE_STDS, clip, decode
@@ -58,7 +59,7 @@ class Regions:
         wanted = np.arange(scores.shape[1]) if classes is None else classes
         rows, columns = np.nonzero(scores[:, wanted] > threshold)
         columns = wanted[columns]
-        deltas = deltas.reshape(len(deltas), -1, 4)
+        deltas = deltas.reshape(len(deltas), deltas.shape[1] // 4, 4)
         deltas = deltas[rows, columns if deltas.shape[1] > 1 else 0]
         boxes = self._moved(boxes[rows], deltas, self._card.stages, image.size)
         return Candidates(boxes, scores[rows, columns], columns)
@@ -156,14 +157,61 @@ def _compiled(head):
     return compiled(call, *((None, *shape) for shape in shapes.values()))
 
 
-def parts(network, card: DetectionCard) -> Parts:
-    """The parts of a network; raises ValueError if it is none of this package's detectors."""
+class Joined:
+    """The `Parts` of a detector that was converted in two, as a network of image and boxes.
+
+    Args:
+        image: from an image to the maps of the RPN and those that regions are pooled from.
+        heads: from these maps and "boxes" (1, R, 4) to the outputs (1, R, …) of all stages for the
+            same boxes. If R is fixed, boxes are padded with zeros to a multiple of it.
+    """
+
+    def __init__(self, image: Network, heads: Network):
+        self._first, self._heads = image, heads
+        self._count = heads.inputs["boxes"][0]
+        self.inputs = {**image.inputs, "boxes": (None, 4)}
+        heads = {name: (None, *shape[1:]) for name, shape in heads.outputs.items()}
+        self.outputs = {**image.outputs, **heads}
+
+    def image(self, pixels):
+        """See `Parts`."""
+        return {name: x[0] for name, x in self._first({"image": pixels}).items()}
+
+    def boxes(self, maps, boxes, stage):
+        """See `Parts`."""
+        return self._run(maps, boxes, (f"class_logits_{stage}", f"box_deltas_{stage}"))
+
+    def masks(self, maps, boxes):
+        """See `Parts`."""
+        names = sorted(name for name in self.outputs if name.startswith("mask_logits"))
+        return self._run(maps, boxes, names)
+
+    def _run(self, maps, boxes, names):
+        """These outputs of the heads for all boxes."""
+        given = {name: maps[name][None] for name in self._heads.inputs if name != "boxes"}
+        count = len(boxes)
+        size = self._count or max(count, 1)
+        boxes, parts = np.pad(np.float32(boxes), ((0, -count % size), (0, 0))), []
+        for start in range(0, len(boxes), size):
+            found = self._heads({**given, "boxes": boxes[None, start : start + size]})
+            parts.append([found[name][0] for name in names])
+        return [np.concatenate(each)[:count] for each in zip(*parts, strict=True)]
+
+
+def parts(network: Network, card: DetectionCard) -> Parts:
+    """The parts of a network.
+
+    Raises:
+        ValueError: it is neither a Keras model of `hrnet_tf.detection` nor has parts itself.
+    """
+    if all(hasattr(network, name) for name in ("image", "boxes", "masks")):
+        return network
     model = getattr(network, "model", None)
     if model is None:
         raise ValueError(
-            f"`model` must be a Keras model of `hrnet_tf.detection`, as its boxes are chosen "
-            f"between its parts. Received: a {type(network).__name__} for a {card.head}. "
-            "Convert it in two parts, or take the .keras file."
+            f"`model` must be a Keras model of `hrnet_tf.detection` for the head {card.head!r}, or "
+            "be converted in two parts, as boxes are chosen between these. "
+            f"Received: a {type(network).__name__}."
         )
     return SplitModel(model, card.geometry)
 
