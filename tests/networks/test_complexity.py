@@ -72,7 +72,7 @@ PARAMETERS = {
     "hrnet_w48_ocr_cityscapes_512x1024": 70_372_678,
     "fcos_hrnet_w18_coco": 17_500_654,
     "faster_rcnn_hrnet_w18_coco": 27_482_676,
-    "mask_rcnn_hrnet_w18_coco": 30_130_000,
+    "mask_rcnn_hrnet_w18_coco": 30_125_956,
 }
 
 

@@ -43,8 +43,8 @@ def shapes(head, size=SIZE):
     for name, shape in card.outputs().items():
         level = name.rpartition("_P")[2]
         if level.isdigit():
+            # Strided convolutions round up, the pooling of P6 down.
             sides = (size[0] // 2 ** int(level), size[1] // 2 ** int(level))
-            # Stride-2 convolutions round up, the pooling of P6 down.
             sides = (
                 tuple(-(-side // 2 ** int(level)) for side in size[:2]) if head == "fcos" else sides
             )
@@ -63,7 +63,7 @@ def test_detectors_keep_the_contract(head, tmp_path):
 
 @pytest.mark.parametrize("head", ["fcos", "mask_rcnn"])
 def test_detectors_return_float32_in_mixed_precision(head):
-    check_mixed_precision(lambda: detector(head))
+    check_mixed_precision(lambda: detector(head, (256, 320, 3)))
 
 
 def test_cards_and_networks_have_the_same_heads():

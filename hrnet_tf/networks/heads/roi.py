@@ -102,7 +102,7 @@ def _regions(maps, boxes, strides, geometry):
     shift, more, least = GEOMETRIES[geometry]
     flat = ops.reshape(ops.cast(boxes, "float32"), (-1, 4))
     level = levels_of(flat, len(maps), geometry == "inclusive")
-    scale = ops.expand_dims(ops.take(np.float32([1 / each for each in strides]), level), 1)
+    scale = 1.0 / _chosen(strides, level, "float32")
     x1, y1, x2, y2 = (flat[:, i : i + 1] for i in range(4))
     start = [low * scale - shift for low in (y1, x1)]
     ends = [(high + more) * scale - shift for high in (y2, x2)]
@@ -116,12 +116,12 @@ def _regions(maps, boxes, strides, geometry):
     return start, side, extents, first + ops.reshape(image, (-1, 1)) * extents[0] * extents[1]
 
 
-def _chosen(values, level):
-    """The value of each region's level, (N, 1) int32."""
+def _chosen(values, level, dtype="int32"):
+    """The value of each region's level, (N, 1)."""
     if all(isinstance(each, int) for each in values):
-        values = np.int32(values)
+        values = np.array(values, dtype)
     else:
-        values = ops.stack([ops.cast(each, "int32") for each in values])
+        values = ops.stack([ops.cast(each, dtype) for each in values])
     return ops.expand_dims(ops.take(values, level), 1)
 
 

@@ -27,7 +27,7 @@ def pool(
 ) -> np.ndarray:
     """RoIAlign of one image, as the network's `roi_align`; each region from its own map.
 
-    With TensorFlow it is compiled once for each stride and size, for all sizes of images.
+    With TensorFlow it is compiled once for each `size`, for all images, strides and boxes.
 
     Args:
         maps: (h, w, C) each, finest first.
@@ -44,13 +44,14 @@ def pool(
     inclusive = geometry == "inclusive"
     level = ops.convert_to_numpy(levels_of(boxes, len(maps), inclusive))
     pooled = np.empty((len(boxes), size, size, maps[0].shape[-1]), np.float32)
+    call = _function(size, geometry, pooled.shape[-1])
     for index in np.unique(level):
         own = np.flatnonzero(level == index)
-        call = _function(size, strides[index], geometry, maps[index].shape[-1])
+        stride = strides[index]
         image = ops.expand_dims(ops.convert_to_tensor(maps[index], "float32"), 0)
-        for rows, samples in _groups(boxes[own], size, strides[index], inclusive):
+        for rows, samples in _groups(boxes[own], size, stride, inclusive):
             for chunk in _chunks(own[rows], samples, size, maps[index].shape[-1]):
-                found = call(image, boxes[chunk][None], samples)
+                found = call(image, boxes[chunk][None], stride, *samples)
                 pooled[chunk] = ops.convert_to_numpy(found)
     return pooled
 
@@ -76,18 +77,17 @@ def _chunks(rows, samples, size, channels):
 
 
 @functools.cache
-def _function(size, stride, geometry, channels):
+def _function(size, geometry, channels):
     """RoIAlign from one map, compiled once for all sizes of maps, boxes and windows."""
     ratio = 2 if geometry == "inclusive" else 0
 
-    def align(image, boxes, *samples):
+    def align(image, boxes, stride, *samples):
         return roi_align([image], boxes, size, (stride,), samples, ratio, geometry, exact=True)
 
     if keras.backend.backend() != "tensorflow":
-        return lambda image, boxes, samples: align(image, boxes, *samples)
+        return align
     import tensorflow as tf  # Keras has imported it already
 
-    numbers = [tf.TensorSpec((), tf.int32)] * 2
     arrays = [tf.TensorSpec((1, None, None, channels)), tf.TensorSpec((1, None, 4))]
-    call = tf.function(align, input_signature=[*arrays, *numbers], autograph=False)
-    return lambda image, boxes, samples: call(image, boxes, *samples)
+    numbers = [tf.TensorSpec((), tf.int32)] * 3
+    return tf.function(align, input_signature=[*arrays, *numbers], autograph=False)
