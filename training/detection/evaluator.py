@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hrnet_tf.cards.detection import DetectionCard
+from hrnet_tf.files import existing
 from hrnet_tf.tasks.detection.detections import Detections
 from hrnet_tf.tasks.detection.results import coco_results
 from hrnet_tf.tasks.task import Predictor
@@ -118,7 +119,7 @@ class ResultsEvaluator(_Evaluator):
     wanted = ()
 
     def __init__(self, card: DetectionCard | None, scoring: DetectionScoring, report: Report):
-        coco = read_coco_json(scoring.annotations)
+        coco = read_coco_json(existing(scoring.annotations))
         everything = read_truth(coco, report)
         self._truth = chosen(everything, scoring.classes, coco.path)
         self._path = Path(scoring.results)

@@ -9,7 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.files import existing
+from hrnet_tf.names import did_you_mean
 from hrnet_tf.opening import known_card
 from hrnet_tf.patches.keras_hub import decode_persons
 from hrnet_tf.presets import PRESETS
@@ -192,7 +194,15 @@ def _open_preset(name):
         )
         raise (OSError if isinstance(error, OSError) else ValueError)(
             f"{name}: KerasHub cannot open it: {reason[:160] or type(error).__name__}."
+            f"{_similar(name)}"
         ) from error
+
+
+def _similar(name):
+    """A hint if the name is much like those of detection presets of this package."""
+    ours = [each for each, preset in PRESETS.items() if isinstance(preset.card, DetectionCard)]
+    hint = did_you_mean(name, ours, cutoff=0.8)
+    return hint if hint.startswith(" Did") else ""
 
 
 def tflite_detector(

@@ -285,6 +285,12 @@ def test_a_detector_without_a_card_or_file_is_one_sentence(tmp_path):
             people.detector(tmp_path / name)
 
 
+def test_a_misspelt_preset_gets_a_hint():
+    pytest.importorskip("keras_hub", reason="needs KerasHub")
+    with pytest.raises(ValueError, match=r"Did you mean mask_rcnn_hrnet_w18_coco"):
+        people.detector("mask_rcnn_hrnet_w18_coc")
+
+
 def test_the_predictor_of_a_detector_comes_from_python_too(detector, finds_bright):
     predictor = hrnet_tf.predictor(detector, score_threshold=0.4, classes=("person",))
     assert finds_bright == [DetectionOptions(0.4, ("person",))]

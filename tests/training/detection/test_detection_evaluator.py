@@ -289,11 +289,21 @@ def test_other_files_are_refused_in_one_sentence(tmp_path, capsys, content, said
     assert said in error and str(path) in error and error.count("\n") == 1
 
 
+def test_missing_files_are_one_sentence(tmp_path, capsys):
+    truth, path = _written(tmp_path, _content()), _results(tmp_path, [])
+    missing = tmp_path / "nothing.json"
+    for pair in ((missing, truth), (path, missing)):
+        assert cli.main(["evaluate", f"--results={pair[0]}", f"--annotations={pair[1]}"]) == 1
+        error = capsys.readouterr().err
+        assert f"{missing}: no such file" in error and error.count("\n") == 1
+
+
 def test_results_take_the_place_of_a_network(tmp_path, capsys):
     words = ["evaluate", "--results=a.json", "--annotations=b.json"]
     assert cli.main([*words, "--images=c"]) == 2
     assert "`--images` goes with a network, not --results" in capsys.readouterr().err
-    assert cli.main([*words, "--per_keypoint"]) in (1, 2)
+    assert cli.main([*words, "--protocol=annotated"]) == 2
+    assert "`--protocol` has no meaning for a.json" in capsys.readouterr().err
 
 
 def test_an_empty_list_of_results_is_ap_0(tmp_path):
