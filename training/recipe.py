@@ -21,6 +21,7 @@ from hrnet_tf.networks.checks import MULTIPLE, Arch, spec_of
 from hrnet_tf.training.recipes import PAGES, TASKS
 from hrnet_tf.training.values import ARCH, Form, broken_rule
 
+OPTIMIZERS = ("adam", "sgd")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -50,7 +51,11 @@ class Recipe:
         val_annotations: annotation file to evaluate on; none where empty.
         val_images: folder of its images.
         weights: checkpoint to start from: path, address or preset; from scratch where empty.
-        learning_rate: learning rate of Adam, for `batch_size`.
+        optimizer: "adam", or "sgd" with `momentum` and `weight_decay` as in PyTorch.
+        momentum: of SGD.
+        nesterov: whether SGD's momentum is Nesterov's.
+        weight_decay: of SGD, for every weight.
+        learning_rate: learning rate for `batch_size`.
         milestones: epochs after which the rate drops tenfold; without any it follows a cosine to 0.
         warmup_steps: steps in which the rate rises linearly.
         warmup_start: share of the rate that the warm-up starts from.
@@ -83,6 +88,10 @@ class Recipe:
     val_annotations: str = ""
     val_images: str = ""
     weights: str = ""
+    optimizer: str = dataclasses.field(default="adam", metadata={"choices": OPTIMIZERS})
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
     learning_rate: float = 1e-3
     milestones: tuple[int, ...] = (170, 200)
     warmup_steps: int = 0
@@ -108,9 +117,13 @@ class Recipe:
         for name in ("learning_rate", "epochs", "batch_size", "accumulation"):
             self._require(name, getattr(self, name) > 0, "be positive")
         self._require_share("warmup_start")
-        self._require("ema", 0 <= self.ema < 1, "be at least 0 and below 1")
-        for name in ("warmup_steps", "seed", "clip_norm", "evaluate_every", "patience"):
+        for name in ("ema", "momentum"):
+            self._require(name, 0 <= getattr(self, name) < 1, "be at least 0 and below 1")
+        counts = ("warmup_steps", "seed", "clip_norm", "evaluate_every", "patience", "weight_decay")
+        for name in counts:
             self._require(name, getattr(self, name) >= 0, "not be negative")
+        decays = self.weight_decay and self.optimizer != "sgd"
+        self._require("weight_decay", not decays, "be 0 with Adam, which does not know it")
         fits = len(self.input_size) == 2 and all(
             x > 0 and x % MULTIPLE == 0 for x in self.input_size
         )

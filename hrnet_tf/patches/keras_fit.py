@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from hrnet_tf.patches.keras_adam import Adam
+from hrnet_tf.patches.keras_averages import Averages
 
 
 def sum_gradients_first(optimizer: keras.optimizers.Optimizer) -> None:
@@ -35,7 +35,7 @@ def sum_gradients_first(optimizer: keras.optimizers.Optimizer) -> None:
             variable.assign_add(grad)
 
     optimizer.apply = apply_sum
-    if not isinstance(inner, Adam):  # our Adam does not sum gradients in its update
+    if not isinstance(inner, Averages):  # our optimizers do not sum gradients in their updates
         inner._backend_update_step = update
     inner._backend_increment_gradient_accumulators = accumulate
 
