@@ -140,6 +140,11 @@ class Recipe:
             raise ValueError(f"`{name}` must {rule}. Received: {name}={getattr(self, name)!r}.")
 
     @property
+    def is_judged(self) -> bool:
+        """Whether the run is evaluated on validation data while it trains."""
+        return bool(self.evaluate_every and self.val_annotations)
+
+    @property
     def card(self) -> Card:
         """How to feed the network that this recipe trains."""
         raise NotImplementedError

@@ -106,7 +106,7 @@ def _train(
     """Reads the data, builds and fits the network, and saves the model."""
     chief, checkpoints = devices.is_chief(strategy), workdir / "checkpoints"
     source, held_out, evaluator = training.source(recipe), None, None
-    if recipe.val_annotations and recipe.evaluate_every:
+    if recipe.is_judged:
         held_out, evaluator = training.held_out(recipe)
     steps = steps_per_epoch(len(source), recipe.batch_size)
     networks = build(recipe, training, strategy, steps, xla)
