@@ -70,6 +70,8 @@ class Training:
         check: recipe -> None; raises OSError or ValueError if something that the recipe needs is
             missing. It is called at the start, after the files that every recipe names are found.
         network: recipe -> the untrained network, a plain `keras.Model`.
+        published: recipe -> the network that is evaluated and published. It has the weights of
+            `network`, and may take images of another size; None: it is a copy of `network`.
         source: recipe -> the `Source` of the training data.
         held_out: recipe -> a source for the validation loss, and the evaluator of the run. The
             validation annotations are read once for both.
@@ -81,6 +83,7 @@ class Training:
         evaluator: (card, scoring, report) -> `Evaluator`.
         options: recipe -> options of the predictor in the evaluations of a run, as for
             `hrnet_tf.predictor`.
+        is_head: name of a layer -> whether its rate is multiplied by the recipe's `head_rate`.
         panels: (card, inputs, targets, outputs) -> pictures (H, W, 3) uint8 for TensorBoard.
         inspect: recipe -> `report.inspect.View`, the page of `inspect`.
         write_records: (recipe, output, shards, overwrite) -> (number of items, paths); writes
@@ -102,7 +105,9 @@ class Training:
     scored: Callable[[Recipe], Any]
     evaluator: Callable
     options: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
+    published: Callable[[Recipe], Any] | None = None
     check: Callable[[Recipe], None] = nothing
+    is_head: Callable[[str], bool] = lambda layer: False
     panels: Callable = no_panels
     inspect: Callable = no_view
     write_records: Callable = no_records

@@ -236,7 +236,8 @@ def _measure(
         found = judge(predictor, evaluator)
         name, higher_is_better = found.main
         main = found.numbers[name]
-        numbers = {"val_loss": network.evaluate(data, verbose=0), name: main, **found.numbers}
+        loss = network.evaluate(data, verbose=0, return_dict=True)["loss"]
+        numbers = {"val_loss": loss, name: main, **found.numbers}
         return numbers, main if higher_is_better else -main
 
     return measure

@@ -137,6 +137,7 @@ def aware_training(training: Training, source: Source, plan: Plan) -> Training:
     return dataclasses.replace(
         training,
         network=lambda recipe: source.model,
+        published=None,
         start=lambda network, recipe: "",  # the source has its weights
         trainee=trainee,
         batches=batches,

@@ -19,12 +19,12 @@ class Adam(Averages, keras.optimizers.Adam):
         numbers = {
             "beta1_power": tf.pow(self.beta_1, step),
             "beta2_power": tf.pow(self.beta_2, step),
-            "lr": tf.convert_to_tensor(learning_rate),
             "beta1": tf.constant(self.beta_1),
             "beta2": tf.constant(self.beta_2),
             "epsilon": tf.constant(self.epsilon),
         }
-        for grad, variable in zip(grads, trainable_variables, strict=True):
+        rates = self.rates(trainable_variables, learning_rate)
+        for grad, variable, rate in zip(grads, trainable_variables, rates, strict=True):
             index = self._get_variable_index(variable)
             momentum, velocity = self._momentums[index], self._velocities[index]
             tf.raw_ops.ResourceApplyAdam(
@@ -32,5 +32,6 @@ class Adam(Averages, keras.optimizers.Adam):
                 m=momentum.value.handle,
                 v=velocity.value.handle,
                 grad=grad,
+                lr=rate,
                 **numbers,
             )

@@ -4,12 +4,27 @@ Keras replaces the weights by their averages at the end of `fit`. A run that res
 calls `fit` twice; the second call and the checkpoints need the weights themselves.
 """
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
 
 class Averages:
-    """A base class in front of a Keras optimizer; `fit` does not replace weights by averages."""
+    """A base class in front of a Keras optimizer; `fit` does not replace weights by averages.
+
+    Attributes:
+        factor: variable -> factor of its learning rate.
+    """
+
+    factor: Callable[[keras.Variable], float] = staticmethod(lambda variable: 1.0)
+
+    def rates(self, variables, learning_rate) -> list[tf.Tensor]:
+        """The learning rate of each variable."""
+        rate = tf.convert_to_tensor(learning_rate)
+        factors = [self.factor(variable) for variable in variables]
+        scaled = {factor: rate if factor == 1 else factor * rate for factor in {*factors}}
+        return [scaled[factor] for factor in factors]
 
     def _update_model_variables_moving_average(self, trainable_variables):
         """Averages the weights after each update; Keras does so after each accumulated batch."""

@@ -24,8 +24,8 @@ class SGD(Averages, keras.optimizers.SGD):
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate):
         """Updates this replica; with several replicas, `grads` are sums (`sum_gradients_first`)."""
-        rate = tf.convert_to_tensor(learning_rate)
-        for grad, variable in zip(grads, trainable_variables, strict=True):
+        rates = self.rates(trainable_variables, learning_rate)
+        for grad, variable, rate in zip(grads, trainable_variables, rates, strict=True):
             if self.decay:
                 grad = grad + self.decay * variable.value
             if not self.momentum:

@@ -55,3 +55,12 @@ def test_without_momentum_and_in_its_config():
     optimizer.build([weight])
     optimizer.apply([tf.constant([1.0])])
     np.testing.assert_allclose(weight, [0.45], rtol=1e-6)
+
+
+def test_a_group_of_weights_has_a_rate_of_its_own():
+    body, head = keras.Variable([1.0], name="body"), keras.Variable([1.0], name="head")
+    optimizer = SGD(0.1)
+    optimizer.factor = lambda each: 10.0 if each.name == "head" else 1.0
+    optimizer.build([body, head])
+    optimizer.apply([tf.constant([0.5]), tf.constant([0.5])])
+    np.testing.assert_allclose([body[0], head[0]], [0.95, 0.5], rtol=1e-6)

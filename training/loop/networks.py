@@ -42,10 +42,10 @@ def build(
         set_normalization(model, recipe.frozen_norm, together)
         fuse(model)
         # XLA is off by default: in a short run on CPUs, compiling takes longer than it saves.
-        model.compile(optimizer(recipe, steps), loss, jit_compile=xla)
+        model.compile(optimizer(recipe, steps, training.is_head), loss, jit_compile=xla)
         model.optimizer.build(model.trainable_variables)
     with dtype_policy("float32"):
-        copy = training.network(recipe)
+        copy = (training.published or training.network)(recipe)
         return Networks(network, model, copy, training.trainee(copy, recipe))
 
 
