@@ -43,10 +43,9 @@ def random_box(size: tf.Tensor, draws: tf.Tensor, smallest: float, stretch: floa
     ratio = tf.exp(math.log(stretch) * (2 * draws[:, 1] - 1))
     wide, high = tf.round(tf.sqrt(area * ratio)), tf.round(tf.sqrt(area / ratio))
     fits = (wide > 0) & (wide <= width) & (high > 0) & (high <= height)
-    first = tf.argmax(fits)
-    wide, high = wide[first], high[first]
-    top = tf.floor(draws[first, 2] * (height - high + 1))
-    left = tf.floor(draws[first, 3] * (width - wide + 1))
+    every = tf.stack((high, wide, draws[:, 2], draws[:, 3]), axis=1)
+    high, wide, down, across = tf.unstack(tf.gather(every, tf.argmax(fits)))
+    top, left = tf.floor(down * (height - high + 1)), tf.floor(across * (width - wide + 1))
     drawn = tf.stack((top, left, high, wide))
     high = tf.minimum(height, tf.maximum(tf.round(width * stretch), 1))
     wide = tf.minimum(width, tf.maximum(tf.round(height * stretch), 1))

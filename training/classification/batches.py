@@ -70,7 +70,7 @@ def _load(
         content = source.read(row)
         size = crops.stored_size(content)
         if augment:
-            box = _random_box(size, row["box"], recipe.smallest_crop, recipe.stretch)
+            box = random_box(size, row["box"], recipe.smallest_crop, recipe.stretch)
             whole, corner = tf.constant(recipe.input_size), tf.zeros(2, tf.int32)
         else:
             box = tf.concat((tf.zeros(2, tf.int32), size), axis=0)
@@ -84,12 +84,6 @@ def _load(
     shown, seen = load_items(chunk, crop, tf.zeros((*recipe.input_size, 3), tf.uint8))
     rest = {name: chunk[name] for name in ("label", "mirrored", "color") if name in chunk}
     return rest | {"pixels": shown, "seen": seen}
-
-
-@tf.function(jit_compile=True, autograph=False)
-def _random_box(size, draws, smallest, stretch):
-    """`random_box` as one operation: starting its thirty would take longer than computing them."""
-    return random_box(size, draws, smallest, stretch)
 
 
 def _middle(size: tf.Tensor, recipe: ClassificationRecipe) -> tuple[tf.Tensor, tf.Tensor]:
