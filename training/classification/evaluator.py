@@ -51,7 +51,7 @@ class ClassificationEvaluator:
                 "pictures."
             )
         self.pictures = found
-        self.wanted = list(map(_wanted, range(len(found)), *_places(found)))
+        self.wanted = list(map(_wanted, range(len(found)), *places(found)))
 
     def reset(self, predictor) -> None:
         """Forgets all predictions."""
@@ -94,8 +94,8 @@ class ClassificationEvaluator:
         ]
 
 
-def _places(pictures):
-    """Paths, and the parts of these files; None for whole ones."""
+def places(pictures):
+    """Paths, and the part of each file; None for a whole one."""
     rows = pictures.rows
     if "start" not in rows:
         return rows["path"], [None] * len(pictures)

@@ -45,13 +45,15 @@ def training_pictures(recipe: ClassificationRecipe, report: Report = to_stderr) 
     return found
 
 
-def held_out_pictures(recipe: ClassificationRecipe) -> tuple[Pictures, ClassificationEvaluator]:
+def held_out_pictures(
+    recipe: ClassificationRecipe, report: Report = to_stderr
+) -> tuple[Pictures, ClassificationEvaluator]:
     """The pictures for the validation loss, and the evaluator of the run; reads them once.
 
     Raises:
         OSError, ValueError: as `training_pictures`.
     """
-    judge = ClassificationEvaluator(recipe.card, scored(recipe))
+    judge = ClassificationEvaluator(recipe.card, scored(recipe), report)
     return judge.pictures, judge
 
 

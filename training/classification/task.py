@@ -12,6 +12,7 @@ from hrnet_tf.training.classification.losses import Divergence, loss
 from hrnet_tf.training.classification.options import ClassificationScoring
 from hrnet_tf.training.classification.recipe import ClassificationRecipe
 from hrnet_tf.training.classification.records import write_records
+from hrnet_tf.training.classification.samples import panels, view
 from hrnet_tf.training.classification.source import (
     held_out_pictures,
     scored,
@@ -65,6 +66,8 @@ TRAINING = Training(
     evaluator=ClassificationEvaluator,
     options=options,
     is_head=is_head,
+    panels=panels,
+    inspect=view,
     write_records=write_records,
     distance=lambda recipe: Divergence(),
 )
