@@ -94,6 +94,26 @@ class PixelLoss(keras.losses.Loss):
         return super().get_config() | {name: getattr(self, name) for name in names}
 
 
+@keras.saving.register_keras_serializable(package="hrnet_tf")
+class PixelDistance(keras.losses.Loss):
+    """How far the classes' probabilities at each pixel are from those of another network.
+
+    The Kullback-Leibler divergence from `y_true` to `y_pred`, both logits (B, h, w, C).
+    """
+
+    def __init__(self, reduction="sum_over_batch_size", name="pixel_distance", dtype="float32"):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """The distance; weights are not applied."""
+        return super().__call__(y_true, y_pred)
+
+    def call(self, y_true, y_pred):
+        """Distances (B, h, w)."""
+        theirs, ours = (tf.nn.log_softmax(tf.cast(x, tf.float32)) for x in (y_true, y_pred))
+        return tf.reduce_sum(tf.exp(theirs) * (theirs - ours), axis=-1)
+
+
 def upsampled(logits: tf.Tensor, size: tf.Tensor, align_corners: bool) -> tf.Tensor:
     """Logits (B, h, w, C) at (height, width), as `torch.nn.functional.interpolate` does it."""
     return tf.raw_ops.ResizeBilinear(
@@ -124,3 +144,8 @@ def loss(recipe: SegmentationRecipe) -> keras.losses.Loss | dict[str, keras.loss
         return main
     kind = "sum" if recipe.loss == "ohem" else "cross_entropy"
     return {"aux": PixelLoss(kind, **settings, scale=recipe.aux_weight), "logits": main}
+
+
+def distance(recipe: SegmentationRecipe) -> keras.losses.Loss:
+    """The distance between the logits of two networks."""
+    return PixelDistance()
