@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf import fields
 from hrnet_tf.cards import WHOLE_PICTURES
 from hrnet_tf.cards.card import Card
 from hrnet_tf.convert.examples import count as number_of
@@ -127,8 +128,9 @@ class _Recorder:
 
 def _recorded(items, task, card, recorder, most, report):
     """Examples and their ids, until there are enough."""
-    # What was seen belongs to one key: tasks that gather boxes across images take one at a time.
-    options = task.options(**({"batch_size": 1} if task.wants_boxes else {}))
+    # What was seen belongs to one key: predictors that gather images take one at a time.
+    alone = "batch_size" in fields.names(task.options)
+    options = task.options(**({"batch_size": 1} if alone else {}))
     predictor = task.predictor(recorder, card, options)
     examples, ids = [], []
     for key, _, found in predictor.stream(_readable(items, report)):

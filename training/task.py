@@ -32,6 +32,11 @@ def plain(network, recipe: Recipe):
     return network
 
 
+def unchanged(recipe: Recipe) -> Recipe:
+    """Default of `settle`: the recipe has all values."""
+    return recipe
+
+
 def nothing(recipe: Recipe) -> None:
     """Default of `check`: the recipe needs no further files."""
 
@@ -67,6 +72,8 @@ class Training:
         scoring: a frozen dataclass with the data and settings of an evaluation. Its first fields
             are annotations and images; all its fields are flags of `evaluate`.
         counted: a word for the items of a source: "people".
+        settle: recipe -> the recipe with values that depend on its data, such as names of classes;
+            raises OSError or ValueError if the data cannot be used.
         check: recipe -> None; raises OSError or ValueError if something that the recipe needs is
             missing. It is called at the start, after the files that every recipe names are found.
         network: recipe -> the untrained network, a plain `keras.Model`.
@@ -89,6 +96,8 @@ class Training:
         write_records: (recipe, output, shards, overwrite) -> (number of items, paths); writes
             TFRecords.
         start: (network, recipe) -> a sentence about them; loads the weights to start from.
+        distance: recipe -> loss between the outputs of two networks, for training one to imitate
+            the other; None: `loss`, which must take outputs in place of targets.
         trainee: (network, recipe) -> the model that `fit` trains; it contains the network.
         publish: (network, trainee, recipe, path) -> None; saves the trained network. Both models
             are float32 copies with the final weights.
@@ -106,12 +115,14 @@ class Training:
     evaluator: Callable
     options: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
     published: Callable[[Recipe], Any] | None = None
+    settle: Callable[[Recipe], Recipe] = unchanged
     check: Callable[[Recipe], None] = nothing
     is_head: Callable[[str], bool] = lambda layer: False
     panels: Callable = no_panels
     inspect: Callable = no_view
     write_records: Callable = no_records
     start: Callable[[Any, Recipe], str] = start_from_weights
+    distance: Callable[[Recipe], Any] | None = None
     trainee: Callable[[Any, Recipe], Any] = plain
     publish: Callable[[Any, Any, Recipe, Path], None] = save
 

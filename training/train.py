@@ -79,6 +79,7 @@ def train(
         KeyboardInterrupt: SIGINT or SIGTERM ended the run, after a checkpoint.
     """
     training = training or training_named(recipe.task)
+    recipe = training.settle(recipe)
     training.loss(recipe)  # raises ValueError if the recipe has no loss
     check_files(recipe)
     training.check(recipe)

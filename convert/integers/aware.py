@@ -141,7 +141,7 @@ def aware_training(training: Training, source: Source, plan: Plan) -> Training:
         start=lambda network, recipe: "",  # the source has its weights
         trainee=trainee,
         batches=batches,
-        loss=lambda recipe: Imitation(source.model, training.loss(recipe)),
+        loss=lambda recipe: Imitation(source.model, (training.distance or training.loss)(recipe)),
         publish=publish,
     )
 

@@ -10,6 +10,7 @@ from hrnet_tf.cli.command import (
     model_flags,
     open_predictor,
     read_scoring,
+    require_scored,
     required,
     scoring_flags,
     task_name,
@@ -62,11 +63,12 @@ def _flags():
 
 
 def _evaluate(values, inputs):
-    required(values, "model", "annotations", "images")
+    required(values, "model")
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
     task = task_name(values.model)
     scoring = read_scoring(values, task, values.model)
+    require_scored(values, task)
     from hrnet_tf.cards.files import card_path, conversion_card, record_accuracy
 
     if values.output:

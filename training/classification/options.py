@@ -18,7 +18,7 @@ class ClassificationScoring:
     """
 
     annotations: str = ""
-    images: str = field(default="", metadata={"needed": True})
+    images: str = ""
     held_out: float = field(default=0.0, metadata={"least": 0.0, "most": 1.0})
 
     def __post_init__(self):

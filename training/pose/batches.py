@@ -9,6 +9,7 @@ import tensorflow as tf
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.training.data import crops
 from hrnet_tf.training.data.batching import Share, Steps, load_items, make_batches
+from hrnet_tf.training.data.colors import recolor
 from hrnet_tf.training.data.sources import Report, flaw, to_stderr
 from hrnet_tf.training.pose import augment as augmentation
 from hrnet_tf.training.pose.people import People, check_reach, images, regions
@@ -140,7 +141,7 @@ def _finish(batch: dict, recipe: PoseRecipe) -> tuple:
     shifted = tf.bitwise.right_shift(batch["pixels"][..., None], tf.constant((0, 8, 16), tf.uint32))
     levels = tf.cast(tf.cast(shifted & 255, tf.int32), tf.float32)
     if recipe.color_jitter:
-        levels = augmentation.recolor(levels, batch["color"])
+        levels = recolor(levels, batch["color"])
     if recipe.cutout_probability:
         levels = augmentation.cut_out(levels, batch["hole"])
     heatmaps, weights = recipe.codec.encode(batch["points"], batch["visible"], recipe.input_size)

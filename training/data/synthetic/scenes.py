@@ -6,9 +6,6 @@ correct, too. `write_dataset` stores the scenes with COCO annotations.
 """
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from hrnet_tf.files import whole_folder
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.training.data.synthetic.figures import (
     SUPERSAMPLE,
@@ -62,7 +60,7 @@ def draw_scene(
     people = int(rng.choice((1, 2, 3), p=(0.4, 0.35, 0.25))) if people is None else people
     image = Image.new("RGB", (width * SUPERSAMPLE, height * SUPERSAMPLE))
     owners = Image.new("L", (width, height))
-    _draw_background(rng, image)
+    draw_background(rng, image)
 
     columns = (rng.permutation(people) + rng.uniform(0.25, 0.75, people)) / people * width
     grounds = np.sort(rng.uniform(0.86, 0.99, people)) * height
@@ -93,23 +91,10 @@ def write_dataset(
     Raises:
         FileExistsError: `folder` is already there and not empty.
     """
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(
-            f"`folder` must be new or empty. Received: folder={folder}. "
-            "Choose another name, or delete it first."
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        unfinished.chmod(0o755)
+    with whole_folder(folder) as part:
         scenes = (draw_scene(np.random.default_rng((seed, i)), size) for i in range(num_images))
-        _write_scenes(unfinished, scenes)
-        os.replace(unfinished, folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-    return folder / "person_keypoints.json"
+        _write_scenes(part, scenes)
+    return Path(folder) / "person_keypoints.json"
 
 
 def _write_scenes(folder: Path, scenes: Iterable[Scene]) -> None:
@@ -169,7 +154,7 @@ def _shadow(image: Image.Image, spot: tuple[float, float], tall: float) -> None:
     ImageDraw.Draw(image, "RGBA").ellipse(box, fill=(20, 20, 40, 70))
 
 
-def _draw_background(rng: np.random.Generator, image: Image.Image) -> None:
+def draw_background(rng: np.random.Generator, image: Image.Image) -> None:
     """Draws a landscape, striped room, town or dots, with a gradient and grain."""
     width, height = image.size
     far, near, third = (np.array(rgb(c)) for c in rng.choice(SCENERY, 3, replace=False))
