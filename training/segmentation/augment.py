@@ -134,12 +134,12 @@ def view(
     margin = ((0, height - size[0]), (0, width - size[1]), (0, 0))
     inside = tf.pad(tf.ones_like(raw, tf.bool), margin)
     pixels, raw, inside = tf.pad(pixels, margin), tf.pad(raw, margin)[..., 0], inside[..., 0]
+    if not before:
+        flip = tf.where(row["mirrored"], -1, 1)
+        pixels, raw, inside = (each[:, ::flip] for each in (pixels, raw, inside))
     pixels = tf.ensure_shape(pixels, (height, width, 3))
     raw, inside = (tf.ensure_shape(each, (height, width)) for each in (raw, inside))
-    if before:
-        return pixels, raw, inside
-    flip = tf.where(row["mirrored"], -1, 1)
-    return pixels[:, ::flip], raw[:, ::flip], inside[:, ::flip]
+    return pixels, raw, inside
 
 
 def resized(pixels: tf.Tensor, scaled: tf.Tensor, corner: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
