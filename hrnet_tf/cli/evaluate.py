@@ -54,7 +54,8 @@ def _flags():
     switch = flags.DEFINE_bool
     for name in TASKS:
         for table, meaning in scoring_options(name).TABLES.items():
-            switch(table, False, meaning, flag_values=values)
+            if table not in values:  # tasks share some
+                switch(table, False, meaning, flag_values=values)
     switch("record", False, "note the numbers in a converted file's card", flag_values=values)
     text = "folder for results.json and evaluation.json"
     flags.DEFINE_string("output", None, text, flag_values=values)

@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     flags.DEFINE_string("output", None, "new folder for the drawings", flag_values=values)
     flags.DEFINE_integer("num_images", 1000, "how many", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", 0, "same seed, same drawings", flag_values=values)
-    kinds = "people with keypoints, or shapes in a folder each"
+    kinds = "people with keypoints and masks, or shapes in a folder each"
     flags.DEFINE_enum("kind", "people", list(KINDS), kinds, flag_values=values)
     flags.mark_flag_as_required("output", flag_values=values)
     try:
