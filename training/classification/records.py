@@ -75,7 +75,7 @@ def read_pictures(pattern: str, classes: Sequence[str]) -> Pictures:
     if unknown := sorted({*names[~fits]} - {*known}):
         raise ValueError(
             f"`classes` must have all classes of {pattern}. Received: {len(classes)} classes, "
-            f"without {unknown[0]!r}."
+            f"without {str(unknown[0])!r}."
         )
     rows["label"] = np.where(fits, rows["label"], [known.get(name, -1) for name in names])
     return Pictures({**rows, "label": rows["label"].astype(np.int32)}, _read)

@@ -48,8 +48,8 @@ def options(recipe: ClassificationRecipe) -> dict[str, Any]:
 
 
 def is_head(layer: str) -> bool:
-    """Whether a layer belongs to the head, not to the trunk that other tasks share."""
-    return layer.startswith(("incre_modules", "downsamp_modules", "final_layer", "classifier"))
+    """Whether a layer is the one that other classes replace, which gets `head_rate`."""
+    return layer == "classifier"
 
 
 TRAINING = Training(

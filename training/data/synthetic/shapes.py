@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from hrnet_tf.files import whole_folder
 from hrnet_tf.training.data.synthetic.figures import CLOTHES, SUPERSAMPLE, rgb
-from hrnet_tf.training.data.synthetic.scenes import JPEG_QUALITY, draw_background
+from hrnet_tf.training.data.synthetic.scenes import JPEG_QUALITY, SCENERY
 
 
 def _regular(corners: int, inner: float = 1.0) -> np.ndarray:
@@ -21,6 +21,7 @@ def _regular(corners: int, inner: float = 1.0) -> np.ndarray:
     return np.column_stack((np.sin(angles), -np.cos(angles))) * radii[:, None]
 
 
+CONTRAST = 150  # least difference between shape and background, red, green and blue together
 ARM = 0.33
 CROSS = np.array(
     [(-ARM, -1), (ARM, -1), (ARM, -ARM), (1, -ARM), (1, ARM), (ARM, ARM), (ARM, 1), (-ARM, 1),
@@ -37,7 +38,6 @@ SHAPES = {
     "arrow": ARROW,
     "circle": _regular(48),
     "cross": CROSS,
-    "hexagon": _regular(6),
     "moon": MOON,
     "square": _regular(4),
     "star": _regular(10, 0.45),
@@ -47,18 +47,22 @@ SHAPES = {
 
 def draw_shape(rng: np.random.Generator, name: str, size: tuple[int, int] = (96, 96)) -> np.ndarray:
     """A picture (H, W, 3) uint8 of a shape of `SHAPES` on a background; it may be cut off."""
-    height, width = size
-    image = Image.new("RGB", (width * SUPERSAMPLE, height * SUPERSAMPLE))
-    draw_background(rng, image)
-    radius = rng.uniform(0.22, 0.42) * min(image.size)
-    center = np.array(image.size) * rng.uniform(0.35, 0.65, 2)
-    turn = rng.uniform(-0.4, 0.4)
+    height, width = size[0] * SUPERSAMPLE, size[1] * SUPERSAMPLE
+    sky, paint, edge = (np.array(rgb(each)) for each in rng.choice(SCENERY + CLOTHES, 3, False))
+    if np.abs(sky - paint).sum() < CONTRAST:
+        paint = 255 - sky
+    shade = np.linspace(rng.uniform(0.7, 1), rng.uniform(0.7, 1), height // SUPERSAMPLE)
+    grain = rng.normal(0, rng.uniform(1, 5), (*size, 1))
+    pixels = (sky * shade[:, None, None] + grain).clip(0, 255).astype(np.uint8)
+    image = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
+    radius = rng.uniform(0.26, 0.42) * min(image.size)
+    center = np.array(image.size) * rng.uniform(0.42, 0.58, 2)
+    turn = rng.uniform(-0.3, 0.3)
     matrix = np.array(((math.cos(turn), math.sin(turn)), (-math.sin(turn), math.cos(turn))))
     points = [tuple(point) for point in center + radius * SHAPES[name] @ matrix]
-    fill, edge = (rgb(each) for each in rng.choice(CLOTHES, 2, replace=False))
     pen = ImageDraw.Draw(image)
-    pen.polygon(points, fill=fill)
-    pen.line([*points, points[0]], fill=edge, width=2 * SUPERSAMPLE, joint="curve")
+    pen.polygon(points, fill=tuple(paint.tolist()))
+    pen.line([*points, points[0]], fill=tuple(edge.tolist()), width=SUPERSAMPLE, joint="curve")
     return np.asarray(image.reduce(SUPERSAMPLE))
 
 
