@@ -102,8 +102,6 @@ def _in_folders(images, known, classes, report):
         inside = _files(folder.path)
         if not inside:
             report(f"{folder.path}: an empty folder.")
-        elif len(inside) == 1:
-            report(f"{folder.path}: only one picture, too few to learn a class from.")
         paths += inside
         labels += [known[folder.name]] * len(inside)
     usable = _usable(paths, report)

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from hrnet_tf.training.classification.evaluator import ClassificationEvaluator
 from hrnet_tf.training.classification.options import ClassificationScoring
 from hrnet_tf.training.classification.pictures import Pictures, held_out
@@ -40,6 +42,9 @@ def training_pictures(recipe: ClassificationRecipe, report: Report = to_stderr) 
     if recipe.train_records:
         return read_pictures(recipe.train_records, recipe.classes)
     found = read(recipe.train_images, recipe.train_annotations, recipe.classes, report)
+    for label, number in enumerate(np.bincount(found.rows["label"])):
+        if number == 1:
+            report(f"{recipe.classes[label]}: only one picture, too few to learn a class from.")
     if recipe.held_out and not recipe.val_images:
         found = found[~held_out(found, recipe.held_out)]
     return found
