@@ -76,7 +76,7 @@ def sizes(
     first = size
     if recipe.resize == "both":
         first = tf.concat((ones, ones), axis=1) * recipe.base_size
-    elif recipe.short_first:
+    elif recipe.resize == "short_long":
         first = _proportional(size, tf.reduce_min(size, axis=1), tf.fill(tf.shape(scale), base))
     known = (
         tf.reduce_min(first, axis=1) if recipe.resize == "short" else tf.reduce_max(first, axis=1)
@@ -122,7 +122,7 @@ def view(
         pixels, raw = (
             tf.cond(mirrored, lambda x=x: x[:, ::-1], lambda x=x: x) for x in (pixels, raw)
         )
-    if before or recipe.short_first:
+    if before or recipe.resize == "short_long":
         whole = row["first"]
         pixels = resized(pixels, whole, tf.zeros(2, tf.int32), whole)
         raw = nearest(raw, whole, tf.zeros(2, tf.int32), whole)

@@ -76,9 +76,7 @@ def _load(chunk: dict, source: Pictures, recipe: SegmentationRecipe) -> dict:
         return tf.concat((pixels, classes[..., None]), axis=-1)
 
     rest = {name: chunk.pop(name) for name in ("shift", "color")}
-    blank = tf.constant((0, 0, 0, IGNORED), tf.uint8)
-    blank = tf.broadcast_to(blank, (*recipe.input_size, 4))
-    crops, seen = load_items(chunk, read, blank)
+    crops, seen = load_items(chunk, read, tf.zeros((*recipe.input_size, 4), tf.uint8))
     return rest | {"crops": crops, "seen": seen, "mirrored": chunk["mirrored"]}
 
 
@@ -93,6 +91,7 @@ def _finish(batch: dict, recipe: SegmentationRecipe) -> tuple:
     if recipe.classes.flip_pairs:
         swapped = tf.gather(tf.constant(_swap(recipe), tf.int32), classes)
         classes = tf.where(batch["mirrored"][:, None, None], swapped, classes)
+    classes = tf.where(batch["seen"][:, None, None] > 0, classes, IGNORED)
     targets, weights = tf.cast(classes, tf.uint8), batch["seen"]
     if recipe.head == "ocr":
         names = ("aux", "logits")

@@ -48,9 +48,8 @@ class SegmentationRecipe(Recipe):
         ignore_label: number in `masks` of pixels without a class; -1: none.
         ignore_color: colour of pixels without a class, for the encoding `color`.
         resize: the side of pictures that is first resized to `base_size`: "long", "short", "both"
-            (which changes the proportions), or "none".
+            (which changes the proportions), "short_long" (one after the other), or "none".
         base_size: pixels; 0 if `resize` is "none".
-        short_first: for training, the short side is resized to `base_size` before the long one.
         scale_range: least and largest scale of pictures.
         scale_step: scales are the least one plus multiples of this; 0: any.
         flip_probability: how often pictures are mirrored.
@@ -85,7 +84,6 @@ class SegmentationRecipe(Recipe):
     ignore_color: tuple[int, ...] = ()
     resize: str = dataclasses.field(default="none", metadata={"choices": RESIZES})
     base_size: int = 0
-    short_first: bool = False
     scale_range: tuple[float, ...] = (0.5, 2.1)
     scale_step: float = 0.1
     flip_probability: float = 0.5

@@ -21,6 +21,7 @@ from hrnet_tf.training.segmentation.pictures import Pictures, from_records
 from hrnet_tf.training.segmentation.recipe import SegmentationRecipe
 from hrnet_tf.training.segmentation.source import annotated, training_pictures
 
+LEAST_WIDTH = 320  # pixels; smaller crops are enlarged to this
 PLAIN = {
     "scale_range": (1.0, 1.0),
     "flip_probability": 0.0,
@@ -65,6 +66,7 @@ def view(recipe: SegmentationRecipe) -> View:
 def _samples(recipe: SegmentationRecipe, source: Pictures) -> Iterator[tuple[np.ndarray, str]]:
     """Yields training crops in their order, each a picture of three panels with a caption."""
     card, classes = recipe.card, recipe.classes
+    factor = -(-LEAST_WIDTH // recipe.input_size[1])
     plain = dataclasses.replace(recipe, **PLAIN)  # the same pictures in the same order
     streams = (batches(source, each, augment=True) for each in (plain, recipe))
     for step, (before, after) in enumerate(zip(*streams, strict=True)):
@@ -74,12 +76,17 @@ def _samples(recipe: SegmentationRecipe, source: Pictures) -> Iterator[tuple[np.
         for row, number in enumerate(which):
             mask = truth[row]
             shown = [*np.unique(mask[mask != IGNORED])]
-            panels = np.concatenate(
-                [old[row], new[row], painted(new[row], mask, classes.palette)], axis=1
-            )
+            first, second, large = (_enlarged(x, factor) for x in (old[row], new[row], mask))
+            colored = painted(second, large, classes.palette)
+            panels = np.concatenate([first, second, colored], axis=1)
             entries = [(classes.names[i], classes.palette[i]) for i in shown]
             below = legend(entries, panels.shape[1], max(panels.shape[:2]))
             yield np.concatenate([panels, below]), Path(source.rows["name"][number]).name
+
+
+def _enlarged(pixels, factor):
+    """Pixels (H, W, …), each repeated: thin regions stay visible under outlines."""
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _arrays(batch):
