@@ -3,6 +3,7 @@
 The predictor of the network's task makes them; a recorder takes the place of the network.
 """
 
+import glob
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf import fields
 from hrnet_tf.cards import WHOLE_PICTURES
 from hrnet_tf.cards.card import Card
 from hrnet_tf.convert.examples import count as number_of
@@ -57,8 +59,8 @@ def calibration(
     """Makes examples for a network from randomly chosen pictures.
 
     Args:
-        source: a COCO json with boxes (annotations or detections); a folder of pictures, which
-            are used whole; or None for drawn people.
+        source: a COCO json with boxes (annotations or detections); a folder of pictures, or of
+            folders of them, which are used whole; or None for drawn people.
         images: folder of the json's pictures; if None, it is looked for beside the json, where
             COCO and our own sets have it.
         card: the network's card; the predictor of its task makes the examples. If None, pictures
@@ -90,7 +92,7 @@ def calibration(
     if source is None:
         items, name = _drawn(by_box, count, seed), "drawings"
     elif Path(source).is_dir():
-        items, name = _pictures(find_images([source])), str(source)
+        items, name = _pictures(_inside(Path(source))), str(source)
     else:
         items, name = _listed(Path(source), images, by_box), str(source)
     order = rng.permutation(len(items))
@@ -127,8 +129,9 @@ class _Recorder:
 
 def _recorded(items, task, card, recorder, most, report):
     """Examples and their ids, until there are enough."""
-    # What was seen belongs to one key: tasks that gather boxes across images take one at a time.
-    options = task.options(**({"batch_size": 1} if task.wants_boxes else {}))
+    # What was seen belongs to one key: predictors that gather images take one at a time.
+    alone = "batch_size" in fields.names(task.options)
+    options = task.options(**({"batch_size": 1} if alone else {}))
     predictor = task.predictor(recorder, card, options)
     examples, ids = [], []
     for key, _, found in predictor.stream(_readable(items, report)):
@@ -155,6 +158,12 @@ def _readable(items, report):
             report(str(error))
         else:
             yield found
+
+
+def _inside(folder) -> list[Path]:
+    """The pictures in a folder, or in its folders if these hold all of them."""
+    found = find_images([folder])
+    return found if found != [folder] else find_images([f"{glob.escape(str(folder))}/**/*"])
 
 
 def _pictures(paths) -> list[Item]:

@@ -120,7 +120,7 @@ def _calibration(source, options, precision, report):
     place = (options.calibration, options.images, source.card, source.inputs)
     found = calibration(*place, count, options.seed, report)
     if precision.calibrated:
-        better = "" if options.calibration else "; real people are better: --calibration=FILE"
+        better = "" if options.calibration else "; real pictures are better: --calibration=FILE"
         report(f"Ranges come from {found.words}{better}")
     return found
 

@@ -8,7 +8,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from absl import flags
 
@@ -32,7 +32,30 @@ def field_help(kind: type) -> dict[str, str]:
     return found
 
 
-def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> None:
+def joint_help(kinds: Mapping[str, type]) -> dict[str, str]:
+    """The help text of each field of several dataclasses; texts that differ name their dataclass.
+
+    Args:
+        kinds: name of each dataclass in the texts -> the dataclass.
+    """
+    meanings = {}
+    for name, kind in kinds.items():
+        for field, text in field_help(kind).items():
+            meanings.setdefault(field, {}).setdefault(text, name)
+    return {
+        field: "; ".join(
+            text if len(texts) == 1 else f"{name}: {text}" for text, name in texts.items()
+        )
+        for field, texts in meanings.items()
+    }
+
+
+def define(
+    values: flags.FlagValues,
+    kind: type,
+    skip: Collection[str] = (),
+    meanings: Mapping[str, str] | None = None,
+) -> None:
     """Defines a flag for each field of a dataclass.
 
     A field is a bool, int, float or str, or one of these or None. A tuple of any number of numbers
@@ -45,8 +68,9 @@ def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> 
         values: receives the flags.
         kind: the dataclass.
         skip: names of fields that get no flag.
+        meanings: their help texts; those of the docstring if None.
     """
-    meanings, kinds = field_help(kind), _kinds(kind)
+    meanings, kinds = meanings or field_help(kind), _kinds(kind)
     for field in dataclasses.fields(kind):
         if field.name in skip or not field.metadata.get("flag", True):
             continue
@@ -123,6 +147,12 @@ def parse_size(text: str | None, name: str = "size") -> tuple[int, int] | None:
 def names(kind: type) -> tuple[str, ...]:
     """The names of the fields of a dataclass."""
     return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def needed(kind: type) -> tuple[str, ...]:
+    """The names of the fields without a default."""
+    every = dataclasses.fields(kind)
+    return tuple(field.name for field in every if field.default is dataclasses.MISSING)
 
 
 def _kinds(kind):

@@ -20,12 +20,16 @@ Table = Mapping[str, Mapping[str, float]]  # row -> column -> number
 
 
 class Wanted(NamedTuple):
-    """An image to predict, with `boxes` (N, 4) and their `scores` (N,) if the task has boxes."""
+    """An image to predict, with `boxes` (N, 4) and their `scores` (N,) if the task has boxes.
+
+    `part` is the image's place in a file of several, as in `read_image`.
+    """
 
     key: Hashable
     path: Path
     boxes: np.ndarray | None = None
     scores: np.ndarray | None = None
+    part: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,21 +135,21 @@ def judge(predictor, evaluator: Evaluator) -> Evaluation:
     return dataclasses.replace(found, images=len(read), problems=problems)
 
 
-def _readable(wanted: Sequence[Wanted], read: set[Path], report: Report) -> Iterator[tuple]:
+def _readable(wanted: Sequence[Wanted], read: set[tuple], report: Report) -> Iterator[tuple]:
     """Yields (key, pixels, boxes, scores) for images that can be read.
 
-    A background thread decodes each image once. Paths of images that were read are added to `read`.
+    A background thread decodes each image once. Places of images that were read go to `read`.
     """
 
     def decode(items):
-        path = items[0].path
+        path, part = items[0].path, items[0].part
         try:
-            pixels = read_image(path, apply_exif=False)
+            pixels = read_image(path, apply_exif=False, part=part)
         except (OSError, ValueError) as error:
             report(str(error))
             return []
-        read.add(path)
+        read.add((path, part))
         return [(each.key, pixels, each.boxes, each.scores) for each in items]
 
-    groups = (list(group) for _, group in groupby(wanted, key=lambda each: each.path))
+    groups = (list(group) for _, group in groupby(wanted, key=lambda each: (each.path, each.part)))
     return (item for items in ahead(decode, groups) for item in items)

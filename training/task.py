@@ -33,6 +33,11 @@ def plain(network, recipe: Recipe):
     return network
 
 
+def unchanged(recipe: Recipe) -> Recipe:
+    """Default of `settle`: the recipe has all values."""
+    return recipe
+
+
 def nothing(recipe: Recipe) -> None:
     """Default of `check`: the recipe needs no further files."""
 
@@ -81,9 +86,13 @@ class Training(Scored):
     Attributes:
         recipe: the class of the recipes.
         counted: a word for the items of a source: "people".
+        settle: recipe -> the recipe with values that depend on its data, such as names of classes;
+            raises OSError or ValueError if the data cannot be used.
         check: recipe -> None; raises OSError or ValueError if something that the recipe needs is
             missing. It is called at the start, after the files that every recipe names are found.
         network: recipe -> the untrained network, a plain `keras.Model`.
+        published: recipe -> the network that is evaluated and published, if it takes images of
+            another size than `network`; it gets the same weights.
         source: recipe -> the `Source` of the training data.
         held_out: recipe -> a source for the validation loss, and the evaluator of the run. The
             validation annotations are read once for both.
@@ -94,11 +103,14 @@ class Training(Scored):
         scored: recipe -> the `scoring` by which a run is evaluated.
         options: recipe -> options of the predictor in the evaluations of a run, as for
             `hrnet_tf.predictor`.
+        is_head: name of a layer -> whether its rate is multiplied by the recipe's `head_rate`.
         panels: (card, inputs, targets, outputs) -> pictures (H, W, 3) uint8 for TensorBoard.
         inspect: recipe -> `report.inspect.View`, the page of `inspect`.
         write_records: (recipe, output, shards, overwrite) -> (number of items, paths); writes
             TFRecords.
         start: (network, recipe) -> a sentence about them; loads the weights to start from.
+        distance: recipe -> loss between the outputs of two networks, for training one to imitate
+            the other; None: `loss`, which must take outputs in place of targets.
         trainee: (network, recipe) -> the model that `fit` trains; it contains the network.
         publish: (network, trainee, recipe, path) -> None; saves the trained network. Both models
             are float32 copies with the final weights.
@@ -113,11 +125,15 @@ class Training(Scored):
     loss: Callable[[Recipe], Any]
     scored: Callable[[Recipe], Any]
     options: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
+    published: Callable[[Recipe], Any] | None = None
+    settle: Callable[[Recipe], Recipe] = unchanged
     check: Callable[[Recipe], None] = nothing
+    is_head: Callable[[str], bool] = lambda layer: False
     panels: Callable = no_panels
     inspect: Callable = no_view
     write_records: Callable = no_records
     start: Callable[[Any, Recipe], str] = start_from_weights
+    distance: Callable[[Recipe], Any] | None = None
     trainee: Callable[[Any, Recipe], Any] = plain
     publish: Callable[[Any, Any, Recipe, Path], None] = save
 

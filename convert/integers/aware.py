@@ -137,10 +137,11 @@ def aware_training(training: Training, source: Source, plan: Plan) -> Training:
     return dataclasses.replace(
         training,
         network=lambda recipe: source.model,
+        published=None,
         start=lambda network, recipe: "",  # the source has its weights
         trainee=trainee,
         batches=batches,
-        loss=lambda recipe: Imitation(source.model, training.loss(recipe)),
+        loss=lambda recipe: Imitation(source.model, (training.distance or training.loss)(recipe)),
         publish=publish,
     )
 

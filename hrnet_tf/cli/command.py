@@ -46,10 +46,13 @@ def model_flags(model=None):
 
 def scoring_flags(values):
     """The flags of the evaluators and of the predictors of all tasks that can be evaluated."""
-    for name in scored_tasks():
-        fields.define(values, scoring_options(name).SCORING)
-    for name in scored_tasks():
-        fields.define(values, options_of(name).OPTIONS)
+    for kinds in (
+        {name: scoring_options(name).SCORING for name in scored_tasks()},
+        {name: options_of(name).OPTIONS for name in scored_tasks()},
+    ):
+        meanings = fields.joint_help(kinds)
+        for kind in kinds.values():
+            fields.define(values, kind, meanings=meanings)
 
 
 def refuse(values, names, reason):
@@ -83,6 +86,11 @@ def read_scoring(values, task, model):
     }
     refuse_others(values, task, model, known)
     return fields.read(values, scoring_options(task).SCORING)
+
+
+def require_scored(values, task):
+    """Raises a UsageError if a flag is missing that an evaluation of this task needs."""
+    required(values, *fields.needed(scoring_options(task).SCORING), "images")
 
 
 def task_name(model):

@@ -12,6 +12,7 @@ from hrnet_tf.cli.command import (
     open_predictor,
     read_scoring,
     refuse,
+    require_scored,
     required,
     scoring_flags,
     task_name,
@@ -97,9 +98,10 @@ def _evaluate(values, inputs):
 
 def _of_network(values):
     """Checks the flags of the evaluation of a network; returns a function that evaluates it."""
-    required(values, "model", "annotations", "images")
+    required(values, "model")
     task = task_name(values.model)
     scoring = read_scoring(values, task, values.model)
+    require_scored(values, task)
 
     def measure():
         from hrnet_tf.cards.files import conversion_card

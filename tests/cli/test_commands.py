@@ -624,9 +624,3 @@ def test_flags_of_another_task_are_a_usage_error(
     assert said.count("\n") == 1
     assert flag.split("=")[0] in said
     assert not out.exists()
-
-
-def test_evaluate_is_for_poses(segmenter, capsys):
-    words = (f"--model={segmenter}", "--annotations=a.json", "--images=b")
-    assert run("evaluate", *words) == 2
-    assert "evaluation is for pose or detection networks" in capsys.readouterr().err

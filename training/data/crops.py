@@ -51,7 +51,11 @@ def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
     Returns:
         Pixels (h, w, 3) uint8 that hold the window, and their top left corner (2,) in the image.
     """
-    content = tf.io.read_file(path)
+    return decode(tf.io.read_file(path), size, window)
+
+
+def decode(content: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
+    """`read_image` of the content of a file."""
     low = tf.maximum(window[:2] - JPEG_MARGIN, 0)
     high = tf.minimum(window[2:] + JPEG_MARGIN, size)
 
@@ -68,6 +72,20 @@ def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
             return pixels[low[0] : high[0], low[1] : high[1]]
 
     return tf.cond(tf.io.is_jpeg(content), jpeg, png), low
+
+
+def stored_size(content: tf.Tensor) -> tf.Tensor:
+    """Height and width (2,) in the header of a JPEG or PNG file."""
+
+    def jpeg():
+        return tf.io.extract_jpeg_shape(content)[:2]
+
+    def png():
+        # Bytes 16 to 23 are width and height; `decode` refuses what is no PNG.
+        sides = tf.io.decode_raw(tf.strings.substr(content, 16, 8), tf.int32, little_endian=False)
+        return tf.ensure_shape(sides[::-1], (2,))
+
+    return tf.cond(tf.io.is_jpeg(content), jpeg, png)
 
 
 def crop(

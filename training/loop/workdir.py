@@ -68,8 +68,8 @@ def check_files(recipe: Recipe) -> None:
     if Path(recipe.weights).suffix and not is_url(recipe.weights):
         files["weights"] = recipe.weights
     for name, path in files.items():
-        if path and not Path(path).is_file():
-            raise FileNotFoundError(f"`{name}` must be a file. Received: {name}={path}.")
+        if path and not Path(path).exists():
+            raise FileNotFoundError(f"`{name}` must exist. Received: {name}={path}.")
 
 
 def empty_folder(folder: str | Path, overwrite: bool) -> Path:
