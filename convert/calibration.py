@@ -132,7 +132,7 @@ def _recorded(items, task, card, recorder, most, report):
     predictor = task.predictor(recorder, card, options)
     examples, ids = [], []
     for key, _, found in predictor.stream(_readable(items, report)):
-        if not len(found):
+        if task.wants_boxes and not len(found):
             continue  # without a usable box; what was seen belongs to the next
         for number, example in enumerate(recorder.seen):
             image = example["image"]
