@@ -10,7 +10,7 @@ import numpy as np
 
 from hrnet_tf.cards.card import Card
 from hrnet_tf.convert.graph.faster import faster
-from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.fold import fold_factors, fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.opening import open_network
@@ -105,7 +105,7 @@ def plain_graph(model: keras.Model, card: Card | None) -> Graph:
         ValueError: the model cannot be converted, or lacks an output that the card describes.
     """
     outputs = [*card.outputs()] if card else None
-    return merge_resizes(fold_norms(read_graph(model, outputs)))
+    return merge_resizes(fold_factors(fold_norms(read_graph(model, outputs))))
 
 
 def with_decoded(source: Source) -> Source:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from hrnet_tf.convert.graph.nodes import Graph, Node
-from hrnet_tf.patches.keras_graph import walk
+from hrnet_tf.patches.keras_graph import called_once, walk
 from hrnet_tf.runtime.keras_model import functional, input_shapes, named_outputs
 
 EQUAL = ("Dropout", "SpatialDropout2D", "Identity", "InputLayer")
@@ -89,7 +89,7 @@ def _read(operation, *inputs):
 
 def _shape(operation, inputs):
     """The shape of the result, without the batch."""
-    if len(operation._inbound_nodes) == 1:
+    if called_once(operation):
         return tuple(operation.output.shape[1:])
     # Of an operation that is used several times, Keras tells the shape of the first result alone.
     tensors = keras.tree.map_structure(
@@ -237,6 +237,7 @@ OPERATIONS = {
     "Take": lambda op, _, indices: ("take", {"axis": op.axis, "indices": np.asarray(indices)}),
     "Einsum": lambda op, *_: ("einsum", {"subscripts": op.subscripts}),
     "ExpandDims": lambda op, *_: ("expand", {"axis": op.axis}),
+    "Squeeze": lambda *_: ("reshape", {}),
     "Softmax": lambda op, *_: ("softmax", {"axis": op.axis}),
 }
 
