@@ -38,7 +38,8 @@ def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> 
     A field is a bool, int, float or str, or one of these or None. A tuple of any number of numbers
     is written with commas, a tuple of two integers as 256x192. The field's metadata may have
     `choices`, the `least` and `most` of a number, or `flag=False`. If a flag of the same name
-    exists, from a field of another dataclass, it is kept.
+    exists, from a field of another dataclass, it is kept; where their defaults differ, it has none,
+    and `read` gives each dataclass its own.
 
     Args:
         values: receives the flags.
@@ -47,10 +48,14 @@ def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> 
     """
     meanings, kinds = field_help(kind), _kinds(kind)
     for field in dataclasses.fields(kind):
-        if field.name in skip or field.name in values or not field.metadata.get("flag", True):
+        if field.name in skip or not field.metadata.get("flag", True):
             continue
         whole = field.default is dataclasses.MISSING
         default, meaning = None if whole else field.default, meanings[field.name]
+        if field.name in values:
+            if values[field.name].default != default:
+                values.set_default(field.name, None)
+            continue
         inner = kinds[field.name]
         if choices := field.metadata.get("choices"):
             flags.DEFINE_enum(field.name, default, choices, meaning, flag_values=values)
@@ -83,6 +88,9 @@ def read(values: flags.FlagValues, kind: type, **given: object) -> object:
         if field.name in found or field.name not in values:
             continue
         value, inner = values[field.name].value, kinds[field.name]
+        unset = value is None and values[field.name].using_default_value
+        if unset and field.default is not dataclasses.MISSING:
+            continue  # the dataclass has its default
         if inner == SIZE:
             value = parse_size(value, field.name)
         elif typing.get_origin(inner) is tuple and value is not None:

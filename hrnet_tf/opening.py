@@ -143,8 +143,10 @@ def settled(
     network = as_network(model, card)
     taken = {name: len(shape) for name, shape in network.inputs.items()}
     if taken != {name: len(shape) for name, shape in card.inputs().items()}:
+        wanted = ", ".join(f"{name!r} {shape}" for name, shape in card.inputs().items())
         raise ValueError(
-            f"`model` must take one image (height, width, 3). Received: {dict(network.inputs)}."
+            f"`model` must take {wanted}, and for more inputs or fewer another card. "
+            f"Received: {dict(network.inputs)}."
         )
     if network.outputs:
         card.check(network.outputs)
@@ -180,8 +182,16 @@ def _load_keras(path):
 
 
 def _assumed(network, name, kind):
-    """The default card of a task; raises ValueError if the network has other channels."""
+    """The default card of a task; raises ValueError if the network has other channels.
+
+    A task whose networks have several outputs has no default: nothing tells how to read them.
+    """
     card = kind()
+    if len(card.outputs()) > 1:
+        raise ValueError(
+            f"`card` must say how to feed a network for {kind.task} and what its outputs mean. "
+            f"Received: card=None for {name}. Write one beside its file with hrnet_tf.write_card."
+        )
     ((wanted, shape),) = card.outputs().items()
     channels = (network.outputs.get(wanted) or (None,))[-1]
     if channels != shape[-1]:

@@ -14,7 +14,7 @@ from rich.progress import track
 from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.streaming import ahead
 from hrnet_tf.training.data.sources import Report
-from hrnet_tf.training.task import training_named
+from hrnet_tf.training.task import scored_named
 
 Table = Mapping[str, Mapping[str, float]]  # row -> column -> number
 
@@ -94,14 +94,26 @@ def evaluate(
         OSError, ValueError: a file or an argument cannot be used. Single images or annotations
             that cannot be used are not predicted, count as missed, and are named in `problems`.
     """
-    kind = training_named(predictor.card.task).scoring
+    kind = scored_named(predictor.card.task).scoring
     return evaluate_on(predictor, kind(str(annotations), str(images_dir), **scoring))
 
 
 def evaluate_on(predictor, scoring: Any) -> Evaluation:
     """`evaluate` with the scoring dataclass of the predictor's task, such as a `PoseScoring`."""
-    problems, training = [], training_named(predictor.card.task)
-    found = judge(predictor, training.evaluator(predictor.card, scoring, problems.append))
+    problems, task = [], scored_named(predictor.card.task)
+    found = judge(predictor, task.evaluator(predictor.card, scoring, problems.append))
+    return _with_problems(found, problems)
+
+
+def score_results(task: str, scoring: Any) -> Evaluation:
+    """Scores the file `scoring.results` of a task, without a network."""
+    problems = []
+    evaluator = scored_named(task).evaluator(None, scoring, problems.append)
+    evaluator.reset(None)
+    return _with_problems(evaluator.finish(), problems)
+
+
+def _with_problems(found, problems):
     return dataclasses.replace(found, problems=tuple(dict.fromkeys([*problems, *found.problems])))
 
 

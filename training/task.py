@@ -1,4 +1,4 @@
-"""`Training`: the functions of a task that a run needs; each task has one value of it."""
+"""`Scored` and `Training`: the functions of a task that evaluation and a run need."""
 
 import importlib
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hrnet_tf.cards.files import save_model
+from hrnet_tf.training import scored_tasks
 from hrnet_tf.training.recipe import TASKS, Recipe
 from hrnet_tf.training.start import start_from_weights
 
@@ -56,16 +57,29 @@ def save(network, trainee, recipe: Recipe, path: Path) -> None:
     save_model(network, recipe.card, path)
 
 
-@dataclass(frozen=True)
-class Training:
-    """The task's part of `train`, `evaluate`, `inspect` and the TFRecords.
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """The task's part of `evaluate`; a task that is not trained here has no more.
+
+    Attributes:
+        scoring: a frozen dataclass with the data and settings of an evaluation. Its first fields
+            are annotations and images; all its fields are flags of `evaluate`. If it has a field
+            `results`, the evaluator scores that file where there is no network.
+        evaluator: (card, scoring, report) -> `Evaluator`; the card is None for a results file.
+    """
+
+    scoring: type
+    evaluator: Callable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Scored):
+    """The task's part of `train`, `inspect` and the TFRecords, too.
 
     A variant, such as training for int8, is `dataclasses.replace` of the task's value.
 
     Attributes:
         recipe: the class of the recipes.
-        scoring: a frozen dataclass with the data and settings of an evaluation. Its first fields
-            are annotations and images; all its fields are flags of `evaluate`.
         counted: a word for the items of a source: "people".
         check: recipe -> None; raises OSError or ValueError if something that the recipe needs is
             missing. It is called at the start, after the files that every recipe names are found.
@@ -78,7 +92,6 @@ class Training:
             `training.pose.batches`.
         loss: recipe -> Keras loss; raises ValueError if there is none.
         scored: recipe -> the `scoring` by which a run is evaluated.
-        evaluator: (card, scoring, report) -> `Evaluator`.
         options: recipe -> options of the predictor in the evaluations of a run, as for
             `hrnet_tf.predictor`.
         panels: (card, inputs, targets, outputs) -> pictures (H, W, 3) uint8 for TensorBoard.
@@ -92,7 +105,6 @@ class Training:
     """
 
     recipe: type[Recipe]
-    scoring: type
     counted: str
     network: Callable[[Recipe], Any]
     source: Callable[[Recipe], Source]
@@ -100,7 +112,6 @@ class Training:
     batches: Callable
     loss: Callable[[Recipe], Any]
     scored: Callable[[Recipe], Any]
-    evaluator: Callable
     options: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
     check: Callable[[Recipe], None] = nothing
     panels: Callable = no_panels
@@ -115,11 +126,20 @@ def training_named(task: str) -> Training:
     """`TRAINING` of `hrnet_tf.training.<task>.task`.
 
     Raises:
-        ValueError: networks of this task cannot be trained and evaluated here.
+        ValueError: networks of this task cannot be trained here.
     """
-    if task not in TASKS:
+    return _named(task, TASKS, "trained")
+
+
+def scored_named(task: str) -> Scored:
+    """As `training_named`, also of a task whose networks can be evaluated but not trained."""
+    return _named(task, scored_tasks(), "evaluated")
+
+
+def _named(task, able, verb):
+    if task not in able:
         raise ValueError(
-            f"`task` must be one that can be trained and evaluated, {', '.join(TASKS)}. "
+            f"`task` must be one whose networks can be {verb}, {', '.join(able)}. "
             f"Received: task={task!r}."
         )
     return importlib.import_module(f"hrnet_tf.training.{task}.task").TRAINING

@@ -67,7 +67,9 @@ class Task:
         predictor: (network, card, options) -> a `Predictor`.
         records: (name, image id, result, card) -> the picture's entries in `results.json`; `name`
             is the file name of the written pictures, without suffix.
-        draw: (image, result, card) -> the pictures to write, one for each suffix.
+        draw: (image, result, card) -> the pictures to write, one for each suffix. If the task's
+            options have a dataclass `DRAWING`, its fields are keyword arguments, here and of
+            `follow`.
         suffixes: the file suffixes of these pictures, keys of `prediction.pictures.FORMATS`.
         counted: the name of one kind of record for the summary, such as "persons"; None if each
             picture has one record.
@@ -83,7 +85,7 @@ class Task:
     options: type
     predictor: Callable[[Network, Card, Any], Predictor]
     records: Callable[[str, int, Any, Card], list[dict]]
-    draw: Callable[[np.ndarray, Any, Card], Sequence] = lambda image, result, card: ()
+    draw: Callable[..., Sequence] = lambda image, result, card: ()
     suffixes: tuple[str, ...] = ()
     counted: str | None = None
     tables: Mapping[str, Callable] = field(default_factory=dict)

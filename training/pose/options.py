@@ -13,7 +13,7 @@ class PoseScoring:
     """What a pose network is scored on, and how; `training.pose.evaluator` explains the numbers.
 
     Attributes:
-        annotations: annotated keypoints.
+        annotations: the annotation file.
         images: folder of the annotated pictures.
         data_format: format of the annotations.
         ground_truth: MPII: gt_valid.mat, if not beside the annotations.
