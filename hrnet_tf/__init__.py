@@ -5,6 +5,7 @@ import importlib
 _HOMES = {
     "PRESETS": "presets",
     "ClassificationCard": "cards.classification",
+    "DetectionCard": "cards.detection",
     "HRNetSpec": "networks.specs",
     "LiteHRNetSpec": "networks.specs",
     "PoseCard": "cards.pose",
@@ -17,7 +18,6 @@ _HOMES = {
     "Pose": "tasks.pose.predictor",
     "PosePredictor": "tasks.pose.predictor",
     "SegmentationPredictor": "tasks.segmentation.predictor",
-    "DetectionCard": "cards.detection",
     "backbone": "networks.features",
     "classification": "networks.classification",
     "decode_predictions": "tasks.classification.predictor",

@@ -141,16 +141,19 @@ def split(model: keras.Model) -> Parts:
     image |= {key: x for key, x in outputs.items() if key.startswith(("objectness", "anchor"))}
     fused = {"semantic": of(SEMANTIC)} if SEMANTIC in names else {}
     if fused:
-        image["semantic"] = of("semantic_head.conv_embedding.conv")
+        image["semantic"] = of("roi_head.semantic_head.conv_embedding.conv")
     boxes, masks = [], {}
     stages = sum(key.startswith("class_logits") for key in outputs)
     for stage in range(1, stages + 1):
         part = f".{stage - 1}" if stages > 1 else ""
-        found = {"class_logits": f"bbox_head{part}.fc_cls", "box_deltas": f"bbox_head{part}.fc_reg"}
+        found = {
+            "class_logits": f"roi_head.bbox_head{part}.fc_cls",
+            "box_deltas": f"roi_head.bbox_head{part}.fc_reg",
+        }
         found = {f"{kind}_{stage}": of(layer) for kind, layer in found.items()}
         boxes.append(_part({"regions": of(BOXES), **fused}, found, f"boxes_{stage}"))
         if MASKS in names:
-            masks[f"mask_logits_{stage}"] = of(f"mask_head{part}.conv_logits")
+            masks[f"mask_logits_{stage}"] = of(f"roi_head.mask_head{part}.conv_logits")
     whole = keras.Model(model.input["image"], image, name="image")
     masks = _part({"regions": of(MASKS), **fused}, masks, "masks") if masks else None
     return Parts(whole, tuple(boxes), masks)
@@ -176,11 +179,15 @@ def _stages(inner, num_classes, head):
     outputs, features = {}, None
     for stage in range(1, stages + 1):
         part = f".{stage - 1}" if stages > 1 else ""
-        logits, deltas = box_head(regions[BOXES], f"bbox_head{part}", num_classes, stages > 1)
+        logits, deltas = box_head(
+            regions[BOXES], f"roi_head.bbox_head{part}", num_classes, stages > 1
+        )
         outputs |= {f"class_logits_{stage}": logits, f"box_deltas_{stage}": deltas}
         if masks:
             before = features if head == "htc" else None
-            logits, features = mask_head(regions[MASKS], f"mask_head{part}", num_classes, before)
+            logits, features = mask_head(
+                regions[MASKS], f"roi_head.mask_head{part}", num_classes, before
+            )
             outputs[f"mask_logits_{stage}"] = logits
     return outputs
 

@@ -20,14 +20,18 @@ def semantic(maps, channels=256):
     relu = {"activation": "relu"}
     total = []
     for i, x in enumerate(maps):
-        name = f"semantic_head.lateral_convs.{i}"
+        name = f"roi_head.semantic_head.lateral_convs.{i}"
         x = x if i == FUSED else align_corners(x, i - FUSED, maps[FUSED], name)
         total.append(conv_layer(channels, 1, f"{name}.conv", start=kaiming(), **relu)(x))
-    x = add([total[FUSED], *total[:FUSED], *total[FUSED + 1 :]], "semantic_head")
+    x = add([total[FUSED], *total[:FUSED], *total[FUSED + 1 :]], "roi_head.semantic_head")
     for i in range(4):
-        x = conv_layer(channels, 3, f"semantic_head.convs.{i}.conv", start=kaiming(), **relu)(x)
-    feature = conv_layer(channels, 1, "semantic_head.conv_embedding.conv", start=kaiming(), **relu)(
-        x
+        x = conv_layer(
+            channels, 3, f"roi_head.semantic_head.convs.{i}.conv", start=kaiming(), **relu
+        )(x)
+    feature = conv_layer(
+        channels, 1, "roi_head.semantic_head.conv_embedding.conv", start=kaiming(), **relu
+    )(x)
+    logits = conv_layer(
+        CLASSES, 1, "roi_head.semantic_head.conv_logits", start=kaiming(), dtype="float32"
     )
-    logits = conv_layer(CLASSES, 1, "semantic_head.conv_logits", start=kaiming(), dtype="float32")
     return feature, logits(x)
