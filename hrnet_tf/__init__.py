@@ -6,6 +6,8 @@ _HOMES = {
     "PRESETS": "presets",
     "ClassificationCard": "cards.classification",
     "DetectionCard": "cards.detection",
+    "DetectionPredictor": "tasks.detection.predictor",
+    "Detections": "tasks.detection.detections",
     "HRNetSpec": "networks.specs",
     "LiteHRNetSpec": "networks.specs",
     "PoseCard": "cards.pose",

@@ -38,6 +38,7 @@ def detection(
     input_shape: tuple = (None, None, 3),
     samples: int = 4,
     geometry: str = "continuous",
+    tower_bias: bool = False,
 ) -> keras.Model:
     """Detector: a normalised image to maps of scores and boxes, and regions to objects.
 
@@ -54,6 +55,8 @@ def detection(
             of images of 1333 x 800; memory grows with its square.
         geometry: "continuous", or "inclusive" for weights of mmdetection 1, whose boxes from x1 to
             x2 have the width x2 - x1 + 1.
+        tower_bias: whether the convolutions of FCOS's towers have a bias, for the files of
+            HRNet-FCOS.
 
     Returns:
         A model with the outputs of `DetectionCard(head=head).outputs()`. FCOS takes an image
@@ -80,7 +83,7 @@ def detection(
     name = network_name(arch, head)
     if head == "fcos":
         levels = {f"P{i}": x for i, x in enumerate(pyramid(xs, stride=2), 3)}
-        return keras.Model(image, fcos(levels, num_classes), name=name)
+        return keras.Model(image, fcos(levels, num_classes, tower_bias), name=name)
     levels = {f"P{i}": x for i, x in enumerate(pyramid(xs), 2)}
     boxes = keras.Input((None, 4), name="boxes")
     outputs = rpn(levels)

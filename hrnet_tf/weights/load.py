@@ -71,7 +71,7 @@ def load_checkpoint(
     if is_folded(arrays):
         (tensors, ignored), dropped = unfold(model, arrays), {}
     else:
-        tensors, dropped = _strip(arrays)
+        tensors, dropped = original_tensors(arrays)
         ignored = [name for name in tensors if _is_no_weight(name, places)]
     known = dict(ignored=tuple(ignored), dropped=dropped, zeroed=_biases_to_zero(model, tensors))
     report = compare(places, tensors, known, allow_head_mismatch)
@@ -125,8 +125,16 @@ def _flattened(layer):
     return tuple(shape) if len(shape) == 3 else ()
 
 
-def _strip(arrays):
-    """Tensors under their original names, and from how many names each prefix was removed."""
+def original_tensors(
+    arrays: Mapping[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Tensors under the names of the model's layers, and each prefix's number of names.
+
+    Layouts stay PyTorch's; only old detectors' background class moves (`weights/detectors.py`).
+
+    Raises:
+        ValueError: two names are the same without their prefixes.
+    """
     prefixes = {key: PREFIX.match(key).group() for key in arrays}
     bare = {key: key.removeprefix(prefix) for key, prefix in prefixes.items()}
     names = original_names(bare.values())

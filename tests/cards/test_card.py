@@ -126,7 +126,10 @@ SEGMENTATION, CLASSIFICATION = CARDS[7], CARDS[9]
         (changed(keypoints=dataclasses.asdict(COCO) | {"sigmas": [0.1]}), "17 entries"),
         (changed(keypoints=dataclasses.asdict(COCO) | {"flip_pairs": [[0, 17]]}), "from 0 to 16"),
         (changed(keypoints=dataclasses.asdict(COCO) | {"flip_pairs": [1]}), "fields of `to_json`"),
-        (changed(task="depth"), "one of pose, segmentation, classification. Received: 'depth'"),
+        (
+            changed(task="depth"),
+            "one of pose, segmentation, classification, detection. Received: 'depth'",
+        ),
         (changed(task="segmentation"), "A segmentation card must have align_corners, base_size"),
         (changed(SEGMENTATION, palette=[[0, 0, 0]]), "1 colours for 20 classes"),
         (changed(SEGMENTATION, flip_pairs=[[0, 20]]), "`flip_pairs` must pair ids from 0 to 19"),

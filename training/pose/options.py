@@ -18,7 +18,8 @@ class PoseScoring:
         data_format: format of the annotations.
         ground_truth: MPII: gt_valid.mat, if not beside the annotations.
         detections: boxes of a detector instead of annotated ones.
-        score_threshold: lowest score of a detector's box.
+        score_threshold: lowest score of a detector's box (default: 0, for objects that of the
+            network's card).
         protocol: how to score.
         flip: average with the mirrored picture (default: but for landmarks).
 

@@ -12,14 +12,14 @@ EPSILON = 1e-5
 PRIOR = 0.01  # probability of each class at the start of training
 
 
-def fcos(levels, num_classes, channels=256, tower_bias=False):
+def fcos(levels, num_classes, tower_bias=False, channels=256):
     """Two towers of four convolutions, shared by all levels, as mmdetection's `FCOSHead`.
 
     Args:
         levels: name of a pyramid's level -> (B, h, w, C).
         num_classes: there is no class for the background.
+        tower_bias: whether the towers' convolutions have a bias, as in HRNet-FCOS.
         channels: of the towers.
-        tower_bias: whether the towers' convolutions have a bias, as in the authors' own files.
 
     Returns:
         `class_logits_P3` (B, h, w, num_classes), `log_distances_P3` (B, h, w, 4), logarithms of the

@@ -9,6 +9,7 @@ from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.opening import known_card, open_network
 from hrnet_tf.tasks.detection.boxes import choose
 from hrnet_tf.tasks.detection.options import Choice
+from hrnet_tf.tasks.detection.predictor import DetectionPredictor
 
 PEOPLE = "person"  # the name of the class of people
 
@@ -43,8 +44,6 @@ def card_detector(
             f"`person` must be the index of the class of people, from 0 to {len(classes) - 1}, as "
             f"{model} has no class {PEOPLE!r}. Received: person={person}."
         )
-    from hrnet_tf.tasks.detection.predictor import DetectionPredictor
-
     predictor = DetectionPredictor(
         open_network(model),
         card,

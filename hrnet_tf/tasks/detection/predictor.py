@@ -13,10 +13,11 @@ from hrnet_tf.opening import settled
 from hrnet_tf.runtime.network import Network, fixed_size
 from hrnet_tf.tasks.detection.deltas import sides
 from hrnet_tf.tasks.detection.detections import Detections, no_detections
-from hrnet_tf.tasks.detection.finders import finder
 from hrnet_tf.tasks.detection.masks import encoded
 from hrnet_tf.tasks.detection.nms import class_nms
-from hrnet_tf.tasks.detection.prepare import prepare
+from hrnet_tf.tasks.detection.points import Points
+from hrnet_tf.tasks.detection.prepare import Prepared, prepare
+from hrnet_tf.tasks.detection.regions import Regions, parts
 from hrnet_tf.tasks.streaming import Timings, ahead
 
 
@@ -71,7 +72,9 @@ class DetectionPredictor:
             )
         self.masks = masks and self.card.masks
         self._classes = _indices(classes, self.card.classes)
-        self._finder = finder(network, self.card)
+        self._finder = Points(network, self.card)
+        if self.card.stages:
+            self._finder = Regions(parts(network, self.card), self.card)
         self.timings = Timings()
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> Detections:
@@ -97,10 +100,10 @@ class DetectionPredictor:
             return item, found
 
         for (key, image, *_), each in ahead(prepared, items, 1):
-            yield key, image, self._found(each)
+            yield key, image, self.detect(each)
 
-    def _found(self, image):
-        """The objects of a prepared image."""
+    def detect(self, image: Prepared) -> Detections:
+        """The objects of a prepared image, best first; raises as a call does."""
         start, in_network = time.perf_counter(), self._finder.seconds
         # Worse candidates cannot remove better ones, so a high threshold may be applied early.
         threshold = min(self.score_threshold, self.card.score_threshold)

@@ -1,16 +1,22 @@
 """Objects with boxes, classes and masks as a `Task`."""
 
 from hrnet_tf.cards.detection import DetectionCard
+from hrnet_tf.names import did_you_mean
 from hrnet_tf.tasks.detection.draw import draw_detections
 from hrnet_tf.tasks.detection.options import DetectionOptions, FollowOptions
+from hrnet_tf.tasks.detection.predictor import DetectionPredictor
 from hrnet_tf.tasks.detection.results import coco_results, write_csv
 from hrnet_tf.tasks.task import Task
 
 
 def predictor(network, card: DetectionCard, options: DetectionOptions):
-    """The predictor for a network with these options."""
-    from hrnet_tf.tasks.detection.predictor import DetectionPredictor
-
+    """The predictor for a network with these options; raises ValueError for an unknown class."""
+    for name in options.classes or ():
+        if name not in card.classes:
+            raise ValueError(
+                f"`classes` must be names of {card.label_set}. Received: {name!r}."
+                f"{did_you_mean(name, card.classes)}"
+            )
     return DetectionPredictor(
         network,
         card,

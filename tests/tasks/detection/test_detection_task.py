@@ -2,9 +2,7 @@
 
 import csv
 import json
-import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -18,7 +16,7 @@ from hrnet_tf import cli
 from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.cards.files import save_model
 from hrnet_tf.cards.pose import PoseCard
-from hrnet_tf.tasks.detection import people, task
+from hrnet_tf.tasks.detection import card_detector, people, task
 from hrnet_tf.tasks.detection.options import Choice, DetectionOptions
 
 
@@ -190,8 +188,7 @@ def own_predictor(monkeypatch):
 
         return MadePredictor(find, card)
 
-    fake = SimpleNamespace(DetectionPredictor=predictor)
-    monkeypatch.setitem(sys.modules, "hrnet_tf.tasks.detection.predictor", fake)
+    monkeypatch.setattr(card_detector, "DetectionPredictor", predictor)
 
 
 def test_a_detection_network_finds_people_for_pose(tmp_path, detector, poser, own_predictor):
