@@ -41,6 +41,18 @@ def follow(predictor, source, folder, options: FollowOptions, **given) -> dict:
     return predict_video(predictor, source, folder, show=options.show, **given)
 
 
+def parts(model, card: DetectionCard) -> dict:
+    """The parts of a detector with regions, as `networks.detection.split` gives them."""
+    if not card.stages:
+        return {}
+    from hrnet_tf.networks.detection import split
+
+    found = split(model)
+    boxes = {f"boxes_{stage}": head for stage, head in enumerate(found.boxes, 1)}
+    masks = {"masks": found.masks} if found.masks else {}
+    return {"image": found.image, **boxes, **masks}
+
+
 TASK = Task(
     card=DetectionCard,
     options=DetectionOptions,
@@ -51,4 +63,5 @@ TASK = Task(
     counted="objects",
     tables={"csv": write_csv},
     follow=follow,
+    parts=parts,
 )
