@@ -6,19 +6,19 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
-from keras import ops
 
 from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.networks.detection import BOX_SIZE, MASK_SIZE, STRIDES, split
 from hrnet_tf.networks.heads.semantic import STRIDE
-from hrnet_tf.runtime.keras_model import compiled, input_shapes
+from hrnet_tf.runtime.keras_model import KerasNetwork
+from hrnet_tf.runtime.network import Divided, Network
 from hrnet_tf.tasks.detection.arrays import sigmoid
 from hrnet_tf.tasks.detection.candidates import Candidates, finite
 from hrnet_tf.tasks.detection.deltas import STAGE_STDS, clip, decode
-from hrnet_tf.tasks.detection.pooling import Pooler
+from hrnet_tf.tasks.detection.pooling import pool
 from hrnet_tf.tasks.detection.proposals import proposals
 
-CHUNK = 256  # regions that go through the heads at once, which limits their memory
+CHUNK = 512  # regions that go through the heads at once, which limits their memory
 MAPS = ("P2", "P3", "P4", "P5")  # which regions are pooled from
 SEMANTIC = "semantic"  # HTC's further map
 
@@ -76,7 +76,7 @@ class Regions:
         card, total = self._card, 0
         maps = [
             [
-                finite(f"{kind}_P{level}", _array(self._maps[f"{kind}_P{level}"]))
+                finite(f"{kind}_P{level}", self._maps[f"{kind}_P{level}"])
                 for kind in ("objectness", "anchor_deltas")
             ]
             for level in card.levels
@@ -104,69 +104,69 @@ class Regions:
         return found
 
 
-class SplitModel:
-    """The `Parts` of a Keras model of `hrnet_tf.detection`, each compiled once for all sizes."""
+class Networks:
+    """The `Parts` of a detector whose parts are a `Network` each.
 
-    def __init__(self, model: keras.Model, geometry: str):
-        parts = split(model)
-        ratio = 2 if geometry == "inclusive" else 0
-        self._pool = Pooler(STRIDES, geometry, ratio)
-        self._pool_semantic = Pooler([STRIDE], geometry, ratio)
-        (shape,) = input_shapes(parts.image).values()
-        self._image = compiled(lambda x: parts.image(x, training=False), (None, *shape))
-        self._boxes = [_compiled(each) for each in parts.boxes]
-        self._masks = parts.masks and _compiled(parts.masks)
+    Args:
+        networks: by name "image", "boxes_1", … and for masks "masks", as of `divided`.
+        geometry: of the boxes.
+    """
+
+    def __init__(self, networks: Mapping[str, Network], geometry: str):
+        self._networks, self._geometry = networks, geometry
 
     def image(self, pixels):
-        """See `Parts`; the maps stay on the device, without the batch axis."""
-        return {name: x[0] for name, x in self._image(pixels).items()}
+        """See `Parts`."""
+        return {name: x[0] for name, x in self._networks["image"]({"image": pixels}).items()}
 
     def boxes(self, maps, boxes, stage):
         """See `Parts`."""
-        found = self._run(self._boxes[stage - 1], maps, boxes, BOX_SIZE)
+        found = self._run(f"boxes_{stage}", maps, boxes, BOX_SIZE)
         return found[f"class_logits_{stage}"], found[f"box_deltas_{stage}"]
 
     def masks(self, maps, boxes):
         """See `Parts`."""
-        found = self._run(self._masks, maps, boxes, MASK_SIZE)
+        found = self._run("masks", maps, boxes, MASK_SIZE)
         return [found[f"mask_logits_{stage}"] for stage in range(1, len(found) + 1)]
 
-    def _run(self, head, maps, boxes, size):
-        """Outputs of a head for all boxes, of which `CHUNK` at a time are pooled."""
-        parts, count = [], len(boxes)
+    def _run(self, name, maps, boxes, size):
+        """Outputs of a part for all boxes, of which `CHUNK` at a time are pooled."""
+        network, found, count = self._networks[name], [], len(boxes)
         if keras.backend.backend() != "tensorflow":  # others compile anew for every number
             boxes = np.pad(boxes, ((0, -count % CHUNK), (0, 0)))
+        finest = [maps[each] for each in MAPS]
         for start in range(0, len(boxes), CHUNK):
             some = np.float32(boxes[start : start + CHUNK])
-            regions = [self._pool([maps[name] for name in MAPS], some, size)]
-            if SEMANTIC in maps:
-                regions.append(self._pool_semantic([maps[SEMANTIC]], some, MASK_SIZE))
-            parts.append({name: _array(x) for name, x in head(*regions).items()})
-        return {name: np.concatenate([each[name] for each in parts])[:count] for name in parts[0]}
+            arrays = {"regions": pool(finest, some, size, STRIDES, self._geometry)}
+            if SEMANTIC in network.inputs:
+                semantic = [maps[SEMANTIC]]
+                arrays[SEMANTIC] = pool(semantic, some, MASK_SIZE, [STRIDE], self._geometry)
+            if len(network.inputs) == 1:  # which may have any name
+                arrays = dict(zip(network.inputs, arrays.values(), strict=True))
+            found.append(network(arrays))
+        return {each: np.concatenate([x[each] for x in found])[:count] for each in found[0]}
 
 
-def _compiled(head):
-    """A head as a compiled function of regions (N, M, M, C) and, in HTC, of semantic ones."""
-    shapes = input_shapes(head)
-    names = [name for name in ("regions", SEMANTIC) if len(shapes) == 1 or name in shapes]
+def divided(model: keras.Model, card: DetectionCard) -> dict[str, keras.Model]:
+    """The parts of a detector by name, those of `networks.detection.split`; empty for FCOS."""
+    if not card.stages:
+        return {}
+    found = split(model)
+    boxes = {f"boxes_{stage}": head for stage, head in enumerate(found.boxes, 1)}
+    masks = {"masks": found.masks} if found.masks else {}
+    return {"image": found.image, **boxes, **masks}
 
-    def call(*tensors):
-        return head(dict(zip(names, tensors, strict=False)), training=False)
 
-    return compiled(call, *((None, *shape) for shape in shapes.values()))
-
-
-def parts(network, card: DetectionCard) -> Parts:
+def parts(network: Network, card: DetectionCard) -> Parts:
     """The parts of a network; raises ValueError if it is none of this package's detectors."""
+    if isinstance(network, Divided):
+        return Networks(network.parts, card.geometry)
     model = getattr(network, "model", None)
     if model is None:
         raise ValueError(
             f"`model` must be a Keras model of `hrnet_tf.detection`, as its boxes are chosen "
             f"between its parts. Received: a {type(network).__name__} for a {card.head}. "
-            "Convert it in two parts, or take the .keras file."
+            "Convert it in its parts, or take the .keras file."
         )
-    return SplitModel(model, card.geometry)
-
-
-def _array(x):
-    return x if isinstance(x, np.ndarray) else ops.convert_to_numpy(x)
+    found = {name: KerasNetwork(part) for name, part in divided(model, card).items()}
+    return Networks(found, card.geometry)

@@ -42,15 +42,10 @@ def follow(predictor, source, folder, options: FollowOptions, **given) -> dict:
 
 
 def parts(model, card: DetectionCard) -> dict:
-    """The parts of a detector with regions, as `networks.detection.split` gives them."""
-    if not card.stages:
-        return {}
-    from hrnet_tf.networks.detection import split
+    """The parts of a detector; see `regions.divided`."""
+    from hrnet_tf.tasks.detection.regions import divided
 
-    found = split(model)
-    boxes = {f"boxes_{stage}": head for stage, head in enumerate(found.boxes, 1)}
-    masks = {"masks": found.masks} if found.masks else {}
-    return {"image": found.image, **boxes, **masks}
+    return divided(model, card)
 
 
 TASK = Task(
