@@ -134,7 +134,7 @@ def _samples(start, side, count, bins, most, cells):
     start, size, cells = (ops.expand_dims(x, 2) for x in (start, side / bins, cells))
     count = count if isinstance(count, float) else ops.expand_dims(count, 2)
     within = size * -(step + 0.5) / ops.maximum(count, 1.0)
-    y = start + ops.subtract(size * _steps(bins)[:, None], within)  # see `roi_align`
+    y = ops.subtract(start + size * _steps(bins)[:, None], within)  # see `roi_align`
     inside = ops.logical_and(y >= -1.0, y <= ops.cast(cells, "float32"))
     share = ops.cast(ops.logical_and(inside, count > step), "float32")
     last = ops.cast(cells - 1, "float32")
@@ -152,12 +152,16 @@ def _fixed(start, side, cells, bins, ratio):
     """As `_adaptive`, with `ratio` samples in each bin: the two rows around every sample."""
     y, share = _samples(start, side, float(ratio), bins, ratio, cells)
     low = ops.floor(y)
-    high = ops.minimum(low + 1.0, ops.cast(ops.expand_dims(cells - 1, 2), "float32"))
     count = 2 * bins * ratio
-    rows = ops.reshape(ops.stack([low, high], axis=-1), (-1, count))
+    rows = ops.reshape(ops.stack([low, low + 1.0], axis=-1), (-1, count))
     weights = ops.stack([(1.0 - (y - low)) * share, (y - low) * share], axis=-1)
     own = np.repeat(np.eye(bins, dtype="float32"), 2 * ratio, axis=1)
-    return ops.cast(rows, "int32"), ops.reshape(weights, (-1, 1, count)) * own
+    return _within(rows, cells), ops.reshape(weights, (-1, 1, count)) * own
+
+
+def _within(rows, cells):
+    """Rows as integers of the map, also those of boxes that are not numbers."""
+    return ops.maximum(ops.minimum(ops.cast(rows, "int32"), cells - 1), 0)
 
 
 def _adaptive(start, side, cells, bins, limit):
@@ -181,7 +185,7 @@ def _adaptive(start, side, cells, bins, limit):
     rows = ops.floor(y[:, 0, :1]) + _steps(count)
     distance = ops.abs(ops.expand_dims(y, 3) - ops.expand_dims(ops.expand_dims(rows, 1), 1))
     weights = ops.sum(ops.expand_dims(share, 3) * ops.maximum(1.0 - distance, 0.0), axis=2)
-    rows = ops.minimum(ops.cast(rows, "int32"), cells - 1)
+    rows = _within(rows, cells)
     if exact:
         return rows, weights
     far, sparse = _fixed(start, side, cells, bins, most // 2)

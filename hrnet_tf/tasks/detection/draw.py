@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 
 from hrnet_tf.labels.classes import Color
 from hrnet_tf.tasks.detection.detections import Detections
-from hrnet_tf.tasks.detection.labels import place_labels
+from hrnet_tf.tasks.detection.label_places import place_labels
 from hrnet_tf.tasks.drawing import INK, OUTLINE, legend, tint
 
 COVER = 0.45  # opacity of masks

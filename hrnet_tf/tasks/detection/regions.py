@@ -58,7 +58,7 @@ class Regions:
         wanted = np.arange(scores.shape[1]) if classes is None else classes
         rows, columns = np.nonzero(scores[:, wanted] > threshold)
         columns = wanted[columns]
-        deltas = deltas.reshape(len(deltas), -1, 4)
+        deltas = deltas.reshape(len(deltas), deltas.shape[1] // 4, 4)
         deltas = deltas[rows, columns if deltas.shape[1] > 1 else 0]
         boxes = self._moved(boxes[rows], deltas, self._card.stages, image.size)
         return Candidates(boxes, scores[rows, columns], columns)

@@ -19,6 +19,8 @@ from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.tasks.detection import card_detector, people, task
 from hrnet_tf.tasks.detection.options import Choice, DetectionOptions
 
+from tiny_networks import HRNET
+
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory):
@@ -135,6 +137,46 @@ def test_a_shared_flag_has_the_default_of_each_task(tmp_path, detector, poser, f
     for flag, count in (("--score_threshold=0.1", 1), ("--overwrite", 0)):
         cli.main([*words, flag])
         assert len(json.loads((tmp_path / "o" / "results.json").read_text())) == count
+
+
+def test_a_real_network_finds_the_same_by_every_door(tmp_path, capsys):
+    """`predict` and `evaluate`, and the evaluation of predict's own file."""
+    card = DetectionCard(classes=("a", "b"), category_ids=(4, 7), sides=(96, 64), channels="bgr")
+    keras.utils.set_random_seed(0)
+    model = hrnet_tf.detection(HRNET, 2, "fcos", (64, 96, 3))
+    layer = model.get_layer("bbox_head.conv_cls")
+    layer.bias.assign(layer.bias * 0)  # scores near .25 in place of .005
+    save_model(model, card, tmp_path / "tiny.keras")
+    pictures = tmp_path / "in"
+    pictures.mkdir()
+    rng = np.random.default_rng(0)
+    for number, size in enumerate([(64, 96), (100, 70)], 1):
+        image = rng.integers(0, 255, (*size, 3), np.uint8)
+        Image.fromarray(image).save(pictures / f"{number}.png")
+    network = [f"--model={tmp_path / 'tiny.keras'}", "--score_threshold=0.2", "--most=20"]
+    assert cli.main(["predict", str(pictures), *network, f"--output={tmp_path / 'p'}"]) == 0
+    predicted = json.loads((tmp_path / "p" / "results.json").read_text())
+    truth = {
+        "images": [dict(id=n, file_name=f"{n}.png") for n in (1, 2)],
+        "categories": [dict(id=4, name="a"), dict(id=7, name="b")],
+        "annotations": [{**predicted[row], "id": row} for row in (0, 3, 21)],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    words = ["evaluate", f"--annotations={tmp_path / 'truth.json'}"]
+    output = f"--output={tmp_path / 'e'}"
+    assert cli.main([*words, *network, f"--images={pictures}", output]) == 0
+    evaluated = json.loads((tmp_path / "e" / "results.json").read_text())
+    assert len(predicted) == 40
+    assert [each | {"file_name": None} for each in predicted] == [
+        each | {"file_name": None} for each in evaluated
+    ]
+    capsys.readouterr()
+    assert cli.main([*words, f"--results={tmp_path / 'p' / 'results.json'}"]) == 0
+    summary = json.loads((tmp_path / "e" / "evaluation.json").read_text())
+    said = capsys.readouterr().out
+    assert f"AP50   {summary['numbers']['AP50']:.4f}" in said and "AP mask" not in said
+    assert summary["numbers"]["AP50"] > 0.1
+    assert summary["score_threshold"] == 0.2
 
 
 # Videos

@@ -6,7 +6,7 @@ from made_detections import MadePredictor, made
 
 from hrnet_tf.labels.classes import COCO
 from hrnet_tf.tasks.detection.draw import class_color, draw_detections
-from hrnet_tf.tasks.detection.labels import place_labels
+from hrnet_tf.tasks.detection.label_places import place_labels
 from hrnet_tf.tasks.detection.results import coco_results
 
 GREY = np.full((120, 160, 3), 128, np.uint8)
