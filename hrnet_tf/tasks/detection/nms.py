@@ -45,49 +45,75 @@ def class_nms(
     """
     if is_tensorflow(boxes):
         return _tensorflow_nms(_apart(boxes, classes), scores, threshold, geometry, most)
+    if most is None and len(scores):
+        return _nms_by_class(boxes, scores, classes, threshold, geometry)
     return _numpy_nms(boxes, scores, classes, threshold, geometry, most)
+
+
+def _nms_by_class(boxes, scores, classes, threshold, geometry):
+    """`class_nms` without a limit: class by class, so that fewer boxes are compared."""
+    rows = np.argsort(classes, kind="stable")
+    starts = np.flatnonzero(np.diff(classes[rows])) + 1
+    found = [
+        each[_numpy_nms(boxes[each], scores[each], None, threshold, geometry, None)]
+        for each in np.split(rows, starts)
+    ]
+    kept = np.sort(np.concatenate(found))
+    return kept[best(scores[kept], len(kept))]
 
 
 def _numpy_nms(boxes, scores, classes, threshold, geometry, most):
     """Takes the best boxes in blocks; those of a block that stay are compared with all others."""
     order = best(scores, len(scores))
     most = len(order) if most is None else most
-    low, high = np.float32(boxes[order].T).reshape(2, 2, -1)
-    high = high + np.float32(geometry == "inclusive")
+    x1, y1, x2, y2 = boxes[order].T.astype(np.float32)
+    if geometry == "inclusive":
+        x2, y2 = x2 + 1, y2 + 1
     # IoU > t is: intersection > t / (1 + t) * (sum of both areas).
-    areas = (high - low).prod(axis=0) * np.float32(threshold / (1 + threshold))
-    classes = None if classes is None else classes[order]
-    kept, count, rest = [], 0, np.arange(len(order))
-    while len(rest) and count < most:
-        block, rest = rest[:BLOCK], rest[BLOCK:]
-        block = block[_first(_overlaps(low, high, areas, classes, block, block))]
-        kept.append(block)
-        count += len(block)
+    areas = (x2 - x1) * (y2 - y1) * np.float32(threshold / (1 + threshold))
+    numbers = np.zeros(len(order)) if classes is None else classes[order]
+    rest = np.stack([x1, y1, x2, y2, areas, np.float32(numbers)])
+    rows, kept, count, by_class = np.arange(len(order)), [], 0, classes is not None
+    while len(rows) and count < most:
+        block, rest = rest[:, :BLOCK], rest[:, BLOCK:]
+        stays = _first(_overlaps(block, block, by_class))
+        kept.append(rows[:BLOCK][stays])
+        count, rows, block = count + len(kept[-1]), rows[BLOCK:], block[:, stays]
         if count < most:
-            rest = rest[~_overlapped(low, high, areas, classes, block, rest)]
+            free = ~_overlapped(block, rest, by_class)
+            rest, rows = rest[:, free], rows[free]
     return order[np.concatenate(kept)[:most]] if kept else order
 
 
-def _overlaps(low, high, areas, classes, some, others):
-    """Whether the IoU of boxes of these indices is above the threshold, (some, others) bool."""
-    shared = None
-    for axis in range(2):
-        side = np.minimum(high[axis, some, None], high[axis, others])
-        side -= np.maximum(low[axis, some, None], low[axis, others])
-        np.maximum(side, 0, out=side)
-        shared = side if shared is None else np.multiply(shared, side, out=shared)
-    found = shared > areas[some, None] + areas[others]
-    if classes is not None:
-        found &= classes[some, None] == classes[others]
+def _overlaps(some, others, by_class):
+    """Whether the IoU of boxes is above the threshold, (N, M) bool.
+
+    Args:
+        some: (6, N) rows x1, y1, x2, y2, area times t / (1 + t), class.
+        others: (6, M).
+        by_class: whether boxes of different classes do not overlap.
+    """
+    shared = _sides(some[0::2], others[0::2])
+    shared *= _sides(some[1::2], others[1::2])
+    found = shared > some[4][:, None] + others[4]
+    if by_class:
+        found &= some[5][:, None] == others[5]
     return found
 
 
-def _overlapped(low, high, areas, classes, some, others):
-    """Which of the others a box of `some` overlaps, (others,) bool."""
-    found = np.zeros(len(others), bool)
-    for start in range(0, len(others), CHUNK):
+def _sides(some, others):
+    """Lengths that intervals have in common; `some` and `others` begin with two rows, low, high."""
+    found = np.minimum(some[1][:, None], others[1])
+    found -= np.maximum(some[0][:, None], others[0])
+    return np.maximum(found, 0, out=found)
+
+
+def _overlapped(some, others, by_class):
+    """Which of the others a box of `some` overlaps, (M,) bool."""
+    found = np.zeros(others.shape[1], bool)
+    for start in range(0, len(found), CHUNK):
         part = slice(start, start + CHUNK)
-        found[part] = _overlaps(low, high, areas, classes, some, others[part]).any(axis=0)
+        found[part] = _overlaps(some, others[:, part], by_class).any(axis=0)
     return found
 
 
