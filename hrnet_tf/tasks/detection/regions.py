@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -23,6 +23,7 @@ MAPS = ("P2", "P3", "P4", "P5")  # which regions are pooled from
 SEMANTIC = "semantic"  # HTC's further map
 
 
+@runtime_checkable
 class Parts(Protocol):
     """A detector with regions in the parts between which boxes are selected.
 
@@ -159,6 +160,8 @@ def divided(model: keras.Model, card: DetectionCard) -> dict[str, keras.Model]:
 
 def parts(network: Network, card: DetectionCard) -> Parts:
     """The parts of a network; raises ValueError if it is none of this package's detectors."""
+    if isinstance(network, Parts):
+        return network
     if isinstance(network, Divided):
         return Networks(network.parts, card.geometry)
     model = getattr(network, "model", None)

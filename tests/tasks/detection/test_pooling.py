@@ -1,4 +1,4 @@
-"""Pooling in groups gives what the network's RoIAlign gives, for any box, without compiling anew."""
+"""Pooling in groups gives what the network's RoIAlign gives, for any box, compiled once."""
 
 import keras
 import numpy as np
