@@ -23,6 +23,7 @@ PIXELS = 2**20  # of all images together: 21 of 256x192
 PATCHES = 2**12  # of a layer's input, chosen by chance
 PADDING = 0.8  # weight of the image of padding; all examples together weigh 1 - 0.8
 DAMPING = 0.01  # noise added to inputs, as a share of their mean power: bounds the compensation
+MOST_INPUTS = 8192  # of a kernel: their covariance takes 0.5 GB, and its factor as much again
 BLOCK = 64  # numbers whose errors are passed on together, for speed alone
 
 
@@ -32,6 +33,8 @@ def compensated(graph: Graph, weights: Weights, examples: Arrays) -> Weights:
     Each layer is rounded for the exact results of the layers before it. So it does not learn their
     errors, nor the large ones that an ambiguous image has. A kernel that several nodes share is
     rounded for the first of them, so that the file holds it once; biases are each node's own.
+    Numbers of a kernel with more than 8192 inputs, such as the first of a detector's box head, are
+    each rounded to the nearest.
 
     Args:
         graph: without normalizations.
@@ -92,7 +95,11 @@ def _compensated(node, weights, x, share, known=None):
     count = patches.shape[1] // len(share)
     share = np.repeat(share / count, count)[:, None]
     mean = (patches * share).sum(1, keepdims=True)
-    if known is None:
+    if known is None and rows.shape[1] > MOST_INPUTS:
+        step = np.maximum(np.abs(rows).max(1, keepdims=True), LEAST) / 127
+        rounded = np.rint(rows / step) * step
+        known = rounded.reshape(turned).transpose(1, 2, 0, 3).reshape(kernel.shape)
+    elif known is None:
         moves = patches - mean
         moments = (np.swapaxes(moves * share, 1, 2) @ moves).astype(np.float64)
         del patches, moves  # hundreds of MB in wide layers, and what follows takes as much

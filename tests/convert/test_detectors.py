@@ -73,10 +73,9 @@ def _parameters(path):
     return keras.models.load_model(path).count_params()
 
 
-@pytest.mark.parametrize("head", ["mask_rcnn", "htc"])
-@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+@pytest.mark.parametrize(("head", "suffix"), [("mask_rcnn", ".tflite"), ("htc", ".onnx")])
 def test_a_detector_with_regions_becomes_a_file_for_each_part(tmp_path, image, head, suffix):
-    source = _saved(tmp_path, head, score_threshold=0.34)
+    source = _saved(tmp_path, head)
     path = tmp_path / f"converted{suffix}"
     convert = to_tflite if suffix == ".tflite" else to_onnx
     convert(source, path, report=lambda line: None)
@@ -99,7 +98,7 @@ def test_a_detector_with_regions_becomes_a_file_for_each_part(tmp_path, image, h
 
 def test_the_parts_of_a_detector_become_integers(tmp_path, image):
     """Ranges of the heads are measured on regions that the network itself finds."""
-    source = _saved(tmp_path, "mask_rcnn", score_threshold=0.34)
+    source = _saved(tmp_path, "mask_rcnn")
     path = tmp_path / "int8.tflite"
     lines = []
     to_tflite(source, path, options=Options("int8", count=4), report=lines.append)
