@@ -96,6 +96,7 @@ def test_a_detector_with_regions_becomes_a_file_for_each_part(tmp_path, image, h
         convert(source, path, report=lambda line: None)
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_detector_become_integers(tmp_path, image):
     """Ranges of the heads are measured on regions that the network itself finds."""
     source = _saved(tmp_path, "mask_rcnn")
