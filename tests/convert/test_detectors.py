@@ -26,6 +26,10 @@ def image():
 
 def _saved(folder, head, **fields):
     model = lively(hrnet_tf.detection(HRNET, 3, head, (*SIZE, 3)))
+    for layer in model.layers:  # sure of its classes, and boxes that do not vanish
+        factor = {"fc_cls": 4.0, "fc_reg": 0.1}.get(layer.name.rsplit(".", 1)[-1])
+        if factor:
+            layer.set_weights([factor * value for value in layer.get_weights()])
     path = folder / f"{head}.keras"
     save_model(model, DetectionCard(head=head, **CLASSES, **fields), path)
     return path
@@ -38,7 +42,7 @@ def fcos(tmp_path_factory):
 
 def _check(found, wanted, pixels, share):
     """The same objects, but for a few whose scores are nearly equal."""
-    assert abs(len(found) - len(wanted)) <= 0.05 * len(wanted) and len(wanted) > 5
+    assert abs(len(found) - len(wanted)) <= 0.05 * len(wanted) and len(wanted) >= 3
     near = np.abs(found.boxes[:, None] - wanted.boxes).max(axis=2) <= pixels
     near &= found.classes[:, None] == wanted.classes
     assert near.any(axis=0).mean() >= share
