@@ -10,12 +10,19 @@ from pathlib import Path
 import keras
 
 from hrnet_tf.cards.card import Card
-from hrnet_tf.cards.files import read_card
+from hrnet_tf.cards.files import other_parts, read_card
 from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
 from hrnet_tf.runtime.keras_model import KerasNetwork, functional
-from hrnet_tf.runtime.network import IMAGES, ArrayFunction, Network, fixed_size, renamed
+from hrnet_tf.runtime.network import (
+    IMAGES,
+    ArrayFunction,
+    Divided,
+    Network,
+    fixed_size,
+    renamed,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -93,8 +100,7 @@ def open_network(
     existing(model)
     card = read_card(model)
     if suffix in RUNTIMES:
-        network = open_converted(model, threads)
-        network = renamed(network, card.outputs()) if card else network
+        network = _open_converted(model, card, threads)
         return Opened(str(model), network, None, card, Path(model))
     return _opened(model, _load_keras(model), card, Path(model))
 
@@ -167,6 +173,15 @@ def crop_size(network: Network, input_size: tuple[int, int] | None) -> tuple[int
 
 def _opened(name, model, card, file):
     return Opened(str(name), as_network(model, card), model, card, file)
+
+
+def _open_converted(path, card, threads):
+    """A converted file with the further files that it needs, if it is a part of a network."""
+    network, others = open_converted(path, threads), other_parts(path)
+    if others and card:
+        parts = {name: open_converted(other, threads) for name, other in others.items()}
+        return Divided({"image": network, **parts}, card.inputs(), card.outputs())
+    return renamed(network, card.outputs()) if card else network
 
 
 def _load_keras(path):

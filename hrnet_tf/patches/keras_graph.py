@@ -1,4 +1,4 @@
-"""A walk through the operations of a functional model."""
+"""A walk through the operations of a functional model, and what Keras keeps private of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -21,6 +21,11 @@ def walk(model: keras.Model, inputs: Sequence, reader: Callable) -> object:
         reader: maps an operation to the function that is called in its place.
     """
     return model._run_through_graph([*inputs], operation_fn=reader)
+
+
+def called_once(operation: object) -> bool:
+    """Whether a layer or operation was called once, so that it has a single `output`."""
+    return len(operation._inbound_nodes) == 1
 
 
 def calls(model: keras.Model) -> Iterator[tuple[keras.Operation, list, list]]:

@@ -79,6 +79,8 @@ class Task:
         view_options: options that a predictor needs if there are views.
         wants_boxes: whether predictors take boxes, from a detector or a file.
         follow: predicts a video and writes the results; None if the task has no videos.
+        parts: (Keras model, card) -> the parts by name that its predictor runs in turn and that are
+            converted to a file each, "image" first; empty if the model is converted as a whole.
     """
 
     card: type[Card]
@@ -93,3 +95,4 @@ class Task:
     view_options: Mapping[str, Any] = field(default_factory=dict)
     wants_boxes: bool = False
     follow: Callable | None = None
+    parts: Callable[[Any, Card], Mapping[str, Any]] = lambda model, card: {}

@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
-from keras import ops
 
 from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.networks.detection import BOX_SIZE, MASK_SIZE, STRIDES, split
 from hrnet_tf.networks.heads.semantic import STRIDE
-from hrnet_tf.runtime.keras_model import compiled, input_shapes
-from hrnet_tf.runtime.network import Network
+from hrnet_tf.runtime.keras_model import KerasNetwork
+from hrnet_tf.runtime.network import Divided, Network
 from hrnet_tf.tasks.detection.arrays import sigmoid
 from hrnet_tf.tasks.detection.candidates import Candidates, finite
 from hrnet_tf.tasks.detection.deltas import STAGE_STDS, clip, decode
@@ -24,6 +23,7 @@ MAPS = ("P2", "P3", "P4", "P5")  # which regions are pooled from
 SEMANTIC = "semantic"  # HTC's further map
 
 
+@runtime_checkable
 class Parts(Protocol):
     """A detector with regions in the parts between which boxes are selected.
 
@@ -77,7 +77,7 @@ class Regions:
         card, total = self._card, 0
         maps = [
             [
-                finite(f"{kind}_P{level}", _array(self._maps[f"{kind}_P{level}"]))
+                finite(f"{kind}_P{level}", self._maps[f"{kind}_P{level}"])
                 for kind in ("objectness", "anchor_deltas")
             ]
             for level in card.levels
@@ -105,116 +105,71 @@ class Regions:
         return found
 
 
-class SplitModel:
-    """The `Parts` of a Keras model of `hrnet_tf.detection`, each compiled once for all sizes."""
+class Networks:
+    """The `Parts` of a detector whose parts are a `Network` each.
 
-    def __init__(self, model: keras.Model, geometry: str):
-        parts = split(model)
-        self._geometry = geometry
-        (shape,) = input_shapes(parts.image).values()
-        self._image = compiled(lambda x: parts.image(x, training=False), (None, *shape))
-        self._boxes = [_compiled(each) for each in parts.boxes]
-        self._masks = parts.masks and _compiled(parts.masks)
+    Args:
+        networks: by name "image", "boxes_1", … and for masks "masks", as of `divided`.
+        geometry: of the boxes.
+    """
+
+    def __init__(self, networks: Mapping[str, Network], geometry: str):
+        self._networks, self._geometry = networks, geometry
 
     def image(self, pixels):
-        """See `Parts`; the maps stay on the device, without the batch axis."""
-        return {name: x[0] for name, x in self._image(pixels).items()}
+        """See `Parts`."""
+        return {name: x[0] for name, x in self._networks["image"]({"image": pixels}).items()}
 
     def boxes(self, maps, boxes, stage):
         """See `Parts`."""
-        found = self._run(self._boxes[stage - 1], maps, boxes, BOX_SIZE)
+        found = self._run(f"boxes_{stage}", maps, boxes, BOX_SIZE)
         return found[f"class_logits_{stage}"], found[f"box_deltas_{stage}"]
 
     def masks(self, maps, boxes):
         """See `Parts`."""
-        found = self._run(self._masks, maps, boxes, MASK_SIZE)
+        found = self._run("masks", maps, boxes, MASK_SIZE)
         return [found[f"mask_logits_{stage}"] for stage in range(1, len(found) + 1)]
 
-    def _run(self, head, maps, boxes, size):
-        """Outputs of a head for all boxes, of which `CHUNK` at a time are pooled."""
-        parts, count = [], len(boxes)
+    def _run(self, name, maps, boxes, size):
+        """Outputs of a part for all boxes, of which `CHUNK` at a time are pooled."""
+        network, found, count = self._networks[name], [], len(boxes)
         if keras.backend.backend() != "tensorflow":  # others compile anew for every number
             boxes = np.pad(boxes, ((0, -count % CHUNK), (0, 0)))
+        finest = [maps[each] for each in MAPS]
         for start in range(0, len(boxes), CHUNK):
             some = np.float32(boxes[start : start + CHUNK])
-            finest = [maps[name] for name in MAPS]
-            regions = [pool(finest, some, size, STRIDES, self._geometry)]
-            if SEMANTIC in maps:
-                found = pool([maps[SEMANTIC]], some, MASK_SIZE, [STRIDE], self._geometry)
-                regions.append(found)
-            parts.append({name: _array(x) for name, x in head(*regions).items()})
-        return {name: np.concatenate([each[name] for each in parts])[:count] for name in parts[0]}
+            arrays = {"regions": pool(finest, some, size, STRIDES, self._geometry)}
+            if SEMANTIC in network.inputs:
+                semantic = [maps[SEMANTIC]]
+                arrays[SEMANTIC] = pool(semantic, some, MASK_SIZE, [STRIDE], self._geometry)
+            if len(network.inputs) == 1:  # which may have any name
+                arrays = dict(zip(network.inputs, arrays.values(), strict=True))
+            found.append(network(arrays))
+        return {each: np.concatenate([x[each] for x in found])[:count] for each in found[0]}
 
 
-def _compiled(head):
-    """A head as a compiled function of regions (N, M, M, C) and, in HTC, of semantic ones."""
-    shapes = input_shapes(head)
-    names = [name for name in ("regions", SEMANTIC) if len(shapes) == 1 or name in shapes]
-
-    def call(*tensors):
-        return head(dict(zip(names, tensors, strict=False)), training=False)
-
-    return compiled(call, *((None, *shape) for shape in shapes.values()))
-
-
-class Joined:
-    """The `Parts` of a detector that was converted in two, as a network of image and boxes.
-
-    Args:
-        image: from an image to the maps of the RPN and those that regions are pooled from.
-        heads: from these maps and "boxes" (1, R, 4) to the outputs (1, R, …) of all stages for the
-            same boxes. If R is fixed, boxes are padded with zeros to a multiple of it.
-    """
-
-    def __init__(self, image: Network, heads: Network):
-        self._first, self._heads = image, heads
-        self._count = heads.inputs["boxes"][0]
-        self.inputs = {**image.inputs, "boxes": (None, 4)}
-        heads = {name: (None, *shape[1:]) for name, shape in heads.outputs.items()}
-        self.outputs = {**image.outputs, **heads}
-
-    def image(self, pixels):
-        """See `Parts`."""
-        return {name: x[0] for name, x in self._first({"image": pixels}).items()}
-
-    def boxes(self, maps, boxes, stage):
-        """See `Parts`."""
-        return self._run(maps, boxes, (f"class_logits_{stage}", f"box_deltas_{stage}"))
-
-    def masks(self, maps, boxes):
-        """See `Parts`."""
-        names = sorted(name for name in self.outputs if name.startswith("mask_logits"))
-        return self._run(maps, boxes, names)
-
-    def _run(self, maps, boxes, names):
-        """These outputs of the heads for all boxes."""
-        given = {name: maps[name][None] for name in self._heads.inputs if name != "boxes"}
-        count = len(boxes)
-        size = self._count or max(count, 1)
-        boxes, parts = np.pad(np.float32(boxes), ((0, -count % size), (0, 0))), []
-        for start in range(0, len(boxes), size):
-            found = self._heads({**given, "boxes": boxes[None, start : start + size]})
-            parts.append([found[name][0] for name in names])
-        return [np.concatenate(each)[:count] for each in zip(*parts, strict=True)]
+def divided(model: keras.Model, card: DetectionCard) -> dict[str, keras.Model]:
+    """The parts of a detector by name, those of `networks.detection.split`; empty for FCOS."""
+    if not card.stages:
+        return {}
+    found = split(model)
+    boxes = {f"boxes_{stage}": head for stage, head in enumerate(found.boxes, 1)}
+    masks = {"masks": found.masks} if found.masks else {}
+    return {"image": found.image, **boxes, **masks}
 
 
 def parts(network: Network, card: DetectionCard) -> Parts:
-    """The parts of a network.
-
-    Raises:
-        ValueError: it is neither a Keras model of `hrnet_tf.detection` nor has parts itself.
-    """
-    if all(hasattr(network, name) for name in ("image", "boxes", "masks")):
+    """The parts of a network; raises ValueError if it is none of this package's detectors."""
+    if isinstance(network, Parts):
         return network
+    if isinstance(network, Divided):
+        return Networks(network.parts, card.geometry)
     model = getattr(network, "model", None)
     if model is None:
         raise ValueError(
-            f"`model` must be a Keras model of `hrnet_tf.detection` for the head {card.head!r}, or "
-            "be converted in two parts, as boxes are chosen between these. "
-            f"Received: a {type(network).__name__}."
+            f"`model` must be a Keras model of `hrnet_tf.detection`, as its boxes are chosen "
+            f"between its parts. Received: a {type(network).__name__} for a {card.head}. "
+            "Convert it in its parts, or take the .keras file."
         )
-    return SplitModel(model, card.geometry)
-
-
-def _array(x):
-    return x if isinstance(x, np.ndarray) else ops.convert_to_numpy(x)
+    found = {name: KerasNetwork(part) for name, part in divided(model, card).items()}
+    return Networks(found, card.geometry)

@@ -41,6 +41,13 @@ def follow(predictor, source, folder, options: FollowOptions, **given) -> dict:
     return predict_video(predictor, source, folder, show=options.show, **given)
 
 
+def parts(model, card: DetectionCard) -> dict:
+    """The parts of a detector; see `regions.divided`."""
+    from hrnet_tf.tasks.detection.regions import divided
+
+    return divided(model, card)
+
+
 TASK = Task(
     card=DetectionCard,
     options=DetectionOptions,
@@ -51,4 +58,5 @@ TASK = Task(
     counted="objects",
     tables={"csv": write_csv},
     follow=follow,
+    parts=parts,
 )

@@ -10,12 +10,12 @@ from keras import layers
 import hrnet_tf
 from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.networks.specs import HRNetSpec
+from hrnet_tf.runtime import keras_model
 from hrnet_tf.runtime.keras_model import KerasNetwork
-from hrnet_tf.runtime.network import ArrayFunction
+from hrnet_tf.runtime.network import ArrayFunction, Divided
 from hrnet_tf.tasks.detection import regions
 from hrnet_tf.tasks.detection.predictor import DetectionPredictor
 from hrnet_tf.tasks.detection.prepare import Prepared
-from hrnet_tf.tasks.detection.regions import Joined
 
 from golden import rule
 from places import FIXTURES
@@ -175,49 +175,30 @@ def test_networks_take_images_of_any_size(tiny, size):
         assert found.mask(index).shape == size
 
 
-def test_nothing_is_compiled_again_for_another_size(tiny):
+def test_nothing_is_compiled_again_for_another_size(tiny, monkeypatch):
     tf = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
         pytest.skip("TensorFlow's traces")
+    functions, compiled = [], keras_model.compiled
+
+    def noted(*arguments):
+        functions.append(compiled(*arguments))
+        return functions[-1]
+
+    monkeypatch.setattr(keras_model, "compiled", noted)
     predictor, rng = DetectionPredictor(tiny, CARD), np.random.default_rng(0)
-    traced = []
     for size in ((96, 128), (80, 128), (128, 70)):
         predictor(rng.integers(0, 256, (*size, 3)).astype(np.uint8))
-        parts = predictor._finder._parts
-        functions = [parts._image, *parts._boxes, parts._masks]
-        traced.append([f.experimental_get_tracing_count() for f in functions])
-    assert traced[0] == traced[1] == traced[2] == [1, 1, 1], tf.__version__
+        assert [f.experimental_get_tracing_count() for f in functions] == [1, 1, 1], tf.__version__
 
 
-def two_files(model, count):
-    """The model as two networks, as a converter writes them."""
-    whole = KerasNetwork(model)
-    image = KerasNetwork(hrnet_tf.networks.detection.split(model).image)
-    maps = [name for name in image.outputs if name.startswith("P")]
-    inner = regions.SplitModel(model, "continuous")
-
-    class Heads:
-        def __init__(self):
-            self.inputs = {**{name: image.outputs[name] for name in maps}, "boxes": (count, 4)}
-            self.outputs = {name: x for name, x in whole.outputs.items() if "_P" not in name}
-
-        def __call__(self, arrays):
-            assert set(arrays) == set(self.inputs) and len(arrays["boxes"]) == 1
-            assert count in (None, arrays["boxes"].shape[1])
-            given = {name: arrays[name][0] for name in maps}
-            logits, deltas = inner.boxes(given, arrays["boxes"][0], 1)
-            [masks] = inner.masks(given, arrays["boxes"][0])
-            found = {"class_logits_1": logits, "box_deltas_1": deltas, "mask_logits_1": masks}
-            return {name: x[None] for name, x in found.items()}
-
-    return Joined(image, Heads())
-
-
-@pytest.mark.parametrize("count", [None, 300])
-def test_two_files_find_what_the_model_finds(tiny, count):
+def test_parts_find_what_the_model_finds(tiny):
+    """As the files of a converted detector, which are networks from arrays to arrays each."""
+    parts = {name: KerasNetwork(part) for name, part in regions.divided(tiny, CARD).items()}
+    assert [*parts] == ["image", "boxes_1", "masks"]
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3)).astype(np.uint8)
     wanted = DetectionPredictor(tiny, CARD)(image)
-    found = DetectionPredictor(two_files(tiny, count), CARD)(image)
+    found = DetectionPredictor(Divided(parts, CARD.inputs(), CARD.outputs()), CARD)(image)
     assert len(wanted) == len(found) > 5
     np.testing.assert_allclose(found.boxes, wanted.boxes, atol=1e-3)
     np.testing.assert_array_equal(found.classes, wanted.classes)
