@@ -1,9 +1,13 @@
-"""What pooling regions costs: `python benchmarks/detect.py [FOLDER_WITH_TORCHVISION]`.
+"""What pooling and NMS cost: `python benchmarks/detect.py [FOLDER_WITH_TORCHVISION]`.
 
 Prints the milliseconds of 1000 regions of 7 x 7 bins and 100 of 14 x 14 from the maps of an image
 of 800 x 1216: of the runtime's groups, of the network's RoIAlign, of a plain NumPy loop over
 regions, and of torchvision's where it is installed. Regions are as long as proposals are: from 12
 to 700 pixels, evenly in the logarithm. The median of several rounds is taken.
+
+Then the milliseconds of the processor for NMS of 10,000 boxes, of ours in NumPy, of TensorFlow's
+kernel and of torchvision's: around 100 objects, as a detector finds them; the same in 80 classes,
+of which the best 100 are wanted; and boxes anywhere, most of which overlap none.
 """
 
 import os
@@ -24,6 +28,7 @@ import numpy as np
 from keras import ops
 
 from hrnet_tf.networks.heads.roi import levels_of, roi_align
+from hrnet_tf.tasks.detection.nms import class_nms, nms
 from hrnet_tf.tasks.detection.pooling import pool
 
 HEIGHT, WIDTH, CHANNELS = 800, 1216, 256
@@ -85,6 +90,54 @@ def torchvisions(maps):
     return call
 
 
+def nms_boxes(around):
+    """10,000 boxes of proposals' sizes, around so many objects, and scores."""
+    rng, some = np.random.default_rng(0), proposals(around)
+    boxes = some[rng.integers(0, around, 10_000)] if around < 10_000 else some
+    side = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    boxes = boxes + 0.08 * side * rng.standard_normal(boxes.shape) * (around < 10_000)
+    return boxes.astype("float32"), rng.random(10_000).astype("float32")
+
+
+def time_nms():
+    """Prints times and how many boxes stay."""
+    classes = np.random.default_rng(1).integers(0, 80, 10_000)
+    ways = {"NumPy": lambda boxes, scores, t: nms(boxes, scores, t)}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        call = tf.function(lambda b, s, t: tf.image.non_max_suppression(b, s, 10_000, t))
+        ways["TensorFlow"] = lambda boxes, scores, t: call(boxes, scores, t).numpy()
+    if "torchvision" in sys.modules:
+        from torchvision.ops import nms as theirs
+
+        ways["torchvision"] = lambda b, s, t: theirs(torch.from_numpy(b), torch.from_numpy(s), t)
+    for what, around, threshold in (
+        ("100 objects", 100, 0.5),
+        ("100 objects", 100, 0.7),
+        ("boxes anywhere", 10_000, 0.7),
+    ):
+        boxes, scores = nms_boxes(around)
+        print(f"NMS of 10,000 boxes, {what}, IoU {threshold}")
+        for name, way in ways.items():
+            kept, spent = measured(lambda way=way: way(boxes, scores, threshold))  # noqa: B023
+            print(f"  {name:12} {spent:8.1f} ms, {kept} stay")
+    boxes, scores = nms_boxes(100)
+    for most in (100, None):
+        kept, spent = measured(lambda most=most: class_nms(boxes, scores, classes, 0.5, most=most))
+        print(f"  in 80 classes, at most {most}: {spent:.1f} ms, {kept} stay")
+
+
+def measured(function):
+    """The length of the result, and the lowest milliseconds of the processor of several calls."""
+    spent, found = [], function()
+    for _ in range(2 * ROUNDS):
+        start = time.process_time()
+        found = function()
+        spent.append(1e3 * (time.process_time() - start))
+    return len(found), min(spent)
+
+
 def main():
     rng = np.random.default_rng(0)
     maps = [
@@ -117,6 +170,7 @@ def main():
         print(f"{count} regions of {size} x {size}")
         for name, each in times.items():
             print(f"  {name:12} {statistics.median(each):8.0f} ms")
+    time_nms()
 
 
 if __name__ == "__main__":

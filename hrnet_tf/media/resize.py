@@ -49,7 +49,7 @@ def _neighbours(old, new, align_corners):
 def resize_8bit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Bilinear resizing without smoothing, with the rounding of OpenCV's `resize` of 8-bit images.
 
-    OpenCV computes with weights of 11 bits, and cuts off bits between its two passes; a sixth of
+    OpenCV computes with weights of 11 bits, and cuts off bits between its two passes; an eighth of
     the pixels differ by 1 from exact results.
 
     Args:

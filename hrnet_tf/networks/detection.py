@@ -61,10 +61,10 @@ def detection(
     Returns:
         A model with the outputs of `DetectionCard(head=head).outputs()`. FCOS takes an image
         (B, H, W, C) and returns `class_logits_P3`, `log_distances_P3`, `centerness_P3`, …, to P7.
-        The others take {"image": (B, H, W, C), "boxes": (B, R, 4)}, x1 y1 x2 y2 in pixels of the
-        padded image. They return `objectness_P2`, `anchor_deltas_P2`, …, to P6, and for each stage
-        and box `class_logits_1` (B, R, num_classes + 1), the background last, `box_deltas_1`
-        (B, R, 4 * num_classes), or 4 in Cascade R-CNN and HTC, and `mask_logits_1`
+        The others take {"image": (B, H, W, C), "boxes": (B, R, 4)}, one box or more, x1 y1 x2 y2 in
+        pixels of the padded image. They return `objectness_P2`, `anchor_deltas_P2`, …, to P6, and
+        for each stage and box `class_logits_1` (B, R, num_classes + 1), the background last,
+        `box_deltas_1` (B, R, 4 * num_classes), or 4 in Cascade R-CNN and HTC, and `mask_logits_1`
         (B, R, 28, 28, num_classes). All stages see the given boxes. HTC returns `semantic_logits`
         (B, H/8, W/8, 183) too. All are float32 in every dtype policy.
 

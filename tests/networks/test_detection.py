@@ -43,11 +43,9 @@ def shapes(head, size=SIZE):
     for name, shape in card.outputs().items():
         level = name.rpartition("_P")[2]
         if level.isdigit():
-            # Strided convolutions round up, the pooling of P6 down.
-            sides = (size[0] // 2 ** int(level), size[1] // 2 ** int(level))
-            sides = (
-                tuple(-(-side // 2 ** int(level)) for side in size[:2]) if head == "fcos" else sides
-            )
+            halved = int(level) - (head == "fcos")  # pooling rounds down, strided convolutions up
+            sides = (side // 2**halved for side in size[:2])
+            sides = (-(-side // 2) if head == "fcos" else side for side in sides)
             found[name] = (*sides, shape[-1])
         else:
             found[name] = (REGIONS, *shape[1:])
@@ -61,9 +59,9 @@ def test_detectors_keep_the_contract(head, tmp_path):
     check_model(detector(head), shapes(head), tmp_path)
 
 
-@pytest.mark.parametrize("head", ["fcos", "mask_rcnn"])
+@pytest.mark.parametrize("head", ["fcos", pytest.param("mask_rcnn", marks=pytest.mark.slow)])
 def test_detectors_return_float32_in_mixed_precision(head):
-    check_mixed_precision(lambda: detector(head, (256, 320, 3)))
+    check_mixed_precision(lambda: detector(head, (256, 256, 3)))
 
 
 def test_cards_and_networks_have_the_same_heads():
@@ -85,10 +83,6 @@ def test_dynamic_sizes_equal_static_ones(head):
     for name, array in wanted.items():
         assert array.shape[1:] == shapes(head)[name]
         np.testing.assert_allclose(ours[name], array, atol=2e-4 * max(1, array.std()))
-
-
-def without_boxes(x):
-    return {"image": x["image"][:1], "boxes": np.zeros((1, 0, 4), "float32")}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +123,6 @@ def test_parts_of_a_reloaded_detector_compute_what_it_computes(head, tmp_path):
         parts.boxes[0].weights[0]
         is model.get_layer(parts.boxes[0].weights[0].path.split("/")[0]).kernel
     )
-    assert call(model, without_boxes(x))["class_logits_1"].shape == (1, 0, 4)
 
 
 def _has(model, name):

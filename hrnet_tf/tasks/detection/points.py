@@ -31,6 +31,7 @@ class Points:
             maps = [finite(name, found[name])[0] for name in names]
             if classes is not None:
                 maps[0] = maps[0][..., classes]
-            parts.append(fcos.candidates(maps, 2**level, image.size, threshold))
+            size, geometry = image.size, self._card.geometry
+            parts.append(fcos.candidates(maps, 2**level, size, threshold, geometry=geometry))
         boxes, scores, chosen = (np.concatenate(each) for each in zip(*parts, strict=True))
         return Candidates(boxes, scores, chosen if classes is None else classes[chosen])

@@ -200,6 +200,25 @@ def test_fcos(run, case, most, final):
     np.testing.assert_array_equal(classes, data[f"{case}_labels"])
 
 
+def test_fcos_of_mmdetection_1_chooses_points(run):
+    """The best points by score times centerness, and then their classes above the threshold."""
+    rng = np.random.default_rng(0)
+    logits, distances, centers = (
+        np.float32(rng.normal(size=(6, 7, channels))) for channels in (3, 4, 1)
+    )
+    function = lambda maps: candidates(maps, 8, (48, 56), 0.5, 10, "inclusive")  # noqa: E731
+    boxes, scores, classes = run(function, (logits, distances, centers))
+    odds, center = (1 / (1 + np.exp(-x.reshape(42, -1))) for x in (logits, centers))
+    points = np.argsort(-(odds * center).max(axis=1), kind="stable")[:10]
+    wanted = [(p, c) for p in points for c in range(3) if odds[p, c] > 0.5]
+    assert classes.tolist() == [c for _, c in wanted] and len(wanted) > 10
+    np.testing.assert_allclose(scores, [odds[p, c] * center[p, 0] for p, c in wanted], rtol=1e-5)
+    sides = np.exp(distances.reshape(42, 4))
+    where = [(8 * (p % 7) + 4, 8 * (p // 7) + 4) for p, _ in wanted]
+    right = [min(x + sides[p, 2], 55) for (x, _), (p, _) in zip(where, wanted, strict=True)]
+    np.testing.assert_allclose(boxes[:, 2], right, rtol=1e-5)
+
+
 def unpacked(masks, width):
     return np.unpackbits(masks, axis=-1)[..., :width].astype(bool)
 
