@@ -189,6 +189,7 @@ def test_saved_detectors_open_with_keras_alone(backend, tmp_path):
     _python(backend, "-c", CLEAN_PROCESS, str(tmp_path / "model"), cwd=tmp_path)
 
 
+@pytest.mark.slow  # compiling the gradients takes half a minute each
 @pytest.mark.skipif(not TENSORFLOW, reason="already on another backend")
 def test_the_contract_holds_on_jax():
     arguments = ["-m", "pytest", "-p", "no:cacheprovider", str(Path(__file__))]
