@@ -24,7 +24,7 @@ ROOMS = {
     "weights": LOW,
     "runtime": LOW,
     "media": LOW,
-    "cards": (*LOW, "runtime"),
+    "cards": (*LOW, "networks", "runtime"),
     "presets": (*LOW, "networks", "weights", "cards"),
     "opening": (*LOW, "runtime", "cards", "presets"),
     # task.py, opened.py, drawing.py, streaming.py, videos.py
