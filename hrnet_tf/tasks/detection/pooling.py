@@ -5,6 +5,7 @@ map and by the size of window that they need. This is exact for any box, and mem
 """
 
 import functools
+import math
 from collections.abc import Sequence
 
 import keras
@@ -51,9 +52,17 @@ def pool(
         image = ops.expand_dims(ops.convert_to_tensor(maps[index], "float32"), 0)
         for rows, samples in _groups(boxes[own], size, stride, inclusive):
             for chunk in _chunks(own[rows], samples, size, maps[index].shape[-1]):
-                found = call(image, boxes[chunk][None], stride, *samples)
-                pooled[chunk] = ops.convert_to_numpy(found)
+                found = call(image, _filled(boxes[chunk])[None], stride, *samples)
+                pooled[chunk] = ops.convert_to_numpy(found)[: len(chunk)]
     return pooled
+
+
+def _filled(boxes):
+    """Boxes with empty ones behind them, to a power of two, for backends that compile by shape."""
+    if keras.backend.backend() == "tensorflow":
+        return boxes
+    missing = 2 ** math.ceil(math.log2(len(boxes))) - len(boxes)
+    return np.pad(boxes, ((0, missing), (0, 0)))
 
 
 def _groups(boxes, size, stride, inclusive):
@@ -84,6 +93,10 @@ def _function(size, geometry, channels):
     def align(image, boxes, stride, *samples):
         return roi_align([image], boxes, size, (stride,), samples, ratio, geometry, exact=True)
 
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(align, static_argnums=(2, 3, 4))
     if keras.backend.backend() != "tensorflow":
         return align
     import tensorflow as tf  # Keras has imported it already
