@@ -77,8 +77,8 @@ class Training:
         check: recipe -> None; raises OSError or ValueError if something that the recipe needs is
             missing. It is called at the start, after the files that every recipe names are found.
         network: recipe -> the untrained network, a plain `keras.Model`.
-        published: recipe -> the network that is evaluated and published. It has the weights of
-            `network`, and may take images of another size; None: it is a copy of `network`.
+        published: recipe -> the network that is evaluated and published, if it takes images of
+            another size than `network`; it gets the same weights.
         source: recipe -> the `Source` of the training data.
         held_out: recipe -> a source for the validation loss, and the evaluator of the run. The
             validation annotations are read once for both.

@@ -46,13 +46,17 @@ def build_from_specs(model: keras.Model, specs: tuple[tf.TypeSpec, ...]) -> None
     To learn the shapes, Keras 3.15 averages the first batches of all workers by a call that fails
     on several workers (keras#20585).
     """
+    model._maybe_symbolic_build = lambda **_: build_losses(model, specs)
 
-    def build(**_):
-        batch = tf.nest.map_structure(lambda spec: getattr(spec, "_value_specs", [spec])[0], specs)
-        with model.distribute_strategy.scope():
-            model._symbolic_build(data_batch=batch)
 
-    model._maybe_symbolic_build = build
+def build_losses(model: keras.Model, specs: tuple[tf.TypeSpec, ...]) -> None:
+    """Creates the variables of the losses of several outputs, which Keras does in the first step.
+
+    A checkpoint of such a model has values for them.
+    """
+    batch = tf.nest.map_structure(lambda spec: getattr(spec, "_value_specs", [spec])[0], specs)
+    with model.distribute_strategy.scope():
+        model._symbolic_build(data_batch=batch)
 
 
 def return_vectors(model: keras.Model) -> None:

@@ -80,7 +80,7 @@ class SegmentationPredictor:
         self._network, self.card = settled(model, card, weights, SegmentationCard)
         self._fixed = fixed_size(self._network)
         self.scales = tuple(scales)
-        self.flip = flip
+        self.flip = bool(flip)
         self.window = window
         self.stride = stride
         self._multiple = multiple
