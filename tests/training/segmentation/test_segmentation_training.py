@@ -138,3 +138,22 @@ def test_records_are_trained_on_by_command(recipe, finished, tmp_path, capsys):
     assert ours.with_name("history.csv").read_bytes() == (
         finished.with_name("history.csv").read_bytes()
     )
+
+
+@pytest.mark.parametrize("head", ["concat", "ocr"])
+def test_files_of_integers_are_trained_for_compared_and_recorded(recipe, head, tmp_path, capsys):
+    """By calibration pictures, distance and metric of the task; OCR's files have the logits."""
+    values = {"head": head, "input_size": (64, 64), "resize": "both", "base_size": 64, "epochs": 3}
+    path = train.train(dataclasses.replace(recipe, **values), tmp_path / "run")
+    convert = ["convert", f"--model={path}", "--int8", f"--calibration={recipe.train_images}"]
+    assert cli.main([*convert, "--count=6", "--noverify"]) == 0
+    assert cli.main([*convert, "--count=6", "--noverify", "--qat", "--qat_epochs=1"]) == 0
+    int8, qat = (path.with_name(f"model{kind}_int8.tflite") for kind in ("", "_qat"))
+    data = [f"--annotations={recipe.val_annotations}", f"--images={recipe.val_images}"]
+    capsys.readouterr()
+    assert cli.main(["compare", str(path), str(int8), str(qat), *data]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "mIoU" in lines[0] and len(lines) == 4
+    assert cli.main(["evaluate", f"--model={int8}", *data, "--record"]) == 0
+    accuracy = json.loads(int8.with_suffix(".json").read_text())["conversion"]["accuracy"]
+    assert accuracy["numbers"]["mIoU"] > 0.2 and accuracy["scales"] == [1.0]
