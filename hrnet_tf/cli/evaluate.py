@@ -32,6 +32,9 @@ USAGE = """\
       --ground_truth=annot/gt_valid.mat --images=images
   hrnet-tf evaluate --model=hrnet_w18_wflw_256x256 --weights=HR18-WFLW.pth --codec=face \\
       --data_format=landmarks --annotations=face_landmarks_wflw_test.csv --images=WFLW_images
+  hrnet-tf evaluate --model=hrnet_w18_imagenet_224x224 --images=ILSVRC2012_img_val.tar \\
+      --annotations=val.txt --per_class
+  hrnet-tf evaluate --model=my_classifier.keras --images=photos --held_out=0.2 --confusion
   hrnet-tf evaluate --model=my_model_int8.tflite --annotations=person_keypoints_val2017.json \\
       --images=val2017 --record
 
@@ -43,6 +46,9 @@ whether it is good, jitters, lies on its mirror partner or is missed (Ronchi and
 Protocol "original" is that of Sun et al. CVPR 2019, with its box clean-up and OKS-NMS;
 "annotated" takes the annotated boxes as they are, without NMS. For the face codec, "original"
 reports whole pixels, as the original face tools do.
+
+Classes of whole pictures give top-1 and top-5 accuracy and the mean recall of the classes: the
+pictures lie in a folder for each class, or a list names the class of each file in a folder or TAR.
 
 --record writes the numbers, and how they were measured, into the card of a converted file.
 """

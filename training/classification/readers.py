@@ -82,6 +82,11 @@ def numbers_of(classes: Sequence[str]) -> dict[str, int]:
 
 
 def _folders(images):
+    if Path(images).suffix == TAR:
+        raise ValueError(
+            "`images` must be a folder with a folder for each class; a TAR needs a list of its "
+            f"files and their classes as `annotations`. Received: images={images}."
+        )
     if not Path(images).is_dir():
         raise FileNotFoundError(
             f"`images` must be a folder. Received: images={images}. Check the path."
