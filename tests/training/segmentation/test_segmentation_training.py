@@ -32,22 +32,9 @@ EVERYTHING = {
 }
 
 
-def tiny(arch, num_classes, input_shape, head="concat", align_corners=False):
-    """Three layers for an HRNet, with the names of its heads."""
-    image = keras.Input(input_shape)
-    x = keras.layers.Conv2D(8, 8, 4, padding="same", use_bias=False, name="conv1")(image)
-    x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.8, name="bn1")(x))
-
-    def logits(name):
-        return keras.layers.Conv2D(num_classes, 1, name=name, dtype="float32")(x)
-
-    outputs = {"aux": logits("aux_head"), "logits": logits("cls_head")}
-    return keras.Model(image, outputs if head == "ocr" else logits("last_layer"))
-
-
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
-    monkeypatch.setattr(task, "segmentation", tiny)
+    monkeypatch.setattr(task, "segmentation", own_masks.tiny)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +47,7 @@ def recipe(tmp_path_factory):
 def finished(recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(task, "segmentation", tiny)
+        patch.setattr(task, "segmentation", own_masks.tiny)
         return train.train(recipe, folder / "run")
 
 
