@@ -53,8 +53,8 @@ INSPECT_USAGE = """\
   hrnet-tf inspect RECIPE --output=DIR [--FIELD=VALUE...]
 
 Shows on one page, DIR/index.html, what `hrnet-tf train` would train on: crops before and after
-augmentation, targets, sides, how often each keypoint is labelled, and every record that is left out
-or looks wrong. DIR/recipe.json keeps recipe and values for `train`.
+augmentation, targets, how often each keypoint or class is labelled, and every record that is left
+out or looks wrong. DIR/recipe.json keeps recipe and values for `train`.
 
   hrnet-tf inspect own_keypoints --output=look --keypoints=keypoints.json \\
       --train_annotations=train.json --train_images=photos
