@@ -34,6 +34,12 @@ USAGE = """\
       --ground_truth=annot/gt_valid.mat --images=images
   hrnet-tf evaluate --model=hrnet_w18_wflw_256x256 --weights=HR18-WFLW.pth --codec=face \\
       --data_format=landmarks --annotations=face_landmarks_wflw_test.csv --images=WFLW_images
+  hrnet-tf evaluate --model=hrnet_w18_imagenet_224x224 --images=ILSVRC2012_img_val.tar \\
+      --annotations=val.txt --per_class
+  hrnet-tf evaluate --model=my_classifier.keras --images=photos --held_out=0.2 --confusion
+  hrnet-tf evaluate --model=hrnet_w48_fcn_cityscapes_512x1024 --labels=cityscapes \\
+      --annotations=gtFine/val --images=leftImg8bit/val --per_class
+  hrnet-tf evaluate --model=my_segmenter.keras --annotations=masks --images=photos --confusion
   hrnet-tf evaluate --model=my_model_int8.tflite --annotations=person_keypoints_val2017.json \\
       --images=val2017 --record
   hrnet-tf evaluate --model=mask_rcnn_hrnet_w18_coco --annotations=instances_val2017.json \\
@@ -51,6 +57,12 @@ reports whole pixels, as the original face tools do.
 
 Detectors get COCO's twelve numbers of boxes and, if they find masks, of masks. --results scores
 objects that anybody found, without a network.
+
+Classes of whole pictures give top-1 and top-5 accuracy and the mean recall of the classes: the
+pictures lie in a folder for each class, or a list names the class of each file in a folder or TAR.
+
+Classes of pixels give mean IoU, pixel and mean accuracy over all pixels of all pictures. --scales
+and --flip add up the results at several sizes and of the mirrored picture, as the original does.
 
 --record writes the numbers, and how they were measured, into the card of a converted file.
 """
@@ -168,4 +180,4 @@ def _print_table(rows):
     print()
 
 
-EVALUATE = Command("measure AP and other numbers on annotated pictures", USAGE, _flags, _evaluate)
+EVALUATE = Command("measure a network on annotated pictures", USAGE, _flags, _evaluate)

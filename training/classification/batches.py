@@ -70,7 +70,7 @@ def _load(
         content = source.read(row)
         size = crops.stored_size(content)
         if augment:
-            box = random_box(size, row["box"], recipe.smallest_crop, recipe.stretch)
+            box = random_box(size, row["box"], recipe.stretch)
             whole, corner = tf.constant(recipe.input_size), tf.zeros(2, tf.int32)
         else:
             box = tf.concat((tf.zeros(2, tf.int32), size), axis=0)
@@ -79,10 +79,12 @@ def _load(
         pixels, start = crops.decode(content, size, window)
         top, left, bottom, right = tf.unstack(window - tf.tile(start, (2,)))
         pixels = pixels[top:bottom, left:right]
-        return resize(pixels, whole, corner, recipe.input_size, recipe.interpolation)
+        mirrored = row["mirrored"] if augment else tf.constant(False)
+        part = (corner, recipe.input_size)
+        return resize(pixels, whole, *part, recipe.interpolation, mirrored)
 
     shown, seen = load_items(chunk, crop, tf.zeros((*recipe.input_size, 3), tf.uint8))
-    rest = {name: chunk[name] for name in ("label", "mirrored", "color") if name in chunk}
+    rest = {name: chunk[name] for name in ("label", "color") if name in chunk}
     return rest | {"pixels": shown, "seen": seen}
 
 
@@ -99,8 +101,6 @@ def _middle(size: tf.Tensor, recipe: ClassificationRecipe) -> tuple[tf.Tensor, t
 def _finish(batch: dict, recipe: ClassificationRecipe, augment: bool) -> tuple:
     """Network inputs, targets and weights."""
     levels = tf.cast(batch["pixels"], tf.float32)
-    if augment and recipe.flip_probability:
-        levels = tf.where(batch["mirrored"][:, None, None, None], levels[:, :, ::-1], levels)
     if augment and recipe.color_jitter:
         levels = recolor(levels, batch["color"])
     return recipe.card.normalize(levels), batch["label"], batch["seen"]

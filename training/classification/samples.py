@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from hrnet_tf.cards.classification import ClassificationCard
-from hrnet_tf.tasks.classification.predictor import decode_predictions
+from hrnet_tf.tasks.classification.predictor import Prediction, decode_predictions
 from hrnet_tf.training.classification.batches import batches
 from hrnet_tf.training.classification.check import Findings, examine
 from hrnet_tf.training.classification.pictures import Pictures
@@ -63,10 +63,11 @@ def panels(
     """
     found = decode_predictions(logits, 1, card.classes)
     rows = zip(card.denormalize(crops), np.asarray(labels), found, strict=True)
-    return [_labelled(crop, card.classes[label], best[0]) for crop, label, best in rows]
+    return [labelled(crop, card.classes[label], best[0]) for crop, label, best in rows]
 
 
-def _labelled(crop, name, best):
+def labelled(crop: np.ndarray, name: str, best: Prediction) -> np.ndarray:
+    """A picture above its class and the prediction, which is green if it is right."""
     height, width = crop.shape[:2]
     picture = Image.new("RGB", (width, height + 32), "white")
     picture.paste(Image.fromarray(crop))

@@ -18,6 +18,7 @@ def resize(
     corner: tf.Tensor,
     size: tuple[int, int],
     interpolation: str = "bilinear",
+    mirrored: tf.Tensor | bool = False,
 ) -> tf.Tensor:
     """A part of a resized picture: `Image.resize(whole).crop(...)`.
 
@@ -27,15 +28,17 @@ def resize(
         corner: (2,) top and left of the part in it.
         size: (height, width) of the part, multiples of 16.
         interpolation: "bilinear" or "bicubic".
+        mirrored: whether the part's columns run from right to left. This costs nothing here, and
+            reversing the pixels a millisecond.
 
     Returns:
         (height, width, 3) uint8.
     """
     shape = tf.shape(pixels)
-    sides = [
-        (shape[axis], *_weights(shape[axis], whole[axis], corner[axis], size[axis], interpolation))
-        for axis in (0, 1)
-    ]
+    sides = []
+    for axis, turned in enumerate((False, mirrored)):
+        place = _centers(shape[axis], whole[axis], corner[axis], size[axis], turned)
+        sides.append((shape[axis], *_weights(shape[axis], *place, interpolation)))
     x = tf.cast(pixels, tf.float32)
 
     def rows_first():
@@ -60,16 +63,22 @@ def _turned(x):
     return tf.transpose(x, (1, 0, 2))
 
 
-def _weights(length, whole, first, count, interpolation):
-    """Which inputs each block of outputs reads (blocks, n), and their weights (blocks, m, n)."""
+def _centers(length, whole, first, count, turned):
+    """Where the centres of outputs (blocks, m) lie in the input, and its pixels per output."""
     scale = tf.cast(length, tf.float32) / tf.cast(whole, tf.float32)
+    numbers = tf.range(count, dtype=tf.float32)
+    numbers = tf.where(turned, count - 1 - numbers, numbers)
+    center = (tf.cast(first, tf.float32) + numbers + 0.5) * scale
+    return tf.reshape(center, (BLOCKS, -1)), scale
+
+
+def _weights(length, center, scale, interpolation):
+    """Which inputs each block of outputs reads (blocks, n), and their weights (blocks, m, n)."""
     wide = tf.maximum(scale, 1.0)
     reach = wide * (1.0 if interpolation == "bilinear" else 2.0)
-    center = (tf.cast(first, tf.float32) + tf.range(count, dtype=tf.float32) + 0.5) * scale
-    center = tf.reshape(center, (BLOCKS, -1))
-    span = tf.math.ceil(scale * (count // BLOCKS - 1) + 2 * reach)
+    span = tf.math.ceil(scale * (center.shape[1] - 1) + 2 * reach)
     span = tf.minimum(tf.cast(span, tf.int32) + 1, length)
-    start = tf.cast(tf.floor(center[:, 0] - reach), tf.int32)
+    start = tf.cast(tf.floor(tf.reduce_min(center, axis=1) - reach), tf.int32)
     inputs = tf.clip_by_value(start, 0, length - span)[:, None] + tf.range(span)
     distance = tf.abs(tf.cast(inputs, tf.float32)[:, None] + 0.5 - center[:, :, None]) / wide
     weights = _bilinear(distance) if interpolation == "bilinear" else _bicubic(distance)

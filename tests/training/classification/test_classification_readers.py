@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from hrnet_tf.labels.classes import IMAGENET
+from hrnet_tf.media.images import read_image
 from hrnet_tf.training.classification.batches import batches
 from hrnet_tf.training.classification.check import examine
 from hrnet_tf.training.classification.evaluator import ClassificationEvaluator
@@ -96,6 +97,8 @@ def test_folders_of_a_split_are_no_classes(photos):
     photos.rename(photos.parent / "set" / "train")
     with pytest.raises(ValueError, match=r"holds train\. Name .*train instead"):
         class_names(photos.parent / "set")
+    with pytest.raises(ValueError, match="a TAR needs a list"):
+        class_names("val.tar")
     with pytest.raises(ValueError, match="two or more classes"):
         class_names(photos.parent / "set" / "train" / "cat")
 
@@ -136,7 +139,11 @@ def test_lists_of_every_kind_name_the_classes_of_files_and_of_a_tar(
     judge = ClassificationEvaluator(
         recipe(images, classes=classes).card, ClassificationScoring(str(listing), str(images))
     )
-    assert len(judge.wanted) == 3 and bool(judge.wanted[0].part) == packed
+    assert len(judge.wanted) == 3 and bool(judge.wanted[0].part[0]) == packed
+    for wanted, name in zip(judge.wanted, judge.pictures.rows["name"], strict=True):
+        pixels = read_image(wanted.path, part=wanted.part)
+        whole = read_image(tmp_path / "all" / f"{name[0]}.{suffix}")
+        np.testing.assert_array_equal(pixels, whole)
 
 
 def test_a_list_that_would_mean_other_classes_is_refused(photos, tmp_path):

@@ -32,22 +32,9 @@ EVERYTHING = {
 }
 
 
-def tiny(arch, num_classes, input_shape, head="concat", align_corners=False):
-    """Three layers for an HRNet, with the names of its heads."""
-    image = keras.Input(input_shape)
-    x = keras.layers.Conv2D(8, 8, 4, padding="same", use_bias=False, name="conv1")(image)
-    x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.8, name="bn1")(x))
-
-    def logits(name):
-        return keras.layers.Conv2D(num_classes, 1, name=name, dtype="float32")(x)
-
-    outputs = {"aux": logits("aux_head"), "logits": logits("cls_head")}
-    return keras.Model(image, outputs if head == "ocr" else logits("last_layer"))
-
-
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
-    monkeypatch.setattr(task, "segmentation", tiny)
+    monkeypatch.setattr(task, "segmentation", own_masks.tiny)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +47,7 @@ def recipe(tmp_path_factory):
 def finished(recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(task, "segmentation", tiny)
+        patch.setattr(task, "segmentation", own_masks.tiny)
         return train.train(recipe, folder / "run")
 
 
@@ -138,3 +125,22 @@ def test_records_are_trained_on_by_command(recipe, finished, tmp_path, capsys):
     assert ours.with_name("history.csv").read_bytes() == (
         finished.with_name("history.csv").read_bytes()
     )
+
+
+@pytest.mark.parametrize("head", ["concat", "ocr"])
+def test_files_of_integers_are_trained_for_compared_and_recorded(recipe, head, tmp_path, capsys):
+    """By calibration pictures, distance and metric of the task; OCR's files have the logits."""
+    values = {"head": head, "input_size": (64, 64), "resize": "both", "base_size": 64, "epochs": 3}
+    path = train.train(dataclasses.replace(recipe, **values), tmp_path / "run")
+    convert = ["convert", f"--model={path}", "--int8", f"--calibration={recipe.train_images}"]
+    assert cli.main([*convert, "--count=6", "--noverify"]) == 0
+    assert cli.main([*convert, "--count=6", "--noverify", "--qat", "--qat_epochs=1"]) == 0
+    int8, qat = (path.with_name(f"model{kind}_int8.tflite") for kind in ("", "_qat"))
+    data = [f"--annotations={recipe.val_annotations}", f"--images={recipe.val_images}"]
+    capsys.readouterr()
+    assert cli.main(["compare", str(path), str(int8), str(qat), *data]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "mIoU" in lines[0] and len(lines) == 4
+    assert cli.main(["evaluate", f"--model={int8}", *data, "--record"]) == 0
+    accuracy = json.loads(int8.with_suffix(".json").read_text())["conversion"]["accuracy"]
+    assert accuracy["numbers"]["mIoU"] > 0.2 and accuracy["scales"] == [1.0]
