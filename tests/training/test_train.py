@@ -406,7 +406,7 @@ def test_impossible_runs_are_refused_before_they_start(drawings, tmp_path):
     for changes, message in (
         ({"keypoints": "mpii"}, "17 keypoints.* 16"),
         ({"hard_keypoints": "18"}, "at most the 17"),
-        ({"val_annotations": "nowhere.json"}, "`val_annotations` must be a file. .*nowhere"),
+        ({"val_annotations": "nowhere.json"}, "`val_annotations` must be a file or .*nowhere"),
         ({"weights": "nowhere.keras"}, "`weights` must be a file. .*nowhere"),
         ({"weights": "nowhere"}, "nowhere"),
     ):

@@ -68,8 +68,10 @@ def check_files(recipe: Recipe) -> None:
     if Path(recipe.weights).suffix and not is_url(recipe.weights):
         files["weights"] = recipe.weights
     for name, path in files.items():
-        if path and not Path(path).exists():
-            raise FileNotFoundError(f"`{name}` must exist. Received: {name}={path}.")
+        place = Path(path)
+        if path and not (place.is_file() or (place.is_dir() and name != "weights")):
+            kind = "a file" if name == "weights" else "a file or a folder"
+            raise FileNotFoundError(f"`{name}` must be {kind}. Received: {name}={path}.")
 
 
 def empty_folder(folder: str | Path, overwrite: bool) -> Path:
