@@ -11,21 +11,24 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.streaming import ahead
-from hrnet_tf.training.data.sources import Report
+from hrnet_tf.training.data.sources import Note, Report, read_annotated
 from hrnet_tf.training.task import training_named
 
 Table = Mapping[str, Mapping[str, float]]  # row -> column -> number
 
 
 class Wanted(NamedTuple):
-    """An image to predict, with `boxes` (N, 4) and their `scores` (N,) if the task has boxes."""
+    """An image to predict, with `boxes` (N, 4) and their `scores` (N,) if the task has boxes.
+
+    `size` is its annotated (height, width), as in `read_annotated`; that of its file if None.
+    """
 
     key: Hashable
     path: Path
     boxes: np.ndarray | None = None
     scores: np.ndarray | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Evaluation:
         conditions: settings that the numbers depend on, by name: protocol, codec, boxes.
         words: the most important conditions, as text for people.
         images: number of images that were read.
-        problems: a sentence for each image or annotation that was left out.
+        problems: a sentence for each image or annotation that was left out, and for all else that
+            casts doubt on the numbers.
+        notes: a sentence for each thing that was understood, though it is unusual.
     """
 
     numbers: Mapping[str, float]
@@ -53,6 +58,7 @@ class Evaluation:
     words: str = ""
     images: int = 0
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Evaluator(Protocol):
@@ -100,9 +106,12 @@ def evaluate(
 
 def evaluate_on(predictor, scoring: Any) -> Evaluation:
     """`evaluate` with the scoring dataclass of the predictor's task, such as a `PoseScoring`."""
-    problems, training = [], training_named(predictor.card.task)
-    found = judge(predictor, training.evaluator(predictor.card, scoring, problems.append))
-    return dataclasses.replace(found, problems=tuple(dict.fromkeys([*problems, *found.problems])))
+    lines, training = [], training_named(predictor.card.task)
+    found = judge(predictor, training.evaluator(predictor.card, scoring, lines.append))
+    lines = dict.fromkeys([*lines, *found.problems])
+    notes = tuple(line for line in lines if isinstance(line, Note))
+    problems = tuple(line for line in lines if not isinstance(line, Note))
+    return dataclasses.replace(found, problems=problems, notes=(*found.notes, *notes))
 
 
 def judge(predictor, evaluator: Evaluator) -> Evaluation:
@@ -128,7 +137,7 @@ def _readable(wanted: Sequence[Wanted], read: set[Path], report: Report) -> Iter
     def decode(items):
         path = items[0].path
         try:
-            pixels = read_image(path, apply_exif=False)
+            pixels = read_annotated(path, items[0].size)
         except (OSError, ValueError) as error:
             report(str(error))
             return []

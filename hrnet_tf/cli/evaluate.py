@@ -78,7 +78,7 @@ def _evaluate(values, inputs):
     from hrnet_tf.training.evaluate import evaluate_on
 
     found = evaluate_on(predictor, scoring)
-    for line in found.problems:
+    for line in (*found.notes, *found.problems):
         print(line, file=sys.stderr)
     _print_evaluation(values, found)
     if values.output:

@@ -47,7 +47,7 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
         with Image.open(path) as image:
             image.load()
             # A TIFF is turned while it loads and has no orientation left.
-            turn = TURNS.get(_orientation(image)) if apply_exif else None
+            turn = TURNS.get(orientation(image)) if apply_exif else None
             image = _to_rgb(image)
             return pixels(image if turn is None else image.transpose(turn))
     except PermissionError as error:
@@ -73,11 +73,19 @@ def picture_bytes(path: str | os.PathLike) -> int:
         return 0
 
 
-def _orientation(image):
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a Pillow picture, a key of `TURNS`; 1 if there is none."""
     try:
-        return image.getexif().get(ExifTags.Base.Orientation)
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # a damaged EXIF block says nothing about the pixels
-        return None
+        return 1
+
+
+def is_plain(image: Image.Image) -> bool:
+    """Whether a picture that is not loaded is a JPEG or PNG that any decoder reads alike."""
+    opaque = not image.has_transparency_data
+    kinds = {"JPEG": ("RGB", "L"), "MPO": ("RGB", "L"), "PNG": ("RGB", "L", "P")}
+    return opaque and image.mode in kinds.get(image.format, ())
 
 
 def _to_rgb(image):

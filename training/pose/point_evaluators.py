@@ -65,7 +65,14 @@ class PointEvaluator(PoseEvaluator):
         self._records = records = self._choose(annotations, report)
         by_path = sorted(range(len(records)), key=lambda i: str(records[i].image.path))
         self.wanted = [
-            Wanted(i, records[i].image.path, records[i].box[None], np.ones(1)) for i in by_path
+            Wanted(
+                i,
+                records[i].image.path,
+                records[i].box[None],
+                np.ones(1),
+                records[i].image.size,
+            )
+            for i in by_path
         ]
 
     def _choose(self, annotations: Annotations, report: Report) -> list[Record]:

@@ -76,7 +76,7 @@ def test_the_same_person_is_shown_before_and_after(recipe, tmp_path, mirrored):
 def test_bad_records_are_on_the_page(recipe, tmp_path):
     content = json.loads(Path(recipe.train_annotations).read_text())
     content["images"][0]["file_name"] = "lost & found.jpg"
-    content["annotations"][-1]["keypoints"][0] = 5000
+    content["annotations"][-1]["keypoints"][0] = content["images"][0]["width"] + 9
     file = tmp_path / "people.json"
     file.write_text(json.dumps(content))
     bad = dataclasses.replace(recipe, train_annotations=str(file))
