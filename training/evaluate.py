@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -47,6 +48,7 @@ class Evaluation:
         problems: a sentence for each image or annotation that was left out, and for all else that
             casts doubt on the numbers.
         notes: a sentence for each thing that was understood, though it is unusual.
+        doubt: why the numbers are not to be believed: nothing was scored, or nothing matched.
     """
 
     numbers: Mapping[str, float]
@@ -59,6 +61,7 @@ class Evaluation:
     images: int = 0
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 class Evaluator(Protocol):
@@ -111,7 +114,36 @@ def evaluate_on(predictor, scoring: Any) -> Evaluation:
     lines = dict.fromkeys([*lines, *found.problems])
     notes = tuple(line for line in lines if isinstance(line, Note))
     problems = tuple(line for line in lines if not isinstance(line, Note))
-    return dataclasses.replace(found, problems=problems, notes=(*found.notes, *notes))
+    found = dataclasses.replace(found, problems=problems, notes=(*found.notes, *notes))
+    return dataclasses.replace(found, doubt=_doubt(found))
+
+
+def _doubt(found: Evaluation) -> str:
+    """Why numbers are not to be believed; empty if they are."""
+    main, counts = found.main[0], found.counted.values()
+    if found.counted and not any(counts):
+        reason = "nothing was predicted"
+    elif found.numbers[main] in (-1, None) or found.numbers[main] != found.numbers[main]:
+        reason = f"nothing annotated could be scored ({main} is {found.numbers[main]:g})"
+    elif found.main[1] and found.numbers[main] == 0 == max(found.numbers.values()):
+        what = " and ".join(f"{number} {name}" for name, number in found.counted.items())
+        reason = f"none of {what or 'the predictions'} matches the annotations"
+    else:
+        return ""
+    return f"No numbers: {reason}. {by_reason([*found.problems, *found.notes])}".strip()
+
+
+def by_reason(lines: Sequence[str]) -> str:
+    """A sentence with the reasons of lines about what was left out, and the first line."""
+    reasons = Counter(line.partition("left out: ")[2] for line in lines if "left out: " in line)
+    if not reasons:
+        return f"{lines[0]}" if lines else ""
+    first = next(line for line in lines if "left out: " in line)
+    counts = "; ".join(
+        f"{number}: {reason.rstrip('.')}" for reason, number in reasons.most_common(3)
+    )
+    more = f"; {len(reasons) - 3} more reasons" if len(reasons) > 3 else ""
+    return f"Left out by reason: {counts}{more}. The first: {first}"
 
 
 def judge(predictor, evaluator: Evaluator) -> Evaluation:

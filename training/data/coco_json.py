@@ -190,6 +190,21 @@ def numbers(values: list, field: str) -> np.ndarray:
         raise ValueError(f"`{field}` has a value that is not a number ({error})") from None
 
 
+def polygon_area(annotation: Mapping) -> float | None:
+    """The area in the polygons of an annotation's `segmentation`; None if it has none."""
+    polygons = annotation.get("segmentation")
+    if not isinstance(polygons, list) or not polygons:
+        return None
+    total = 0.0
+    for polygon in polygons:
+        try:
+            x, y = np.array(polygon, np.float64).reshape(-1, 2).T
+        except (TypeError, ValueError):
+            return None
+        total += abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+    return float(total)
+
+
 def number(value: object, field: str) -> float:
     """A number, which may be in quotes, as a float; raises ValueError if it is none."""
     return float(value if type(value) in (int, float) else numbers([value], field)[0])
@@ -215,13 +230,14 @@ def _identity(value):
 
 def _size(entry):
     """Height and width as integers; None for both if one is missing or 0."""
-    sides = entry.get("height"), entry.get("width")
-    if bool in map(type, sides):
-        raise ValueError(f"`height` and `width` are {sides}")
-    sides = tuple(int(float(side or 0)) for side in sides)
-    if min(sides) < 0:
-        raise ValueError(f"its size, `height` and `width`, is {sides}")
-    return sides if min(sides) else (None, None)
+    sides = []
+    for field in ("height", "width"):
+        value = entry.get(field)
+        side = number(value, field) if value is not None else 0
+        if not 0 <= side < FARTHEST:
+            raise ValueError(f"`{field}` is {value}")
+        sides.append(int(side))
+    return tuple(sides) if min(sides) else (None, None)
 
 
 def _find(folder, name):

@@ -143,7 +143,7 @@ def look(image: ImageFile, decode: bool = True) -> Look:
         return Look("", remark, plain)
     if turn in TURNS and turn not in ALIKE and stored[::-1] == image.size:
         return Look("", "", False)
-    reason = f"it is {_pixels(stored)}, its annotation says {_pixels(image.size)}"
+    reason = f"it is {_pixels(stored)}, by its `width` and `height` {_pixels(image.size)}"
     down, across = (ours / theirs for ours, theirs in zip(stored, image.size, strict=True))
     if abs(down - across) < 0.02 * down:
         reason += f": {across:.3g} times as large; was it resized after annotation?"

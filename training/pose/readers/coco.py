@@ -23,7 +23,7 @@ from hrnet_tf.training.data.coco_json import (
 )
 from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, left_out, to_stderr
 from hrnet_tf.training.pose.readers.categories import chosen, named
-from hrnet_tf.training.pose.readers.points import points_of, reaches
+from hrnet_tf.training.pose.readers.points import labelled_counts, points_of, reaches
 
 # CrowdPose's evaluation takes this share of a box for the area of a person.
 AREA_OF_BOX = 0.53
@@ -136,6 +136,7 @@ def people_of(
         else:
             records.append(record)
             made += box is box_or_around and not any(entry.get("bbox") or ())
+    _check_counts(coco, entries, points, report)
     if made:
         report(
             f"{coco.path}: {made} annotations have no `bbox`; their boxes are made around their "
@@ -168,6 +169,26 @@ def clean_boxes(
     high = np.minimum(sizes[:, ::-1] - 1, low + np.maximum(boxes[:, 2:] - 1, 0))
     keep = (np.asarray(areas) > 0) & (high >= low).all(axis=1)
     return np.concatenate((low, high - low), axis=1), keep
+
+
+def _check_counts(coco, entries, points, report):
+    """Reports `num_keypoints` that differ from the labelled ones, unless all are one constant."""
+    counts = labelled_counts(points)
+    told = [entry.get("num_keypoints") if isinstance(entry, dict) else None for _, entry in entries]
+    differing = [
+        row
+        for row, (own, count) in enumerate(zip(told, counts, strict=True))
+        if type(own) is int and own > 0 and count is not None and own != count
+    ]
+    # Whole bodies count the keypoints of the body only.
+    whole = any(isinstance(entry, dict) and "face_kpts" in entry for _, entry in entries[:1])
+    if differing and not whole and (len({*told}) > 1 or len(told) == 1):
+        row = differing[0]
+        report(
+            f"{coco.path}: {len(differing)} annotations have another `num_keypoints` than labelled "
+            f"`keypoints`, which are counted: annotation {named(entries[row][1], entries[row][0])} "
+            f"says {told[row]}, and {counts[row]} are labelled."
+        )
 
 
 def _image(annotation, images, known):

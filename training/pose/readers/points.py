@@ -78,8 +78,21 @@ def reaches(points: Sequence[np.ndarray | Exception]) -> list[tuple[float, float
     return found.tolist()
 
 
+def labelled_counts(points: Sequence[np.ndarray | Exception]) -> list[int | None]:
+    """The number of labelled keypoints of each; None for exceptions."""
+    good = [place for place, each in enumerate(points) if not isinstance(each, Exception)]
+    found = [None] * len(points)
+    if good:
+        counts = (np.array([points[place] for place in good])[..., 2] > 0).sum(axis=1)
+        for place, count in zip(good, counts.tolist(), strict=True):
+            found[place] = count
+    return found
+
+
 def _flat(annotation):
     """The numbers of an annotation in one list, and how many each keypoint has, if that is told."""
+    if not isinstance(annotation, dict):
+        return ValueError(f"it is no object but {annotation!r}")
     try:
         values = all_keypoints(annotation)
         if not isinstance(values, list):
