@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from hrnet_tf.cards.card import Card
-from hrnet_tf.cards.files import read_card
+from hrnet_tf.cards.files import check_conversion, read_card
 from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
@@ -93,6 +93,7 @@ def open_network(
     existing(model)
     card = read_card(model)
     if suffix in RUNTIMES:
+        check_conversion(model)
         network = open_converted(model, threads)
         network = renamed(network, card.outputs()) if card else network
         return Opened(str(model), network, None, card, Path(model))

@@ -1,5 +1,7 @@
 """`hrnet-tf predict`: the command line of `prediction.pictures` and of videos."""
 
+import os
+import re
 import sys
 import time
 from contextlib import contextmanager
@@ -25,7 +27,8 @@ USAGE = """\
   hrnet-tf predict INPUT...
 
 INPUT is a picture, a folder (its files, not its subfolders), a pattern such as 'in/**/*.jpg', a
-video, or the number of a camera: 0.
+video, the address of one such as rtsp://…, or the number of a camera: 0. Several videos get a
+folder each.
 A pose network finds the keypoints of the people that a detector finds; without a detector, each
 picture should show one person who fills it. A segmentation network finds the class of each pixel,
 a classification network that of the picture.
@@ -89,10 +92,15 @@ def _predict(values, inputs):
         refuse(values, detecting, "goes with a detector, not with --boxes.")
     task = task_name(values.model)
     refuse_others(values, task, values.model, {name: _flags_of(name) for name in NAMES})
-    from hrnet_tf.media.find import is_video
+    from hrnet_tf.media.find import find_images, is_video
 
-    if any(map(is_video, inputs)):
-        return _predict_video(values, inputs, task)
+    videos = [each for each in inputs if is_video(each)]
+    if not videos:
+        found = [str(path) for path in find_images(inputs)]
+        videos = found if found != inputs and all(map(is_video, found)) else []
+        inputs = videos or inputs
+    if videos:
+        return _predict_videos(values, inputs, task)
     refuse(values, _part(task, "VIDEO"), "is for videos.")
     return _predict_pictures(values, inputs, task)
 
@@ -125,22 +133,42 @@ def _predict_pictures(values, inputs, name):
     if output.done and not output.records:
         missing = f"{values.boxes}: no box there belongs to these pictures." if boxes else ""
         print(missing or "No person was found in these pictures.", file=sys.stderr)
+        return 1 if boxes or output.failures else 0
     return 1 if output.failures else 0
 
 
-def _predict_video(values, inputs, name):
+def _predict_videos(values, inputs, name):
+    """Follows people in one video, or in several, each into a folder of its own."""
+    from hrnet_tf.media.find import is_video
     from hrnet_tf.tasks import task_named
 
     able = " or ".join(each for each in NAMES if _part(each, "VIDEO"))
-    if len(inputs) > 1 or not _part(name, "VIDEO"):
-        raise UsageError(f"a video or camera stands alone, and its network must be for {able}.")
+    if not all(map(is_video, inputs)) or not _part(name, "VIDEO"):
+        raise UsageError(
+            f"videos and pictures do not go together, and a video's network must be for {able}."
+        )
     task = task_named(name)
     refuse(values, {"boxes", *_part(name, "FILES")}, "is for pictures.")
     predictor = open_predictor(values, task)
+    if len(inputs) == 1:
+        return _predict_video(values, task, predictor, inputs[0], values.output)
+    codes = []
+    for video in inputs:
+        folder = os.path.join(values.output, re.sub(r"[^\w.-]+", "_", os.path.basename(video)))
+        try:
+            codes.append(_predict_video(values, task, predictor, video, folder))
+        except (OSError, ValueError) as error:
+            print(error, file=sys.stderr)
+            codes.append(1)
+    return max(codes)
+
+
+def _predict_video(values, task, predictor, video, folder):
+    name = task.card.task
     summary = task.follow(
         predictor,
-        inputs[0],
-        values.output,
+        video,
+        folder,
         fields.read(values, options_of(name).VIDEO),
         detector=_detector(values, predictor.card),
         overwrite=values.overwrite,
@@ -151,7 +179,7 @@ def _predict_video(values, inputs, name):
         print(line, file=sys.stderr)
     print(
         f"{summary['frames']} frames, {summary['persons']} persons, "
-        f"{summary['frames_per_second']} frames per second. Results: {values.output}"
+        f"{summary['frames_per_second']} frames per second. Results: {folder}"
     )
     return 1 if summary["problems"] else 0
 

@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from PIL import Image
+
 VIDEOS = (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
+
+PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+STILLS = ("image2", "tty")  # FFmpeg's formats that take single pictures, or any text, for videos
 
 VIDEOS += (".mts", ".ogv", ".ts", ".webm", ".wmv")
 
@@ -43,9 +49,36 @@ def _expand(entry):
 
 
 def is_video(entry: str) -> bool:
-    """Whether an input is a video, by its suffix, or the number of a camera."""
+    """Whether an input is a video, the address of one, or the number of a camera.
+
+    Files of unknown suffixes are opened to tell.
+    """
     path = Path(entry)
-    return path.suffix.lower() in VIDEOS or (entry.isdecimal() and not path.exists())
+    suffix = path.suffix.lower()
+    if is_address(entry) or suffix in VIDEOS or (entry.isdecimal() and not path.exists()):
+        return True
+    return suffix not in PICTURES and path.is_file() and _plays(path)
+
+
+def is_address(entry: str) -> bool:
+    """Whether an input is an address such as rtsp://…, and no file."""
+    return bool(re.match(r"[a-z][a-z0-9+.-]+://", entry, re.IGNORECASE))
+
+
+def _plays(path):
+    """Whether a file is no picture, and has a video stream; False without PyAV."""
+    try:
+        with Image.open(path):
+            return False
+    except OSError:
+        pass
+    try:
+        import av
+
+        with av.open(str(path)) as container:
+            return bool(container.streams.video) and container.format.name not in STILLS
+    except Exception:  # not installed, or not a video
+        return False
 
 
 def coco_id(path: str | os.PathLike) -> int | None:

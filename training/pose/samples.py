@@ -114,6 +114,8 @@ def _lines(title: str, lines: tuple[str, ...]) -> str:
 
 def _pairs(keypoints: KeypointSet) -> str:
     names = [html.escape(name) for name in keypoints.names]
+    if not keypoints.flip_pairs:
+        return "None, so nothing is mirrored; <code>flip_pairs</code> in the keypoint file tell."
     pairs = [f"{names[a]} ↔ {names[b]}" for a, b in keypoints.flip_pairs]
     paired = {i for pair in keypoints.flip_pairs for i in pair}
     alone = ", ".join(name for i, name in enumerate(names) if i not in paired)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.tasks.pose.predictor import NO_PAIRS
 from hrnet_tf.training.data.sources import Report, to_stderr
 from hrnet_tf.training.evaluate import Evaluator
 from hrnet_tf.training.pose.evaluator import evaluator, read_scored
@@ -87,7 +88,13 @@ def trained(recipe: PoseRecipe, found: Annotations, report: Report = to_stderr) 
 
 
 def check(recipe: PoseRecipe) -> None:
-    """Raises ValueError if an evaluation on MPII would not find the ground truth."""
+    """Says if nothing can be mirrored.
+
+    Raises:
+        ValueError: an evaluation on MPII would not find the ground truth.
+    """
+    if recipe.flip_probability and not recipe.keypoints.flip_pairs:
+        to_stderr(NO_PAIRS % "mirrored; `flip_pairs` in the keypoint file tell")
     if recipe.data_format == "mpii" and recipe.val_annotations and recipe.evaluate_every:
         truth_beside(Path(recipe.val_annotations))
 
