@@ -23,9 +23,7 @@ def card_from_json(text: str) -> Card | None:
     try:
         card = json.loads(text)
     except RecursionError:
-        raise ValueError(
-            "A card must be JSON of a few levels; this is nested too deeply."
-        ) from None
+        raise ValueError("A card must be JSON of a few levels; this has too many.") from None
     except ValueError as error:
         raise ValueError(f"A card must be complete JSON, this text is not ({error}).") from None
     card = card if isinstance(card, dict) else {}

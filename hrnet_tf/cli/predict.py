@@ -119,7 +119,7 @@ def _predict_pictures(values, inputs, name):
     output = PredictionFolder(values.output, paths, task, boxes, values.overwrite, files)
     start = time.perf_counter()
     views = set(files) & set(task.views)
-    predictor = open_predictor(values, task, **(task.view_options if views else {}))
+    predictor = _open(values, task, **(task.view_options if views else {}))
     detector = None if boxes or not task.wants_boxes else _detector(values, predictor.card)
     source = detected(detector, predictor.timings) if detector else boxes
     output.seconds["load"] = time.perf_counter() - start
@@ -149,7 +149,7 @@ def _predict_videos(values, inputs, name):
         )
     task = task_named(name)
     refuse(values, {"boxes", *_part(name, "FILES")}, "is for pictures.")
-    predictor = open_predictor(values, task)
+    predictor = _open(values, task)
     if len(inputs) == 1:
         return _predict_video(values, task, predictor, inputs[0], values.output)
     codes = []
@@ -182,6 +182,17 @@ def _predict_video(values, task, predictor, video, folder):
         f"{summary['frames_per_second']} frames per second. Results: {folder}"
     )
     return 1 if summary["problems"] else 0
+
+
+def _open(values, task, **options):
+    """The predictor; without a connection, the error says what works without one."""
+    try:
+        return open_predictor(values, task, **options)
+    except ConnectionError as error:
+        raise OSError(
+            f"{error} Without a connection, --model takes a .keras, .tflite or .onnx file with its "
+            "card, and `hrnet-tf demo` trains a small network in minutes."
+        ) from error
 
 
 def _detector(values, card):

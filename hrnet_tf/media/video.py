@@ -55,7 +55,8 @@ class Video:
     Attributes:
         name: of the file, address or camera, for messages.
         stem: a name for the files of its results.
-        live: whether it is a camera or an endless stream; iterating a camera gives its newest frame and skips others.
+        live: whether it is a camera or an endless stream; iterating one gives its newest frame and
+            skips others.
         rate: frames per second, on average; None if unknown.
         total: approximate number of frames; None if unknown.
         problems: a sentence for each.
@@ -247,8 +248,8 @@ def _open_address(name):
         return av.open(name, timeout=TIMEOUT)
     except (av.error.FFmpegError, OSError) as error:
         raise OSError(
-            f"{name}: no video from this address ({error.strerror or error}); check it, or save the "
-            "stream to a file first."
+            f"{name}: no video from this address ({error.strerror or error}); check it, or save "
+            "the stream to a file first."
         ) from error
 
 

@@ -11,6 +11,7 @@ from hrnet_tf.weights.download import is_url
 
 RESULTS = ("model.keras", "model.json", "recipe.json", "history.csv", "curves.svg", "bad_batch.npz")
 
+DRAWINGS = "person_keypoints.json"  # as `data.synthetic` calls it
 FOLDERS = ("checkpoints", "tensorboard")
 
 
@@ -32,11 +33,12 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
             raise FileExistsError(
                 f"{workdir} holds a run of another recipe ({differing}): choose another folder, or "
                 "replace its results with --overwrite."
+                f"{_on_from(workdir)}"
             )
         if is_finished(workdir):
             raise FileExistsError(
                 f"{workdir} holds a finished run of this recipe: choose another folder, or replace "
-                "its results with --overwrite."
+                f"its results with --overwrite.{_on_from(workdir)}"
             )
     if overwrite:
         for name in RESULTS:
@@ -46,6 +48,16 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
     with whole(earlier) as part:
         part.write_text(recipe.to_json(), encoding="utf-8")
     return workdir
+
+
+def _on_from(workdir: Path) -> str:
+    """How to train on from a finished run; empty if it has no result yet."""
+    if not is_finished(workdir):
+        return ""
+    return (
+        f" To train on from its result, add --weights={workdir / 'model.keras'} and another "
+        "--workdir."
+    )
 
 
 def differing_values(workdir: Path, recipe: Recipe) -> str:
@@ -69,7 +81,18 @@ def check_files(recipe: Recipe) -> None:
         files["weights"] = recipe.weights
     for name, path in files.items():
         if path and not Path(path).is_file():
-            raise FileNotFoundError(f"`{name}` must be a file. Received: {name}={path}.")
+            raise FileNotFoundError(
+                f"`{name}` must be a file. Received: {name}={path}.{_drawings(Path(path))}"
+            )
+
+
+def _drawings(path: Path) -> str:
+    """The command that makes the file, if it has the name of the annotations of drawings."""
+    if path.name != DRAWINGS:
+        return ""
+    more = "--num_images=110 --seed=1" if path.parent.name == "val" else "--num_images=1000"
+    command = f"python -m hrnet_tf.training.data.synthetic --output={path.parent} {more}"
+    return f" For drawings of people, `{command}` makes it."
 
 
 def empty_folder(folder: str | Path, overwrite: bool) -> Path:

@@ -116,8 +116,8 @@ def _people(categories, entries, path):
         return {1}  # as COCO counts
     kinds = ", ".join(f"{each} ({number} boxes)" for each, number in counts.most_common(5))
     raise ValueError(
-        f"{path}: nothing tells which `category_id` is a person; COCO's is 1, and here are {kinds}. "
-        "Leave only the boxes of people."
+        f"{path}: nothing tells which `category_id` is a person. COCO's is 1, and there are "
+        f"{kinds}. Leave only the boxes of people."
     )
 
 
@@ -125,9 +125,8 @@ def _identity(value):
     """An id that is a whole number in another form, such as "7", as an integer."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    return (
-        int(value) if isinstance(value, str) and value.isdecimal() and value[:1] != "0" else value
-    )
+    whole = isinstance(value, str) and value.isdecimal() and str(int(value)) == value
+    return int(value) if whole else value
 
 
 def _box(entry):
