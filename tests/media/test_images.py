@@ -239,3 +239,24 @@ def test_text_that_is_not_json_is_named(tmp_path):
     (tmp_path / "x.json").write_bytes(b"\xff\xfe{")
     with pytest.raises(ValueError, match="not a json file"):
         read_boxes(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(("bits", "brightest"), [(10, 1000), (12, 4080), (14, 9000), (16, 60000)])
+def test_grey_of_16_bits_is_scaled_by_the_bits_in_use(tmp_path, caplog, bits, brightest):
+    """Cameras fill the lower bits; the upper 8 alone would be black."""
+    grey = np.linspace(0, brightest, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(grey).save(tmp_path / "x.png")
+    assert (read_image(tmp_path / "x.png")[..., 1] == grey >> (bits - 8)).all()
+    assert (
+        caplog.messages
+        == [f"{tmp_path / 'x.png'}: at most {brightest} of 65535, so it is read as {bits} bits."][
+            : bits < 16
+        ]
+    )
+
+
+def test_further_frames_are_mentioned(tmp_path, caplog):
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "green", "blue")]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    assert read_image(tmp_path / "x.gif")[0, 0].tolist() == [255, 0, 0]
+    assert "x.gif: 3 frames, of which only the first is read" in caplog.text

@@ -207,7 +207,10 @@ def polygon_area(annotation: Mapping) -> float | None:
 
 def number(value: object, field: str) -> float:
     """A number, which may be in quotes, as a float; raises ValueError if it is none."""
-    return float(value if type(value) in (int, float) else numbers([value], field)[0])
+    try:
+        return float(value if type(value) in (int, float) else numbers([value], field)[0])
+    except OverflowError:
+        raise ValueError(f"`{field}` is too large a number") from None
 
 
 def _compare_ids(entries, fields):
@@ -249,7 +252,7 @@ def _find(folder, name):
         tail = "/".join(parts[start:])
         if os.path.isfile(os.path.join(folder, tail)):
             return tail
-    raise ValueError("the file is not there")
+    raise ValueError("its `file_name` is not there")
 
 
 def _drop_ambiguous(found, folder, report):

@@ -167,7 +167,7 @@ def _check_derived(annotations: Annotations, keypoints: KeypointSet, report: Rep
         area, inside = each.get("area"), polygon_area(each)
         if area is None:
             found["no"].append(named(each, place))
-        elif inside and isinstance(area, int | float) and not 0.8 < area / inside < 1.25:
+        elif inside and isinstance(area, int | float) and not 0.8 * inside < area < 1.25 * inside:
             found["wrong"].append(named(each, place))
     if keypoints in OF_BOXES:
         found["no"] = []

@@ -144,11 +144,14 @@ def score(
         ValueError: a result is for an unknown image, or has another number of keypoints.
     """
     found = {**truth, "annotations": _detections(results, truth, len(sigmas))}
+    # pycocotools sorts the ids of images, so they must not be numbers here and text there.
+    numbers = {image["id"]: number for number, image in enumerate(truth["images"], 1)}
+    truth, found = (_renumbered(each, numbers) for each in (truth, found))
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         evaluation = COCOeval(_index(truth), _index(found), "keypoints")
         evaluation.params.kpt_oks_sigmas = np.asarray(sigmas, "float64")
         if image_ids is not None:
-            evaluation.params.imgIds = sorted(image_ids)
+            evaluation.params.imgIds = sorted(numbers[each] for each in image_ids)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -177,6 +180,17 @@ def whole_body_ap(truth: Mapping, results: Sequence[Mapping]) -> dict[str, float
         ten = score(truth | {"annotations": persons}, found, sigmas)
         numbers |= {f"{name} {part}": ten[name] for name in ("AP", "AR")}
     return numbers
+
+
+def _renumbered(dataset, numbers):
+    """A copy of a data set with these numbers for the ids of its images."""
+    return {
+        **dataset,
+        "images": [{"id": numbers[each["id"]]} for each in dataset["images"]],
+        "annotations": [
+            each | {"image_id": numbers[each["image_id"]]} for each in dataset["annotations"]
+        ],
+    }
 
 
 def _index(dataset):

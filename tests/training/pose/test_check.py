@@ -77,10 +77,10 @@ def test_all_bad_records_of_a_file_are_named_in_one_go(find, tmp_path):
     expected = [
         r"people.json: annotation 0 is left out: `keypoints` has 3 values, not 9\.$",
         r"people.json: annotation 1 is left out: its `bbox` is empty: \[5, 5, 0, 30\]\.$",
-        r"annotation 2 is left out: its box lies outside the image\.$",
+        r"annotation 2 is left out: its `bbox` lies outside the image\.$",
         r"broken.jpg is left out: it cannot be decoded \(.+\)\.$",
         r"high.jpg is left out: it is 40 pixels wide and 60 high, by its `width` and `height` 60",
-        r"image nowhere.jpg is left out: the file is not there\.$",
+        r"image nowhere.jpg is left out: its `file_name` is not there\.$",
     ]
     for line in expected:
         assert sum(bool(re.search(line, problem)) for problem in found.problems) == 1, line

@@ -129,7 +129,7 @@ def test_a_missing_image_is_reported_once(write):
     problems = []
     assert read_coco(*write(CONTENT, images=["b.png"]), problems.append) == []
     (line,) = problems
-    assert line.endswith("image a.png is left out: the file is not there.")
+    assert line.endswith("image a.png is left out: its `file_name` is not there.")
 
 
 def test_other_categories_are_passed_over(write):

@@ -144,7 +144,7 @@ def to_train_on(
     )
     for record, kept in zip(records, keep, strict=True):
         if not kept:
-            reason = "its box lies outside the image" if record.area > 0 else "its area is 0"
+            reason = "its `bbox` lies outside the image" if record.area > 0 else "its area is 0"
             report(f"{record.image.path}: annotation {record.id} is left out: {reason}.")
     rows = zip(records, boxes, keep, strict=True)
     return [dataclasses.replace(record, box=box) for record, box, kept in rows if kept]

@@ -36,7 +36,7 @@ def oddities(people: Sequence[Record], measured: bool = True) -> dict[str, np.nd
         "labelled at (0, 0)": zero,
         "outside the image": outside,
         "far outside its box": far,
-        "visibility is not 0, 1 or 2": (visible > 2) | (visible < 0),
+        "visibility is not 0, 1 or 2": ~np.isin(visible, (0, 1, 2)),
     }
     return (
         found
