@@ -1,6 +1,7 @@
 """Cards survive the trip through their file, and spoiled ones are refused in one sentence."""
 
 import dataclasses
+import hashlib
 import json
 import os
 
@@ -10,7 +11,7 @@ import pytest
 
 from hrnet_tf.cards.classification import ClassificationCard
 from hrnet_tf.cards.codecs import DARK, UDP, UDPCombined
-from hrnet_tf.cards.files import card_from_json, card_path, read_card, write_card
+from hrnet_tf.cards.files import card_from_json, card_path, check_conversion, read_card, write_card
 from hrnet_tf.cards.pose import CODECS, PoseCard
 from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.classes import ADE20K, LIP
@@ -184,3 +185,17 @@ def test_a_failed_write_leaves_the_old_card_and_no_rubbish(tmp_path, monkeypatch
         write_card(model, CARDS[1])
     assert read_card(model) == CARDS[0]
     assert os.listdir(tmp_path) == ["model.json"]
+
+
+def test_a_converted_file_that_is_not_its_cards_is_refused(tmp_path):
+    """Runtimes use a damaged file without a word."""
+    path = tmp_path / "net.tflite"
+    path.write_bytes(b"weights")
+    facts = {"conversion": {"sha256": hashlib.sha256(b"weights").hexdigest()}}
+    write_card(path, CARDS[0], facts)
+    check_conversion(path)
+    path.write_bytes(b"weighty")
+    with pytest.raises(ValueError, match=r"net.tflite: is damaged or another file than net.json"):
+        check_conversion(path)
+    write_card(path, CARDS[0])  # a card of one's own says nothing about the file
+    check_conversion(path)

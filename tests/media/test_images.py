@@ -200,6 +200,22 @@ def test_equal_names_in_two_folders_need_the_folder(tmp_path):
     assert [boxes.image_id(f"in/{name}/x.jpg") for name in "abc"] == [1, 2, None]
 
 
+@pytest.mark.parametrize("category", [0, 1, 7, "0", None])
+def test_detections_of_one_category_are_of_people(tmp_path, category):
+    """Ultralytics numbers the classes from 0."""
+    found = [{"image_id": i, "category_id": category, "bbox": [1, 2, 3, 4]} for i in (139, "140")]
+    boxes = read_boxes(_save(tmp_path / "d.json", found))
+    assert [len(boxes(f"{i:012}.jpg", None)[0]) for i in (139, 140, 141)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("categories", [(0, 1), (0, 5), (2, 3)])
+def test_detections_whose_person_nothing_tells_are_refused(tmp_path, categories):
+    found = [{"image_id": 1, "category_id": each, "bbox": [1, 2, 3, 4]} for each in categories * 2]
+    kinds = ", ".join(rf"{each} \(2 boxes\)" for each in categories)
+    with pytest.raises(ValueError, match=rf"d.json: nothing tells which .* are {kinds}"):
+        read_boxes(_save(tmp_path / "d.json", found))
+
+
 def test_detections_are_found_by_number_or_name_and_thresholded(tmp_path):
     detection = {"image_id": 139, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9}
     weak, dog = detection | {"score": 0.1}, detection | {"category_id": 18}
