@@ -116,7 +116,10 @@ def _predict_pictures(values, inputs, name):
     paths = find_images(inputs)
     boxes = read_boxes(values.boxes, values.score_threshold) if values.boxes else None
     files = [each for each in (*task.tables, *task.views) if values[each].value]
-    output = PredictionFolder(values.output, paths, task, boxes, values.overwrite, files)
+    settings = _settings(values)
+    output = PredictionFolder(values.output, paths, task, boxes, values.overwrite, files, settings)
+    if output.done:
+        print(f"Going on: {output.done} of {len(paths)} pictures are done already.")
     start = time.perf_counter()
     views = set(files) & set(task.views)
     predictor = _open(values, task, **(task.view_options if views else {}))
@@ -125,8 +128,8 @@ def _predict_pictures(values, inputs, name):
     output.seconds["load"] = time.perf_counter() - start
     start = time.perf_counter()
     try:
-        with _progress(len(paths)) as advance:
-            predict_files(predictor, paths, source, output, advance)
+        with _progress(len(output.remaining)) as advance:
+            predict_files(predictor, output.remaining, source, output, advance)
     finally:
         output.seconds["run"] = time.perf_counter() - start
         _print_summary(output, output.finish(predictor.timings, predictor.card))
@@ -182,6 +185,15 @@ def _predict_video(values, task, predictor, video, folder):
         f"{summary['frames_per_second']} frames per second. Results: {folder}"
     )
     return 1 if summary["problems"] else 0
+
+
+def _settings(values):
+    """All flags that results depend on, and the state of the model's file."""
+    found = {name: values[name].value for name in values if name not in ("output", "overwrite")}
+    if os.path.isfile(values.model):
+        state = os.stat(values.model)
+        found["state"] = [state.st_size, state.st_mtime_ns]
+    return found
 
 
 def _open(values, task, **options):

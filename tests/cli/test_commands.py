@@ -306,6 +306,17 @@ def test_interruption_keeps_what_is_done(tmp_path, photos, model, monkeypatch, c
     assert [r["file_name"] for r in _results(out)] == [p.name for p in sorted(out.glob("*.jpg"))]
     assert len(_results(out)) >= 1
     assert capsys.readouterr().err.count("\n") == 1
+    done = len(_results(out))
+    monkeypatch.setattr(predict_files, "read_image", real)
+    changed = (*arguments, "--flip")
+    assert run("predict", *changed) == 1  # results of other settings are not mixed with these
+    assert "add --overwrite" in capsys.readouterr().err
+    assert run("predict", *arguments) in (0, 1)
+    assert f"Going on: {done} of" in capsys.readouterr().out
+    resumed = _results(out)
+    assert not (out / "unfinished.jsonl").exists()
+    assert run("predict", *arguments, "--overwrite") in (0, 1)
+    assert resumed == _results(out)
 
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
