@@ -38,9 +38,9 @@ def find_images(inputs: Iterable[str | os.PathLike]) -> list[Path]:
 
 
 def _expand(entry):
-    if entry.is_dir():
+    if os.path.isdir(entry):  # False, too, for names that are too long
         paths = entry.iterdir() if os.access(entry, os.R_OK | os.X_OK) else ()
-    elif glob.has_magic(str(entry)) and not entry.exists():
+    elif glob.has_magic(str(entry)) and not os.path.exists(entry):
         paths = map(Path, glob.glob(str(entry), recursive=True))
     else:
         return [entry]
@@ -55,9 +55,9 @@ def is_video(entry: str) -> bool:
     """
     path = Path(entry)
     suffix = path.suffix.lower()
-    if is_address(entry) or suffix in VIDEOS or (entry.isdecimal() and not path.exists()):
+    if is_address(entry) or suffix in VIDEOS or (entry.isdecimal() and not os.path.exists(path)):
         return True
-    return suffix not in PICTURES and path.is_file() and _plays(path)
+    return suffix not in PICTURES and os.path.isfile(path) and _plays(path)
 
 
 def is_address(entry: str) -> bool:

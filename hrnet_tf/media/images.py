@@ -44,7 +44,7 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
         ValueError: the file is not a picture, is damaged, or has too many pixels.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise IsADirectoryError(
             f"{path}: a folder with no pictures in it; name files, or a pattern like 'in/**/*.jpg'."
         )

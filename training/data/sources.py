@@ -1,6 +1,7 @@
 """Functions for all kinds of annotation files: checks of paths and images, JSON, image sizes."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -49,11 +50,11 @@ class ImageFile:
 
 def check_paths(annotations: str | Path, images_dir: str | Path) -> tuple[Path, Path]:
     """Returns both as paths; raises FileNotFoundError if one does not exist."""
-    if not Path(annotations).is_file():
+    if not os.path.isfile(annotations):
         raise FileNotFoundError(
             f"`annotations` must be a file. Received: annotations={annotations}. Check the path."
         )
-    if not Path(images_dir).is_dir():
+    if not os.path.isdir(images_dir):
         raise FileNotFoundError(
             f"`images_dir` must be a folder. Received: images_dir={images_dir}. Check the path."
         )

@@ -1,6 +1,7 @@
 """The folder of a run: whether it is new or holds an unfinished run, a finished one or others."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def check_files(recipe: Recipe) -> None:
     if Path(recipe.weights).suffix and not is_url(recipe.weights):
         files["weights"] = recipe.weights
     for name, path in files.items():
-        if path and not Path(path).is_file():
+        if path and not os.path.isfile(path):
             raise FileNotFoundError(
                 f"`{name}` must be a file. Received: {name}={path}.{_drawings(Path(path))}"
             )

@@ -4,7 +4,7 @@
 | ----------- | -------------- | -------------------------------------------- |
 | coco        | with sigmas    | OKS average precision                        |
 | coco        | without sigmas | PCK at 0.2 of the box, AUC 0..30 pixels, EPE |
-| mpii        | MPII's         | PCKh at 0.5 and 0.1                          |
+| mpii        | MPII's         | PCKh at 0.5 and 0.1; PCK without gt_valid    |
 | landmarks   | faces          | NME, failure rates, AUC                      |
 
 The `original` protocol clips COCO's annotated boxes to their images, or takes all boxes of
@@ -33,7 +33,7 @@ from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.tasks.pose.results import coco_result
 from hrnet_tf.training.data.coco_json import polygon_area
-from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.data.sources import Note, Report, to_stderr
 from hrnet_tf.training.evaluate import Evaluator, Wanted, by_reason
 from hrnet_tf.training.pose.diagnosis import diagnosis
 from hrnet_tf.training.pose.oks_metrics import (
@@ -50,6 +50,7 @@ from hrnet_tf.training.pose.point_evaluators import (
     HeadEvaluator,
     PoseEvaluator,
     scored_people,
+    truth_beside,
 )
 from hrnet_tf.training.pose.readers import Annotations, check_names, read, usable
 from hrnet_tf.training.pose.readers.categories import keypoint_names, named
@@ -94,6 +95,16 @@ def evaluator(
         annotations = read_scored(card, scoring, noted)
     kinds = {"mpii": HeadEvaluator, "landmarks": FaceEvaluator}
     coco = SimilarityEvaluator if similarity else DistanceEvaluator
+    if scoring.data_format == "mpii" and not (
+        scoring.ground_truth or truth_beside(annotations.path)
+    ):
+        kinds["mpii"] = DistanceEvaluator
+        noted(
+            Note(
+                f"{annotations.path}: without gt_valid.mat of MPII beside it, or --ground_truth, "
+                "whose head sizes PCKh is measured in, PCK is measured in sizes of the boxes."
+            )
+        )
     made = kinds.get(scoring.data_format, coco)(card, scoring, noted, annotations)
     if not made.wanted:
         raise ValueError(

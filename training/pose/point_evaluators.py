@@ -99,7 +99,7 @@ class PointEvaluator(PoseEvaluator):
 
 
 class DistanceEvaluator(PointEvaluator):
-    """PCK, AUC and EPE on a COCO-format file, for keypoints without sigmas."""
+    """PCK, AUC and EPE for keypoints without sigmas, and for MPII's form without its heads."""
 
     main = ("PCK@0.2", True)
 
@@ -172,7 +172,7 @@ def scored_people(annotations: Annotations, scoring: PoseScoring, report: Report
     """The records of a COCO-format file that are scored, with the boxes of the protocol."""
     if scoring.protocol == "annotated":
         return trainable(annotations.everyone)
-    return to_train_on(annotations.everyone, "coco", report)
+    return to_train_on(annotations.everyone, annotations.data_format, report)
 
 
 def conditions(scoring: PoseScoring, predictor: PosePredictor) -> dict[str, Any]:
@@ -199,17 +199,11 @@ def _flips(predictor) -> bool:
     return getattr(predictor, "flip", False)
 
 
-def truth_beside(annotations: Path) -> Path:
-    """MPII's ground truth in the folder of its annotations; raises ValueError if it is missing."""
+def truth_beside(annotations: Path) -> Path | None:
+    """MPII's ground truth in the folder of its annotations; None if it is missing."""
     names = (f"gt_{annotations.stem}.mat", "mpii_gt_val.mat")
-    for name in names:
-        if (annotations.parent / name).is_file():
-            return annotations.parent / name
-    raise ValueError(
-        "`ground_truth` must be gt_valid.mat of MPII, whose head sizes PCKh is measured in. "
-        f"Received: ground_truth=None, and neither {' nor '.join(names)} in {annotations.parent}; "
-        "put it there."
-    )
+    found = [annotations.parent / name for name in names]
+    return next((path for path in found if path.is_file()), None)
 
 
 def _truth(records: Sequence[Record], count: int) -> np.ndarray:

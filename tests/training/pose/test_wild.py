@@ -15,6 +15,7 @@ from PIL import Image
 
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import COCO
+from hrnet_tf.media.images import TURNS
 from hrnet_tf.tasks.pose.predictor import Pose
 from hrnet_tf.training.evaluate import evaluate
 
@@ -214,6 +215,77 @@ def test_what_has_one_meaning_is_scored_as_the_clean_file(scored, change):
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
 def test_any_utf_is_read(scored, encoding):
     assert scored(json.dumps(clean()).encode(encoding)).numbers["AP"] == pytest.approx(1)
+
+
+def test_numbers_that_cannot_be_believed_are_no_results(scored):
+    """The sentence that is left says why, with counts and the first example."""
+    content = clean()
+    for image in content["images"]:
+        image["file_name"] = "x" + image["file_name"]
+    with pytest.raises(ValueError, match=r"Left out by reason: 3: its `file_name` is not there"):
+        scored(content)
+    content = clean()
+    for person in content["annotations"]:
+        person["keypoints"] = [0] * 51
+    with pytest.raises(ValueError, match=r"No image of .*ann.json .* has a person to predict"):
+        scored(content)
+    found = scored(clean(), predictor=Perfect(off=1000))
+    assert found.doubt.startswith("No numbers: none of 6 persons matches the annotations.")
+
+
+def fractions(person, number):
+    """Coordinates as shares of the image."""
+    width, height = 120 + 16 * (number // 2), 90 + 10 * (number // 2)
+    points = np.reshape(person["keypoints"], (-1, 3)) / (width, height, 1)
+    person["keypoints"] = points.ravel().tolist()
+
+
+def corners(person, _):
+    x, y, w, h = person["bbox"]
+    person["bbox"] = [x, y, x + w, y + h]
+
+
+def resized(person, _):
+    person["keypoints"] = (np.reshape(person["keypoints"], (-1, 3)) * (3, 3, 1)).ravel().tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (each_person(fractions), "`keypoints` look like shares of the image, 0 to 1"),
+        (each_person(corners), "`bbox` looks like left, top, right, bottom"),
+        (each_person(resized), "most `keypoints` lie outside their images: were they resized"),
+        (
+            each_image(lambda image, _: image.update(width=60, height=45)),
+            "was it resized after annotation",
+        ),
+        (drop("bbox"), "6 annotations have no `bbox`; their boxes are made around"),
+        (drop("area"), "6 annotations have no `area`; 0.53"),
+    ],
+)
+def test_a_mistake_that_most_people_share_is_named(scored, change, said):
+    content = clean()
+    change(content)
+    try:
+        found = scored(content)
+        lines = " ".join(found.problems)
+    except ValueError as error:
+        lines = str(error)
+    assert said in lines
+
+
+@pytest.mark.parametrize("turn", [5, 6, 7, 8])
+def test_photos_of_a_phone_are_scored_upright(scored, folder, tmp_path, turn):
+    """The pixels lie on their side, EXIF turns them; the annotated size is the upright one."""
+    back = {5: 5, 6: 8, 7: 7, 8: 6}[turn]
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    for image in clean()["images"]:
+        with Image.open(folder / image["file_name"]) as picture:
+            lying = picture.transpose(TURNS[back])
+            lying.save(tmp_path / image["file_name"], exif=exif)
+    found = scored(clean(), images=tmp_path)
+    assert found.problems == () and found.numbers["AP"] == pytest.approx(1)
 
 
 def mutated(seed):
