@@ -23,7 +23,7 @@ from hrnet_tf.training.data.coco_json import (
 )
 from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, left_out, to_stderr
 from hrnet_tf.training.pose.readers.categories import chosen, named
-from hrnet_tf.training.pose.readers.points import labelled_counts, points_of, reaches
+from hrnet_tf.training.pose.readers.points import points_of
 
 # CrowdPose's evaluation takes this share of a box for the area of a person.
 AREA_OF_BOX = 0.53
@@ -118,7 +118,7 @@ def people_of(
     names = len(keypoints.names) if keypoints else None
     points = points_of(coco, [entry for _, entry in entries], names, report)
     records, there, made = [], {}, 0
-    for (place, entry), found, reach in zip(entries, points, reaches(points), strict=True):
+    for (place, entry), found, reach in zip(entries, points.found, points.reach, strict=True):
         name = named(entry, place)
         try:
             if isinstance(found, Exception):
@@ -136,7 +136,8 @@ def people_of(
         else:
             records.append(record)
             made += box is box_or_around and not any(entry.get("bbox") or ())
-    _check_counts(coco, entries, points, report)
+    if box is box_or_around:  # faces have counts of other things
+        _check_counts(coco, entries, points, report)
     if made:
         report(
             f"{coco.path}: {made} annotations have no `bbox`; their boxes are made around their "
@@ -173,12 +174,15 @@ def clean_boxes(
 
 def _check_counts(coco, entries, points, report):
     """Reports `num_keypoints` that differ from the labelled ones, unless all are one constant."""
-    counts = labelled_counts(points)
+    counts = points.labelled
     told = [entry.get("num_keypoints") if isinstance(entry, dict) else None for _, entry in entries]
     differing = [
         row
         for row, (own, count) in enumerate(zip(told, counts, strict=True))
-        if type(own) is int and own > 0 and count is not None and own != count
+        if type(own) is int
+        and own > 0
+        and own != count
+        and not isinstance(points.found[row], Exception)
     ]
     # Whole bodies count the keypoints of the body only.
     whole = any(isinstance(entry, dict) and "face_kpts" in entry for _, entry in entries[:1])

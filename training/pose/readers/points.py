@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,10 +29,22 @@ def all_keypoints(annotation: Mapping) -> list:
     return joined
 
 
-def points_of(
-    coco: CocoFile, annotations: Sequence, names: int | None, report: Report
-) -> list[np.ndarray | Exception]:
-    """The keypoints (K, 3) of each annotation: x, y and visibility; or why it has none.
+class Points(NamedTuple):
+    """The keypoints of annotations; rows of those without are 0.
+
+    Attributes:
+        found: (K, 3) x, y and visibility of each annotation; or why it has none.
+        reach: the lowest and the highest coordinate of each.
+        labelled: the number of labelled keypoints of each.
+    """
+
+    found: list[np.ndarray | Exception]
+    reach: list[tuple[float, float]]
+    labelled: list[int]
+
+
+def points_of(coco: CocoFile, annotations: Sequence, names: int | None, report: Report) -> Points:
+    """The keypoints of annotations.
 
     K is that of most annotations. Keypoints may be one list, or one for each keypoint, with or
     without visibility; then all but those at (0, 0) are labelled. A keypoint is not labelled if one
@@ -66,27 +79,6 @@ def points_of(
         else:
             found.append(each)
     return _labelled(found, count, width)
-
-
-def reaches(points: Sequence[np.ndarray | Exception]) -> list[tuple[float, float]]:
-    """The lowest and the highest coordinate of each; 0 for exceptions."""
-    good = [place for place, each in enumerate(points) if not isinstance(each, Exception)]
-    found = np.zeros((len(points), 2))
-    if good:
-        places = np.array([points[place] for place in good])[..., :2].reshape(len(good), -1)
-        found[good] = np.column_stack([places.min(axis=1), places.max(axis=1)])
-    return found.tolist()
-
-
-def labelled_counts(points: Sequence[np.ndarray | Exception]) -> list[int | None]:
-    """The number of labelled keypoints of each; None for exceptions."""
-    good = [place for place, each in enumerate(points) if not isinstance(each, Exception)]
-    found = [None] * len(points)
-    if good:
-        counts = (np.array([points[place] for place in good])[..., 2] > 0).sum(axis=1)
-        for place, count in zip(good, counts.tolist(), strict=True):
-            found[place] = count
-    return found
 
 
 def _flat(annotation):
@@ -141,21 +133,22 @@ def _one(row):
 
 
 def _labelled(found, count, width):
-    """Keypoints (K, 3) of lists of numbers; exceptions stay."""
+    """The points of lists of numbers; exceptions stay."""
     good = [place for place, each in enumerate(found) if not isinstance(each, Exception)]
+    reach, labelled = np.zeros((len(found), 2)), np.zeros(len(found), int)
     if not good:
-        return found
+        return Points(found, reach.tolist(), labelled.tolist())
     values = np.array([found[place] for place in good]).reshape(len(good), count, width)
     if width == 2:
         seen = 2.0 * (values != 0).any(axis=2, keepdims=True)
         values = np.concatenate([values, seen], axis=2)
-    lacking = np.isnan(values).any(axis=2) | (values < 0).all(axis=2)
-    values[lacking] = 0
+    values[np.isnan(values).any(axis=2) | (values < 0).all(axis=2)] = 0
+    flat = values[..., :2].reshape(len(good), -1)
+    reach[good] = np.column_stack([flat.min(axis=1), flat.max(axis=1)])
+    labelled[good] = (values[..., 2] > 0).sum(axis=1)
     endless = np.isinf(values).any(axis=(1, 2))
-    for place, points, bad in zip(good, values, endless, strict=True):
-        found[place] = (
-            ValueError("`keypoints` has a value that is not a number: it is infinite")
-            if bad
-            else points
-        )
-    return found
+    for place, points, bad in zip(good, values, endless.tolist(), strict=True):
+        found[place] = points
+        if bad:
+            found[place] = ValueError("`keypoints` has a value that is not a number but infinite")
+    return Points(found, reach.tolist(), labelled.tolist())
