@@ -194,6 +194,15 @@ def test_a_listed_picture_may_be_empty_an_unlisted_one_is_an_error(tmp_path):
             boxes(name, None)
 
 
+def test_boxes_of_a_picture_of_another_size_are_refused(tmp_path):
+    """It was resized or turned since; the boxes would show other things."""
+    images = [{"id": 5, "file_name": "five.jpg", "height": 40, "width": 60}]
+    boxes = read_boxes(_save(tmp_path / "a.json", ANNOTATIONS | {"images": images}))
+    assert len(boxes("five.jpg", np.zeros((40, 60, 3)))[0]) == 1
+    with pytest.raises(ValueError, match=r"it is 40 x 60 pixels, as its EXIF .* it was 60 x 40"):
+        boxes("five.jpg", np.zeros((60, 40, 3)))
+
+
 def test_equal_names_in_two_folders_need_the_folder(tmp_path):
     images = [{"id": 1, "file_name": "a/x.jpg"}, {"id": 2, "file_name": "b/x.jpg"}]
     boxes = read_boxes(_save(tmp_path / "a.json", ANNOTATIONS | {"images": images}))

@@ -3,7 +3,7 @@
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ class BoxFile:
     ids: dict[str, int]  # file name -> image id
     boxes: dict[int, list[list[float]]]  # image id -> [x, y, w, h, score] each
     lists_all: bool  # whether the file also lists pictures without people
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)  # image id -> (height, width)
 
     def image_id(self, path: str | os.PathLike) -> int | None:
         """The id of a picture, or None if the file does not have it."""
@@ -38,8 +39,20 @@ class BoxFile:
             raise ValueError(
                 f"{path}: {self.path} does not list it; add it there, or predict it without boxes."
             )
+        self._check_size(path, image, image_id)
         rows = np.array(self.boxes.get(image_id, []), np.float64).reshape(-1, 5)
         return rows[:, :4], rows[:, 4]
+
+    def _check_size(self, path, image, image_id):
+        """Boxes of a picture that was resized or turned would show other things."""
+        size = self.sizes.get(image_id)
+        if image is not None and size and image.shape[:2] != size:
+            height, width = image.shape[:2]
+            turned = ", as its EXIF orientation says" if (width, height) == size else ""
+            raise ValueError(
+                f"{path}: it is {width} x {height} pixels{turned}, and by `width` and `height` in "
+                f"{self.path} it was {size[1]} x {size[0]}; use the annotated pictures."
+            )
 
 
 def read_boxes(path: str | os.PathLike, score_threshold: float = 0.3) -> BoxFile:
@@ -87,7 +100,7 @@ def read_boxes(path: str | os.PathLike, score_threshold: float = 0.3) -> BoxFile
                 f"{path}: entry {index} needs an 'image_id', a 'bbox' of four numbers "
                 f"[x, y, width, height] and, if any, a 'score' that is a number."
             ) from None
-    return BoxFile(path, ids, boxes, lists_all)
+    return BoxFile(path, ids, boxes, lists_all, _sizes(images))
 
 
 def _ids_by_name(images):
@@ -100,6 +113,12 @@ def _ids_by_name(images):
     for name, image_id in names.items():
         short.setdefault(name.rsplit("/", 1)[-1], set()).add(image_id)
     return {name: ids.pop() for name, ids in short.items() if len(ids) == 1} | names
+
+
+def _sizes(images):
+    """Sizes by image id; images without whole numbers have none."""
+    found = {_identity(each.get("id")): (each.get("height"), each.get("width")) for each in images}
+    return {i: size for i, size in found.items() if all(type(s) is int and s > 0 for s in size)}
 
 
 def _people(categories, entries, path):

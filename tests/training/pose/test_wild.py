@@ -15,8 +15,9 @@ from PIL import Image
 
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import COCO
+from hrnet_tf.labels.keypoints import keypoint_set
 from hrnet_tf.media.images import TURNS
-from hrnet_tf.tasks.pose.predictor import Pose
+from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.training.evaluate import evaluate
 
 SIZE = (90, 120)
@@ -215,6 +216,36 @@ def test_what_has_one_meaning_is_scored_as_the_clean_file(scored, change):
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
 def test_any_utf_is_read(scored, encoding):
     assert scored(json.dumps(clean()).encode(encoding)).numbers["AP"] == pytest.approx(1)
+
+
+def test_a_category_is_chosen_by_its_keypoints_or_by_name(scored):
+    content = clean()
+    another_category(content)
+    found = scored(content)
+    (note,) = found.notes
+    assert "1 annotations of the category 'dog' are left out" in note
+    assert scored(content, category="person").numbers == found.numbers
+    with pytest.raises(ValueError, match=r"`category` must be one of 'dog', 'person'"):
+        scored(content, category="cat")
+    content["categories"][1]["keypoints"] = [f"part_{i}" for i in range(17)]
+    with pytest.raises(ValueError, match=r"'dog', 'person' have different .* Name one with"):
+        scored(content)
+
+
+def test_keypoints_in_another_order_are_refused(scored):
+    """Nothing tells whether names or numbers are in the wrong order."""
+    content = clean()
+    content["categories"][0]["keypoints"].reverse()
+    with pytest.raises(ValueError, match=r"keypoint 0 is called 'right_ankle' .* another order"):
+        scored(content)
+
+
+def test_without_pairs_nothing_is_mirrored(caplog):
+    """It would teach and average left for right."""
+    dots = keypoint_set(["one", "two"])
+    predictor = PosePredictor(lambda x: x, PoseCard(dots), flip=True, input_size=(64, 48))
+    assert not predictor.flip
+    assert "nothing is averaged with the mirrored picture" in caplog.text
 
 
 def test_numbers_that_cannot_be_believed_are_no_results(scored):
