@@ -381,7 +381,11 @@ def test_mpii_from_its_files_to_pckh(data_dir, tmp_path):
     folder = data_dir / "mmpose_tests" / "data" / "mpii"
     file = tmp_path / "valid.json"
     file.write_text((folder / "test_mpii.json").read_text())
-    found, _ = oracle(file, folder, MPII, "mpii")
+    with pytest.raises(ValueError, match=r"gt_valid.mat of MPII, .* neither gt_valid.mat nor mpii"):
+        check(PoseCard(keypoints=MPII), file, folder, data_format="mpii")
+    own = tmp_path / "own.json"
+    own.write_text(file.read_text())
+    found, _ = oracle(own, folder, MPII, "mpii")
     assert found.main == ("PCK@0.2", True) and found.numbers["PCK@0.2"] == 1
     assert "without gt_valid.mat of MPII beside it" in found.notes[0]
     records = READERS["mpii"](file, folder)

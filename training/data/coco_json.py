@@ -190,21 +190,6 @@ def numbers(values: list, field: str) -> np.ndarray:
         raise ValueError(f"`{field}` has a value that is not a number ({error})") from None
 
 
-def polygon_area(annotation: Mapping) -> float | None:
-    """The area in the polygons of an annotation's `segmentation`; None if it has none."""
-    polygons = annotation.get("segmentation")
-    if not isinstance(polygons, list) or not polygons:
-        return None
-    total = 0.0
-    for polygon in polygons:
-        try:
-            x, y = np.array(polygon, np.float64).reshape(-1, 2).T
-        except (TypeError, ValueError):
-            return None
-        total += abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
-    return float(total)
-
-
 def number(value: object, field: str) -> float:
     """A number, which may be in quotes, as a float; raises ValueError if it is none."""
     try:

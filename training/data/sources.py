@@ -16,6 +16,7 @@ from hrnet_tf.media.images import TURNS, is_plain, orientation, read_image
 
 Report = Callable[[str], None]
 
+DRAWINGS = "person_keypoints.json"  # as `data.synthetic` calls annotations
 ALIKE = (2, 3, 4)  # EXIF orientations that do not change the size
 
 
@@ -53,12 +54,22 @@ def check_paths(annotations: str | Path, images_dir: str | Path) -> tuple[Path, 
     if not os.path.isfile(annotations):
         raise FileNotFoundError(
             f"`annotations` must be a file. Received: annotations={annotations}. Check the path."
+            f"{how_to_draw(Path(annotations))}"
         )
     if not os.path.isdir(images_dir):
         raise FileNotFoundError(
             f"`images_dir` must be a folder. Received: images_dir={images_dir}. Check the path."
         )
     return Path(annotations), Path(images_dir)
+
+
+def how_to_draw(path: Path) -> str:
+    """The command that makes the file, if it has the name of the annotations of drawings."""
+    if path.name != DRAWINGS:
+        return ""
+    more = "--num_images=110 --seed=1" if path.parent.name == "val" else "--num_images=1000"
+    command = f"python -m hrnet_tf.training.data.synthetic --output={path.parent} {more}"
+    return f" For drawings of people, `{command}` makes it."
 
 
 def read_json(annotations: Path) -> object:

@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 from hrnet_tf.files import whole
+from hrnet_tf.training.data.sources import how_to_draw
 from hrnet_tf.training.loop.resume import differences
 from hrnet_tf.training.recipe import Recipe, completed
 from hrnet_tf.weights.download import is_url
 
 RESULTS = ("model.keras", "model.json", "recipe.json", "history.csv", "curves.svg", "bad_batch.npz")
 
-DRAWINGS = "person_keypoints.json"  # as `data.synthetic` calls it
 FOLDERS = ("checkpoints", "tensorboard")
 
 
@@ -83,17 +83,8 @@ def check_files(recipe: Recipe) -> None:
     for name, path in files.items():
         if path and not os.path.isfile(path):
             raise FileNotFoundError(
-                f"`{name}` must be a file. Received: {name}={path}.{_drawings(Path(path))}"
+                f"`{name}` must be a file. Received: {name}={path}.{how_to_draw(Path(path))}"
             )
-
-
-def _drawings(path: Path) -> str:
-    """The command that makes the file, if it has the name of the annotations of drawings."""
-    if path.name != DRAWINGS:
-        return ""
-    more = "--num_images=110 --seed=1" if path.parent.name == "val" else "--num_images=1000"
-    command = f"python -m hrnet_tf.training.data.synthetic --output={path.parent} {more}"
-    return f" For drawings of people, `{command}` makes it."
 
 
 def empty_folder(folder: str | Path, overwrite: bool) -> Path:

@@ -200,10 +200,22 @@ def _flips(predictor) -> bool:
 
 
 def truth_beside(annotations: Path) -> Path | None:
-    """MPII's ground truth in the folder of its annotations; None if it is missing."""
+    """MPII's ground truth in the folder of its annotations; None for data of one's own without it.
+
+    Raises:
+        ValueError: it is missing beside a file that has the name of one of MPII's.
+    """
     names = (f"gt_{annotations.stem}.mat", "mpii_gt_val.mat")
-    found = [annotations.parent / name for name in names]
-    return next((path for path in found if path.is_file()), None)
+    for name in names:
+        if (annotations.parent / name).is_file():
+            return annotations.parent / name
+    if annotations.stem not in ("train", "valid", "trainval"):
+        return None
+    raise ValueError(
+        "`ground_truth` must be gt_valid.mat of MPII, whose head sizes PCKh is measured in. "
+        f"Received: ground_truth=None, and neither {' nor '.join(names)} in {annotations.parent}; "
+        "put it there. Data of your own need another name than MPII's; they are scored by PCK."
+    )
 
 
 def _truth(records: Sequence[Record], count: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from hrnet_tf.training.evaluate import Evaluator
 from hrnet_tf.training.pose.evaluator import evaluator, read_scored
 from hrnet_tf.training.pose.options import PoseScoring
 from hrnet_tf.training.pose.people import People, check_reach, images
+from hrnet_tf.training.pose.point_evaluators import truth_beside
 from hrnet_tf.training.pose.readers import Annotations, check_names, read, to_train_on, usable
 from hrnet_tf.training.pose.readers.coco import Record
 from hrnet_tf.training.pose.recipe import PoseRecipe
@@ -87,7 +88,13 @@ def trained(recipe: PoseRecipe, found: Annotations, report: Report = to_stderr) 
 
 
 def check(recipe: PoseRecipe) -> None:
-    """Says if nothing can be mirrored."""
+    """Says if nothing can be mirrored.
+
+    Raises:
+        ValueError: an evaluation on MPII would not find the ground truth.
+    """
+    if recipe.data_format == "mpii" and recipe.val_annotations and recipe.evaluate_every:
+        truth_beside(Path(recipe.val_annotations))
     if recipe.flip_probability and not recipe.keypoints.flip_pairs:
         to_stderr(NO_PAIRS % "mirrored; `flip_pairs` in the keypoint file tell")
 
