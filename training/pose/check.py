@@ -98,7 +98,8 @@ def examine(found: Annotations, keypoints: KeypointSet, problems: Sequence[str] 
         names = tuple(map(str, range(count)))
     else:
         remarks += _swapped(people, keypoints)
-    remarks += [f"{annotations}: {line}." for line in suspicions(people)]
+    if found.data_format == "coco":
+        remarks += [f"{annotations}: {line}." for line in suspicions(people)]
     for what, mask in oddities(people, found.data_format == "coco").items():
         for row in np.flatnonzero(mask if mask.ndim == 1 else mask.any(axis=1)):
             where = f"{people[row].image.path}: annotation {people[row].id}"

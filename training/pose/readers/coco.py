@@ -173,23 +173,23 @@ def clean_boxes(
 
 
 def _check_counts(coco, entries, points, report):
-    """Reports `num_keypoints` that differ from the labelled ones, unless all are one constant."""
+    """Reports `num_keypoints` of more than are labelled, unless all are one constant.
+
+    CrowdPose's files count fewer.
+    """
     counts = points.labelled
     told = [entry.get("num_keypoints") if isinstance(entry, dict) else None for _, entry in entries]
     differing = [
         row
         for row, (own, count) in enumerate(zip(told, counts, strict=True))
-        if type(own) is int
-        and own > 0
-        and own != count
-        and not isinstance(points.found[row], Exception)
+        if type(own) is int and own > count and not isinstance(points.found[row], Exception)
     ]
     # Whole bodies count the keypoints of the body only.
     whole = any(isinstance(entry, dict) and "face_kpts" in entry for _, entry in entries[:1])
     if differing and not whole and (len({*told}) > 1 or len(told) == 1):
         row = differing[0]
         report(
-            f"{coco.path}: {len(differing)} annotations have another `num_keypoints` than labelled "
+            f"{coco.path}: {len(differing)} annotations have more `num_keypoints` than labelled "
             f"`keypoints`, which are counted: annotation {named(entries[row][1], entries[row][0])} "
             f"says {told[row]}, and {counts[row]} are labelled."
         )
