@@ -1,8 +1,9 @@
-"""What training costs: `python benchmarks/train.py [ROUNDS]`, some minutes for each round.
+"""What training costs: `python benchmarks/train.py [ROUNDS] [pose|classification]`.
 
 Beside plain Keras, `train_on_batch` of the same network with Keras' Adam on one random batch: the
-time from the start of the process to its first finished step, and of the steps after it. W32,
-256x192, batches of 8; a process for each, one after the other. Ours is all of a run as the command
+time from the start of the process to its first finished step, and of the steps after it: some
+minutes for each round. Pose is W32, 256x192; classification W18, 128x128, with SGD; batches of 8; a
+process for each, one after the other. Ours is all of a run as the command
 starts it: reading of annotations and photos, augmentation, targets, checks for NaN, logs. Wall and
 CPU seconds; on a busy machine the latter are the steadier.
 """
@@ -17,7 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+from hrnet_tf.training.data.synthetic.shapes import SHAPES, write_shapes
+
 BATCH, STEPS = 8, 4  # steps after the first
+TASKS = ("pose", "classification")
 
 
 def clock():
@@ -30,15 +34,24 @@ def bare(folder):
     import keras
     import numpy as np
 
+    from hrnet_tf.networks.classification import classification
     from hrnet_tf.networks.pose import pose
 
-    model = pose("w32", (256, 192, 3), 17)
-    model.compile(keras.optimizers.Adam(1e-3), "mse")
-    images = np.random.default_rng(0).normal(size=(BATCH, 256, 192, 3)).astype(np.float32)
-    maps = np.zeros((BATCH, 64, 48, 17), np.float32)
+    if folder.name == "classification":
+        model = classification("w18", len(SHAPES), (128, 128, 3))
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        sgd = keras.optimizers.SGD(0.05, 0.9, nesterov=True, weight_decay=1e-4)
+        model.compile(sgd, loss)
+        targets = np.zeros(BATCH, np.int32)
+    else:
+        model = pose("w32", (256, 192, 3), 17)
+        model.compile(keras.optimizers.Adam(1e-3), "mse")
+        targets = np.zeros((BATCH, 64, 48, 17), np.float32)
+    shape = (BATCH, *model.input_shape[1:])
+    images = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     times = []
     for _ in range(1 + STEPS):
-        model.train_on_batch(images, maps)
+        model.train_on_batch(images, targets)
         times.append(clock())
     return times
 
@@ -57,17 +70,17 @@ def ours(folder):
             times.append(clock())
 
     train.Count = Count
-    recipe = override(
-        load_recipe("coco_w32_256x192"),
-        {
-            "train_annotations": str(folder / "person_keypoints.json"),
-            "train_images": str(folder / "images"),
-            "val_annotations": "",
-            "weights": "",
-            "batch_size": str(BATCH),
-            "epochs": "1",
-        },
-    )
+    changes = {"weights": "", "batch_size": str(BATCH), "epochs": "1", "evaluate_every": "0"}
+    if folder.name == "classification":
+        page = "imagenet_w18"
+        names = ",".join(SHAPES)
+        changes |= {"train_images": str(folder), "input_size": "128,128", "classes": names}
+    else:
+        page = "coco_w32_256x192"
+        annotations = str(folder / "person_keypoints.json")
+        changes |= {"train_annotations": annotations, "train_images": str(folder / "images")}
+        changes |= {"val_annotations": ""}
+    recipe = override(load_recipe(page), changes)
     train.train(recipe, folder.with_name(f"run{os.getpid()}"))
     return times[: 1 + STEPS]
 
@@ -84,12 +97,13 @@ def measure(kind, folder):
     return first, (median(walls), median(cpus))
 
 
-def main(rounds):
+def main(rounds, task):
     from hrnet_tf.training.data.synthetic.scenes import write_dataset
 
+    write = {"pose": write_dataset, "classification": write_shapes}[task]
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch, "set")
-        write_dataset(folder, BATCH * (2 + STEPS), seed=0)
+        folder = Path(scratch, task)
+        write(folder, BATCH * (2 + STEPS), seed=0)
         for _ in range(rounds):
             found = {kind: measure(kind, folder) for kind in ("bare", "ours")}
             for number, what in enumerate(("first step after", "a step takes")):
@@ -106,4 +120,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] in (["bare"], ["ours"]):
         print(json.dumps(globals()[sys.argv[1]](Path(sys.argv[2]))))
     else:
-        main(int(sys.argv[1]) if sys.argv[1:] else 1)
+        numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+        main((*numbers, 1)[0], (*(word for word in sys.argv[1:] if word in TASKS), "pose")[0])

@@ -3,20 +3,23 @@
 The predictor of the network's task makes them; a recorder takes the place of the network.
 """
 
+import glob
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf import fields
 from hrnet_tf.cards import WHOLE_PICTURES
 from hrnet_tf.cards.card import Card
 from hrnet_tf.convert.examples import count as number_of
 from hrnet_tf.convert.examples import part
+from hrnet_tf.convert.source import Source
 from hrnet_tf.media.find import find_images
 from hrnet_tf.media.images import read_image
-from hrnet_tf.runtime.network import Shapes
+from hrnet_tf.runtime.network import Divided, Shapes
 from hrnet_tf.tasks import task_named
 from hrnet_tf.tasks.detection.box_files import read_boxes
 from hrnet_tf.training.data.sources import Report, to_stderr
@@ -57,8 +60,8 @@ def calibration(
     """Makes examples for a network from randomly chosen pictures.
 
     Args:
-        source: a COCO json with boxes (annotations or detections); a folder of pictures, which
-            are used whole; or None for drawn people.
+        source: a COCO json with boxes (annotations or detections); a folder of pictures, or of
+            folders of them, which are used whole; or None for drawn people.
         images: folder of the json's pictures; if None, it is looked for beside the json, where
             COCO and our own sets have it.
         card: the network's card; the predictor of its task makes the examples. If None, pictures
@@ -74,8 +77,6 @@ def calibration(
         ValueError: the file is of another kind, no picture can be used, or the network has inputs
             that its card does not describe.
     """
-    if count < 1:
-        raise ValueError(f"`count` must be positive. Received: count={count}.")
     task = task_named(card.task if card else WHOLE_PICTURES)
     card = card or task.card()
     wanted = card.inputs()
@@ -86,25 +87,116 @@ def calibration(
             f"{inputs}. Convert it in a float precision without verifying it (--noverify), or give "
             "arrays of your own for all inputs to hrnet_tf.convert.formats.emit.tflite."
         )
-    rng, by_box = np.random.default_rng(seed), task.wants_boxes
+    items, name = _chosen(source, images, task.wants_boxes, count, seed)
+    most = _fitting(count, inputs["image"])
+    recorder = _Recorder(card, inputs)
+    found, ids = _recorded(items, task, card, recorder, most, report)
+    if not ids:
+        raise _nothing(name)
+    examples = {each: np.stack([example[each] for example in found]) for each in inputs}
+    return Calibration(examples, tuple(ids), f"{len(ids)} crops of {name}, seed {seed}")
+
+
+def calibrations(
+    source: str | os.PathLike | None,
+    images: str | os.PathLike | None,
+    sources: Mapping[str, Source],
+    count: int = 200,
+    seed: int = 0,
+    report: Report = to_stderr,
+) -> dict[str, Calibration]:
+    """Makes examples for each part of a network.
+
+    The predictor runs the whole network on whole pictures, and what each part is given is noted. Of
+    regions, which are many in each picture, some are chosen by chance.
+
+    Args:
+        source: as of `calibration`.
+        images: as of `calibration`.
+        sources: of `source.open_sources`, "image" first. A network in one part gets the examples of
+            `calibration`.
+        count: number of pictures.
+        seed: as of `calibration`.
+        report: as of `calibration`.
+
+    Raises:
+        OSError, ValueError: as `calibration`.
+
+    Returns:
+        The examples of each part. A part that the pictures never reached, as that of masks if no
+        object was found, gets noise and no `ids`: ranges cannot be measured on it.
+    """
+    first = sources["image"]
+    if len(sources) == 1:
+        place = (source, images, first.card, first.inputs, count, seed, report)
+        return {"image": calibration(*place)}
+    card, task = first.card, task_named(first.card.task)
+    items, name = _chosen(source, images, task.wants_boxes, count, seed)
+    most = _fitting(count, first.inputs["image"])
+    parts = {each: _Listener(part, most, seed) for each, part in sources.items()}
+    network = Divided(parts, card.inputs(), card.outputs())
+    predictor, ids = task.predictor(network, card, task.options()), []
+    for key, *_ in predictor.stream(_readable(items, report)):
+        ids.append(str(key))
+        if len(ids) >= most:
+            break
+    if not ids:
+        raise _nothing(name)
+    words = f"{len(ids)} pictures of {name}, seed {seed}"
+    return {
+        each: Calibration(part.examples(), tuple(ids), words)
+        if part.seen
+        else Calibration(_noise(part.inputs), (), "noise")
+        for each, part in parts.items()
+    }
+
+
+def _chosen(source, images, by_box, count, seed):
+    """The items of a source in random order, and its name."""
+    if count < 1:
+        raise ValueError(f"`count` must be positive. Received: count={count}.")
     if source is None:
         items, name = _drawn(by_box, count, seed), "drawings"
     elif Path(source).is_dir():
-        items, name = _pictures(find_images([source])), str(source)
+        items, name = _pictures(_inside(Path(source))), str(source)
     else:
         items, name = _listed(Path(source), images, by_box), str(source)
-    order = rng.permutation(len(items))
-    height, width, _ = inputs["image"]
-    most = min(count, max(1, MOST_PIXELS // (height * width)))
-    recorder = _Recorder(card, inputs)
-    found, ids = _recorded((items[i] for i in order), task, card, recorder, most, report)
-    if not ids:
-        raise ValueError(
-            f"{name}: nothing to calibrate on. Give a folder of pictures, or a COCO file with boxes"
-            " of people and the folder of its pictures."
-        )
-    examples = {each: np.stack([example[each] for example in found]) for each in inputs}
-    return Calibration(examples, tuple(ids), f"{len(ids)} crops of {name}, seed {seed}")
+    order = np.random.default_rng(seed).permutation(len(items))
+    return (items[i] for i in order), name
+
+
+def _fitting(count, shape):
+    """The number of images of this shape, at most `count`, that fit into memory."""
+    height, width, _ = shape
+    return min(count, max(1, MOST_PIXELS // (height * width)))
+
+
+def _nothing(name):
+    return ValueError(
+        f"{name}: nothing to calibrate on. Give a folder of pictures, or a COCO file with boxes of "
+        "people and the folder of its pictures."
+    )
+
+
+class _Listener:
+    """A part of a network as a `Network` that keeps some of what it is given."""
+
+    def __init__(self, source, pictures, seed):
+        self.inputs, self.outputs = source.inputs, {}
+        self.seen = []
+        self._source, self._rng = source, np.random.default_rng(seed)
+        numbers = sum(map(np.prod, self.inputs.values()))
+        self._most = max(1, int(3 * MOST_PIXELS // numbers) // pictures)  # of each picture
+
+    def __call__(self, arrays):
+        count = number_of(arrays)
+        rows = self._rng.permutation(count)[: self._most]
+        self.seen.append({name: np.float32(each[rows]) for name, each in arrays.items()})
+        return self._source(arrays)
+
+    def examples(self):
+        """All that was kept."""
+        return {name: np.concatenate([each[name] for each in self.seen]) for name in self.inputs}
 
 
 class _Recorder:
@@ -125,14 +217,20 @@ class _Recorder:
         return {name: np.zeros((count, *x), np.float32) for name, x in self.outputs.items()}
 
 
+def _noise(inputs):
+    rng = np.random.default_rng(0)
+    return {name: np.float32(rng.normal(size=(8, *shape))) for name, shape in inputs.items()}
+
+
 def _recorded(items, task, card, recorder, most, report):
     """Examples and their ids, until there are enough."""
-    # What was seen belongs to one key: tasks that gather boxes across images take one at a time.
-    options = task.options(**({"batch_size": 1} if task.wants_boxes else {}))
+    # What was seen belongs to one key: predictors that gather images take one at a time.
+    alone = "batch_size" in fields.names(task.options)
+    options = task.options(**({"batch_size": 1} if alone else {}))
     predictor = task.predictor(recorder, card, options)
     examples, ids = [], []
     for key, _, found in predictor.stream(_readable(items, report)):
-        if not len(found):
+        if task.wants_boxes and not len(found):
             continue  # without a usable box; what was seen belongs to the next
         for number, example in enumerate(recorder.seen):
             image = example["image"]
@@ -155,6 +253,12 @@ def _readable(items, report):
             report(str(error))
         else:
             yield found
+
+
+def _inside(folder) -> list[Path]:
+    """The pictures in a folder, or in its folders if these hold all of them."""
+    found = find_images([folder])
+    return found if found != [folder] else find_images([f"{glob.escape(str(folder))}/**/*"])
 
 
 def _pictures(paths) -> list[Item]:

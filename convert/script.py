@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from absl import app, flags
@@ -50,3 +50,20 @@ def check_output(
     inputs = (model, Path(model).with_suffix(".json"))
     prepare_folder(output.parent, (output.name, f"{output.stem}.json"), inputs, overwrite)
     return output
+
+
+def part_paths(
+    output: Path, parts: Iterable[str], model: str | os.PathLike, overwrite: bool
+) -> dict[str, Path]:
+    """The file of each part of a network, checked as by `check_output`: `x.tflite` for "image".
+
+    `x_boxes_1.tflite` is that of "boxes_1".
+    """
+    return {
+        name: output
+        if name == "image"
+        else check_output(
+            output.with_stem(f"{output.stem}_{name}"), output.suffix, model, overwrite
+        )
+        for name in parts
+    }

@@ -10,12 +10,13 @@ import numpy as np
 
 from hrnet_tf.cards.card import Card
 from hrnet_tf.convert.graph.faster import faster
-from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
+from hrnet_tf.convert.graph.fold import fold_factors, fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.opening import open_network
 from hrnet_tf.runtime.keras_model import KerasNetwork, input_shapes
 from hrnet_tf.runtime.network import Arrays, Shapes
+from hrnet_tf.tasks import task_named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +73,32 @@ def open_source(
     weights: str | os.PathLike | None = "published",
     size: tuple[int, int] | None = None,
 ) -> Source:
+    """Opens a network that is converted as a whole; arguments and errors as of `open_sources`."""
+    found = open_sources(model, weights, size)
+    if len(found) > 1:
+        raise ValueError(
+            f"{model}: is converted in the parts {', '.join(found)}, which this command does not "
+            "take. Use to_tflite.py or to_onnx.py."
+        )
+    (source,) = found.values()
+    return source
+
+
+def open_sources(
+    model: str | os.PathLike,
+    weights: str | os.PathLike | None = "published",
+    size: tuple[int, int] | None = None,
+) -> dict[str, Source]:
     """Opens a network and reads its graph, which is float32 for any precision of the network.
 
     Args:
         model: a preset, or any `.keras` file; its card is read if it lies beside the file.
         weights: for a preset: "published", a checkpoint, or None for random weights.
         size: (height, width) of the images; the network's own if None.
+
+    Returns:
+        The parts that become files, by name: "image" alone for most networks. Only "image" has the
+        network's card.
 
     Raises:
         OSError, ValueError: it cannot be fetched, opened or converted, or not in this size.
@@ -88,12 +109,19 @@ def open_source(
             "A checkpoint goes into `weights`, beside the preset of its architecture."
         )
     opened = _opened(model, weights, size)
-    network = _resized(opened.model, size, model)
+    network, card = _resized(opened.model, size, model), opened.card
+    facts = opened.name, opened.sha256
     try:
-        graph = plain_graph(network, opened.card)
+        parts = task_named(card.task).parts(network, card) if card else {}
+        if not parts:
+            return {"image": Source(network, faster(plain_graph(network, card)), card, *facts)}
+        graphs = {name: faster(plain_graph(part, None)) for name, part in parts.items()}
     except ValueError as error:
         raise ValueError(f"{model}: {error}") from error
-    return Source(network, faster(graph), opened.card, opened.name, opened.sha256)
+    return {
+        name: Source(part, graphs[name], card if name == "image" else None, *facts)
+        for name, part in parts.items()
+    }
 
 
 def plain_graph(model: keras.Model, card: Card | None) -> Graph:
@@ -105,7 +133,7 @@ def plain_graph(model: keras.Model, card: Card | None) -> Graph:
         ValueError: the model cannot be converted, or lacks an output that the card describes.
     """
     outputs = [*card.outputs()] if card else None
-    return merge_resizes(fold_norms(read_graph(model, outputs)))
+    return merge_resizes(fold_factors(fold_norms(read_graph(model, outputs))))
 
 
 def with_decoded(source: Source) -> Source:

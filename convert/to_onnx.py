@@ -24,7 +24,7 @@ try:
     from absl import flags
 
     from hrnet_tf import fields
-    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, part_paths, script
     from hrnet_tf.files import whole
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
@@ -99,24 +99,36 @@ def to_onnx(
     report(f"Opening {model}")
     with quiet():
         import_keras()
+        from hrnet_tf.convert.source import open_sources
+
+    sources = open_sources(model, weights, options.size)
+    paths = part_paths(output, sources, model, overwrite)
+    found = _calibrations(sources, options, report) if options.verify else {}
+    report(f"Converting to ONNX, opset {options.opset}")
+    for name, source in reversed(sources.items()):  # the card that names all parts comes last
+        others = {each: path.name for each, path in paths.items() if each != name == "image"}
+        _write(source, paths[name], options, found.get(name), others, report)
+    return output
+
+
+def _write(source, output, options, examples, others, report):
+    """Writes the file of a network or part, and its card, which names the `others`."""
+    with quiet():
         from hrnet_tf.cards.files import write_card
         from hrnet_tf.convert.formats import onnx_file
         from hrnet_tf.convert.formats.origin import origin
-        from hrnet_tf.convert.source import open_source
+        from hrnet_tf.convert.verify import reported
 
-    source = open_source(model, weights, options.size)
-    report(f"Converting to ONNX, opset {options.opset}")
-    with quiet():
         content = onnx_file.onnx_model(source.graph, options.opset, options.batch, options.nchw)
     with whole(output) as part:
         part.write_bytes(content.SerializeToString())
-        found = _verified(part, output.name, source, options, report) if options.verify else None
+        found = examples and reported(part, output.name, source, examples.examples, report)
         facts = origin(part.read_bytes(), source, "float32", None, found)
+        facts |= {"parts": others} if others else {}
         write_card(output, source.card, onnx_file.tensor_facts(content) | facts)
     report(
         f"Wrote {output}, {output.stat().st_size / 1e6:.2f} MB, and its card {output.stem}.json."
     )
-    return output
 
 
 def default_output(model: str | os.PathLike, options: Options) -> Path:
@@ -127,14 +139,11 @@ def default_output(model: str | os.PathLike, options: Options) -> Path:
     return Path(model).with_name(f"{stem}{size}_opset{options.opset}{order}.onnx")
 
 
-def _verified(part, name, source, options, report):
-    """Says how the file compares with its source, and returns it for the card."""
-    from hrnet_tf.convert.calibration import calibration
-    from hrnet_tf.convert.verify import reported
+def _calibrations(sources, options, report):
+    """Examples for each part, to compare file and network on."""
+    from hrnet_tf.convert.calibration import calibrations
 
-    place = (options.calibration, options.images, source.card, source.inputs)
-    examples = calibration(*place, VERIFIED, report=report).examples
-    return reported(part, name, source, examples, report)
+    return calibrations(options.calibration, options.images, sources, VERIFIED, report=report)
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -15,6 +15,9 @@ r"""Makes a `.tflite` file of a network, for phones and small computers.
     # Into the Android app
     python convert/to_tflite.py --model=runs/mine/model.keras --int8 --android
 
+A detector with regions becomes several files, FILE.tflite, FILE_boxes_1.tflite and so on; its
+predictor selects regions between them.
+
 The card FILE.json is written beside FILE.tflite. It says how to feed the network and read its
 outputs, holds scales and zero points, and names the network that the file was made from.
 `hrnet-tf predict` and `evaluate` take the file as --model.
@@ -33,7 +36,7 @@ try:
     from hrnet_tf import fields
     from hrnet_tf.convert.integers.precisions import PRECISIONS
     from hrnet_tf.convert.options import Options, check, default_output, types
-    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
+    from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, part_paths, script
     from hrnet_tf.files import whole
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
@@ -41,6 +44,7 @@ except ModuleNotFoundError as error:
 
 SHORTHANDS = ("float32", "float16", "dynamic", "int8", "int16x8")  # flags of their own
 ASSETS = Path(__file__).parents[1] / "android_demo" / "app" / "src" / "main" / "assets"
+REGIONS = 64  # per call of a part that takes regions of an image
 VERIFIED = 16  # examples on which a file is compared with its source
 
 
@@ -74,21 +78,47 @@ def to_tflite(
     report(f"Opening {model}")
     with quiet():
         import_keras()
+        from hrnet_tf.convert.source import open_sources
+
+    recipe = _recipe(model, options) if options.qat else None
+    sources = open_sources(model, weights, options.size)
+    paths = part_paths(output, sources, model, overwrite)
+    found = _calibrations(sources, options, precision, report)
+    if options.qat:
+        workdir = output.with_name(f"{output.stem}_training")
+        report(f"Training for {options.precision} in {workdir}")
+        source = _whole(model, sources)
+        examples = found["image"].examples
+        sources = {"image": _trained(source, recipe, options, examples, workdir, overwrite)}
+        precision = PRECISIONS["int8_min_max"]  # the rest is in the weights already
+    for name, source in reversed(sources.items()):  # the card that names all parts comes last
+        others = {each: path.name for each, path in paths.items() if each != name == "image"}
+        batch = options.batch if name == "image" else max(options.batch, REGIONS)
+        own = dataclasses.replace(options, batch=batch)
+        _write(source, paths[name], own, precision, found.get(name), others, report)
+    return output
+
+
+def _whole(model, sources):
+    """The source of a network in one part; raises ValueError for others."""
+    if len(sources) > 1:
+        raise ValueError(
+            f"{model}: `qat` and `decode` are for networks in one file, not in the parts "
+            f"{', '.join(sources)}. Leave them out."
+        )
+    return sources["image"]
+
+
+def _write(source, output, options, precision, found, others, report):
+    """Writes the file of a network or part, and its card, which names the `others`."""
+    with quiet():
         from hrnet_tf.cards.files import write_card
         from hrnet_tf.convert.examples import part as part_of
         from hrnet_tf.convert.formats.origin import origin, tensor_facts
         from hrnet_tf.convert.graph.faster import repeat_pixels
-        from hrnet_tf.convert.source import open_source, with_decoded
+        from hrnet_tf.convert.source import with_decoded
         from hrnet_tf.convert.verify import reported
 
-    recipe = _recipe(model, options) if options.qat else None
-    source = open_source(model, weights, options.size)
-    found = _calibration(source, options, precision, report)
-    if options.qat:
-        workdir = output.with_name(f"{output.stem}_training")
-        report(f"Training for {options.precision} in {workdir}")
-        source = _trained(source, recipe, options, found.examples, workdir, overwrite)
-        precision = PRECISIONS["int8_min_max"]  # the rest is in the weights already
     if options.decode:
         source = with_decoded(source)
     if options.cpu:
@@ -105,23 +135,32 @@ def to_tflite(
         training = {"epochs": options.qat_epochs, "learning_rate": options.qat_rate}
         training = training if options.qat else None
         facts = origin(content, source, options.precision, calibration, verification, training)
+        facts |= {"parts": others} if others else {}
         write_card(output, source.card, tensor_facts(content) | facts)
     report(f"Wrote {output}, {len(content) / 1e6:.2f} MB, and its card {output.stem}.json.")
-    return output
 
 
-def _calibration(source, options, precision, report):
-    """Examples to measure ranges on and to compare file and network on; None if none are needed."""
+def _calibrations(sources, options, precision, report):
+    """Examples for each part, to measure ranges on and to compare file and network on.
+
+    Empty if none are needed.
+    """
     if not precision.calibrated and not options.verify:
-        return None
-    from hrnet_tf.convert.calibration import calibration
+        return {}
+    from hrnet_tf.convert.calibration import calibrations
 
     count = options.count if precision.calibrated else VERIFIED
-    place = (options.calibration, options.images, source.card, source.inputs)
-    found = calibration(*place, count, options.seed, report)
+    found = calibrations(options.calibration, options.images, sources, count, options.seed, report)
     if precision.calibrated:
-        better = "" if options.calibration else "; real people are better: --calibration=FILE"
-        report(f"Ranges come from {found.words}{better}")
+        unseen = [name for name, each in found.items() if not each.ids]
+        if unseen:
+            raise ValueError(
+                f"{options.calibration or 'drawings'}: the network finds nothing there for its part"
+                f" {unseen[0]}, whose ranges are to be measured. Give pictures of what it finds: "
+                "--calibration=FILE."
+            )
+        better = "" if options.calibration else "; real pictures are better: --calibration=FILE"
+        report(f"Ranges come from {found['image'].words}{better}")
     return found
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import hrnet_tf
 from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.classes import CLASS_SETS
@@ -18,7 +19,8 @@ TABLE = """\
 
 Written by `docs/generate.py`; `hrnet-tf models` prints the same. Parameters are the trainable ones.
 Multiply-adds are those of convolutions and dense layers for one image, in units of 2^30, which the
-papers print as GFLOPs.
+papers print as GFLOPs. Detectors are counted for 800x1344 and a single region; each further region
+costs .013 in a box head and .5 in a mask head.
 
 ## Architectures
 
@@ -77,12 +79,6 @@ ORDERS = """\
 Written by `docs/generate.py`. Channels count from 0 in the order given.
 """
 
-# A detector's pyramid has no card of its own.
-PYRAMID = """\
-Images are RGB, scaled to 0..1, minus mean (0.485, 0.456, 0.406), divided by std (0.229, 0.224, \
-0.225); resized to a shorter side of 800 or a longer one of 1333, whichever is less; padded on the \
-right and below. The detector's own heads stay unused."""
-
 
 def _pose_rule(card):
     aligned = ", with pixel centres aligned" if card.codec.aligned else ""
@@ -106,19 +102,32 @@ def _classification_rule(card):
     )
 
 
+def _detection_rule(card):
+    order = "The network's first channel is blue. " if card.channels == "bgr" else ""
+    return (
+        f"{order}The image is scaled to fit into {card.sides[0]}x{card.sides[1]} or "
+        f"{card.sides[1]}x{card.sides[0]}; its height and width are padded with 0 on the right and "
+        f'below to multiples of {card.multiple}. Boxes have the geometry "{card.geometry}".'
+    )
+
+
 RULES = {
+    DetectionCard: _detection_rule,
     PoseCard: _pose_rule,
     SegmentationCard: _segmentation_rule,
     ClassificationCard: _classification_rule,
 }
 
 
+def _numbers(values):
+    return "({})".format(", ".join(f"{value:.6g}" for value in values))
+
+
 def _preprocessing(preset):
-    card, section = preset.card, preset.card and preset.card.label_set
-    if card is None:
-        return PYRAMID
+    card, section = preset.card, preset.card.label_set
     return (
-        f"Images are RGB, scaled to 0..1, minus mean {card.mean}, divided by std {card.std}. "
+        f"Images are RGB, scaled to 0..1, minus mean {_numbers(card.mean)}, divided by std "
+        f"{_numbers(card.std)}. "
         f"{RULES[type(card)](card)}\n\nOrder of the channels: "
         f"[{section}](what_the_channels_mean.md#{section.replace(' ', '-')})."
     )
@@ -132,8 +141,6 @@ def _file(preset):
 
 
 def _convert(preset, example):
-    if preset.card is None:
-        return f'Converted to Keras: `model.save("{preset.name}.keras")`.'
     return (
         f"Converted to Keras: `python convert/import_checkpoint.py --model={preset.name} "
         f"--weights={example} --output={preset.name}.keras`."
@@ -178,7 +185,7 @@ def table() -> str:
         for name, costs in ARCHITECTURES.items()
     ]
     presets = [
-        f"| [{name}](models/{name}.md) | {_input(preset)} | {preset.output} | "
+        f"| [{name}](models/{name}.md) | {preset.size} | {preset.output} | "
         f"{_cells(SIZES[name])} | {preset.result} | {licences.index(preset.licence) + 1} |"
         for name, preset in PRESETS.items()
     ]
@@ -187,10 +194,6 @@ def table() -> str:
         presets="\n".join(presets),
         licences="\n".join(f"{number}. {text}" for number, text in enumerate(licences, 1)),
     )
-
-
-def _input(preset):
-    return "{}x{}".format(*preset.kwargs["input_shape"])
 
 
 def _cells(*costs):

@@ -53,7 +53,7 @@ def architecture(count: Callable[..., tuple[int, int]], name: str) -> tuple:
 def main() -> None:
     """Write the file."""
     count = counter()
-    sizes = {name: count(preset.builder, **preset.kwargs) for name, preset in PRESETS.items()}
+    sizes = {name: count(preset.builder, **preset.measured) for name, preset in PRESETS.items()}
     costs = {name: architecture(count, name) for name in hrnet_tf.SPECS}
     rows = (
         "\n".join(f'    "{name}": {each},' for name, each in table.items())

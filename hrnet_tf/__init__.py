@@ -5,6 +5,9 @@ import importlib
 _HOMES = {
     "PRESETS": "presets",
     "ClassificationCard": "cards.classification",
+    "DetectionCard": "cards.detection",
+    "DetectionPredictor": "tasks.detection.predictor",
+    "Detections": "tasks.detection.detections",
     "HRNetSpec": "networks.specs",
     "LiteHRNetSpec": "networks.specs",
     "PoseCard": "cards.pose",
@@ -20,6 +23,7 @@ _HOMES = {
     "backbone": "networks.features",
     "classification": "networks.classification",
     "decode_predictions": "tasks.classification.predictor",
+    "detection": "networks.detection",
     "feature_pyramid": "networks.features",
     "from_preset": "presets",
     "load_checkpoint": "weights.load",

@@ -8,7 +8,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from absl import flags
 
@@ -32,25 +32,54 @@ def field_help(kind: type) -> dict[str, str]:
     return found
 
 
-def define(values: flags.FlagValues, kind: type, skip: Collection[str] = ()) -> None:
+def joint_help(kinds: Mapping[str, type]) -> dict[str, str]:
+    """The help text of each field of several dataclasses; texts that differ name their dataclass.
+
+    Args:
+        kinds: name of each dataclass in the texts -> the dataclass.
+    """
+    meanings = {}
+    for name, kind in kinds.items():
+        for field, text in field_help(kind).items():
+            meanings.setdefault(field, {}).setdefault(text, name)
+    return {
+        field: "; ".join(
+            text if len(texts) == 1 else f"{name}: {text}" for text, name in texts.items()
+        )
+        for field, texts in meanings.items()
+    }
+
+
+def define(
+    values: flags.FlagValues,
+    kind: type,
+    skip: Collection[str] = (),
+    meanings: Mapping[str, str] | None = None,
+) -> None:
     """Defines a flag for each field of a dataclass.
 
     A field is a bool, int, float or str, or one of these or None. A tuple of any number of numbers
     is written with commas, a tuple of two integers as 256x192. The field's metadata may have
     `choices`, the `least` and `most` of a number, or `flag=False`. If a flag of the same name
-    exists, from a field of another dataclass, it is kept.
+    exists, from a field of another dataclass, it is kept; where their defaults differ, it has none,
+    and `read` gives each dataclass its own.
 
     Args:
         values: receives the flags.
         kind: the dataclass.
         skip: names of fields that get no flag.
+        meanings: their help texts; those of the docstring if None.
     """
-    meanings, kinds = field_help(kind), _kinds(kind)
+    meanings, kinds = meanings or field_help(kind), _kinds(kind)
     for field in dataclasses.fields(kind):
-        if field.name in skip or field.name in values or not field.metadata.get("flag", True):
+        if field.name in skip or not field.metadata.get("flag", True):
             continue
         whole = field.default is dataclasses.MISSING
         default, meaning = None if whole else field.default, meanings[field.name]
+        if field.name in values:
+            if values[field.name].default != default:
+                values.set_default(field.name, None)
+            continue
         inner = kinds[field.name]
         if choices := field.metadata.get("choices"):
             flags.DEFINE_enum(field.name, default, choices, meaning, flag_values=values)
@@ -83,6 +112,9 @@ def read(values: flags.FlagValues, kind: type, **given: object) -> object:
         if field.name in found or field.name not in values:
             continue
         value, inner = values[field.name].value, kinds[field.name]
+        unset = value is None and values[field.name].using_default_value
+        if unset and field.default is not dataclasses.MISSING:
+            continue  # the dataclass has its default
         if inner == SIZE:
             value = parse_size(value, field.name)
         elif typing.get_origin(inner) is tuple and value is not None:
@@ -115,6 +147,12 @@ def parse_size(text: str | None, name: str = "size") -> tuple[int, int] | None:
 def names(kind: type) -> tuple[str, ...]:
     """The names of the fields of a dataclass."""
     return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def needed(kind: type) -> tuple[str, ...]:
+    """The names of the fields without a default."""
+    every = dataclasses.fields(kind)
+    return tuple(field.name for field in every if field.default is dataclasses.MISSING)
 
 
 def _kinds(kind):

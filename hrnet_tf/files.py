@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -45,6 +47,30 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def whole_folder(folder: str | os.PathLike) -> Iterator[Path]:
+    """A temporary folder to write to; it becomes `folder` if the block ends without an error.
+
+    Raises:
+        FileExistsError: `folder` is already there and not empty.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(
+            f"`folder` must be new or empty. Received: folder={folder}. "
+            "Choose another name, or delete it first."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        part.chmod(0o755)
+        yield part
+        os.replace(part, folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
 
 
 def write_json(path: Path, content: object, indent: int | None = None) -> None:

@@ -10,12 +10,19 @@ from pathlib import Path
 import keras
 
 from hrnet_tf.cards.card import Card
-from hrnet_tf.cards.files import check_conversion, read_card
+from hrnet_tf.cards.files import check_conversion, other_parts, read_card
 from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
 from hrnet_tf.runtime.keras_model import KerasNetwork, functional
-from hrnet_tf.runtime.network import IMAGES, ArrayFunction, Network, fixed_size, renamed
+from hrnet_tf.runtime.network import (
+    IMAGES,
+    ArrayFunction,
+    Divided,
+    Network,
+    fixed_size,
+    renamed,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -93,9 +100,7 @@ def open_network(
     existing(model)
     card = read_card(model)
     if suffix in RUNTIMES:
-        check_conversion(model)
-        network = open_converted(model, threads)
-        network = renamed(network, card.outputs()) if card else network
+        network = _open_converted(model, card, threads)
         return Opened(str(model), network, None, card, Path(model))
     return _opened(model, _load_keras(model), card, Path(model))
 
@@ -144,8 +149,10 @@ def settled(
     network = as_network(model, card)
     taken = {name: len(shape) for name, shape in network.inputs.items()}
     if taken != {name: len(shape) for name, shape in card.inputs().items()}:
+        wanted = ", ".join(f"{name!r} {shape}" for name, shape in card.inputs().items())
         raise ValueError(
-            f"`model` must take one image (height, width, 3). Received: {dict(network.inputs)}."
+            f"`model` must take {wanted}, and for more inputs or fewer another card. "
+            f"Received: {dict(network.inputs)}."
         )
     if network.outputs:
         card.check(network.outputs)
@@ -168,6 +175,18 @@ def _opened(name, model, card, file):
     return Opened(str(name), as_network(model, card), model, card, file)
 
 
+def _open_converted(path, card, threads):
+    """A converted file with the further files that it needs, if it is a part of a network."""
+    others = other_parts(path)
+    for each in (path, *others.values()):
+        check_conversion(each)
+    network = open_converted(path, threads)
+    if others and card:
+        parts = {name: open_converted(other, threads) for name, other in others.items()}
+        return Divided({"image": network, **parts}, card.inputs(), card.outputs())
+    return renamed(network, card.outputs()) if card else network
+
+
 def _load_keras(path):
     try:
         model = keras.models.load_model(path, compile=False)
@@ -181,8 +200,16 @@ def _load_keras(path):
 
 
 def _assumed(network, name, kind):
-    """The default card of a task; raises ValueError if the network has other channels."""
+    """The default card of a task; raises ValueError if the network has other channels.
+
+    A task whose networks have several outputs has no default: nothing tells how to read them.
+    """
     card = kind()
+    if len(card.outputs()) > 1:
+        raise ValueError(
+            f"`card` must say how to feed a network for {kind.task} and what its outputs mean. "
+            f"Received: card=None for {name}. Write one beside its file with hrnet_tf.write_card."
+        )
     ((wanted, shape),) = card.outputs().items()
     channels = (network.outputs.get(wanted) or (None,))[-1]
     if channels != shape[-1]:

@@ -32,7 +32,7 @@ class Golden:
         self.expected = np.load(folder / "expected.npz")
 
     def weights(self):
-        return rule.weights(self.keys, self.meta["gamma_gain"])
+        return rule.weights(self.keys, self.meta["gamma_gain"], self.meta.get("key_scale"))
 
     def image(self):
         """(B, H, W, C)."""

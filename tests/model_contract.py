@@ -30,13 +30,26 @@ def copy_weights(source, target):
             layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
+def example(model, batch):
+    """Inputs of a model: noise, and regions of every size, partly outside; by name if several."""
+    rng = np.random.default_rng(1)
+    found = {}
+    for x in model.inputs:
+        if x.name == "boxes":
+            boxes = [[0, 0, 60, 60], [3, 5, 20, 9], [10, 10, 10, 10], [-300, -200, 300, 400]]
+            found[x.name] = np.tile(np.float32(boxes), (batch, 1, 1))
+        else:
+            found[x.name] = rng.standard_normal((batch, *x.shape[1:])).astype("float32")
+    return found if len(found) > 1 else next(iter(found.values()))
+
+
 def check_model(model, output_shapes, tmp_path):
     """Shapes, built-in layers only, binary additions, gradients, float32 output, bit-equal reload.
 
     `output_shapes` has the structure of the model's output, without the batch.
     """
     random_weights(model)
-    x = np.random.default_rng(1).standard_normal((2, *model.input_shape[1:])).astype("float32")
+    x = example(model, 2)
     outputs = call(model, x)
     shapes = keras.tree.map_structure(lambda y: y.shape[1:], outputs)
     assert shapes == output_shapes
@@ -66,7 +79,7 @@ def check_mixed_precision(build):
         keras.config.set_dtype_policy("float32")
     model.set_weights(reference.get_weights())
     assert any(layer.compute_dtype == "bfloat16" for layer in model.layers)
-    x = np.random.default_rng(1).standard_normal((1, *model.input_shape[1:])).astype("float32")
+    x = example(model, 1)
     ours, wanted = (keras.tree.flatten(call(m, x)) for m in (model, reference))
     for our, want in zip(ours, wanted, strict=True):
         assert our.dtype == "float32" or "backbone" in model.name or "pyramid" in model.name

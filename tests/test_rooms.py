@@ -24,10 +24,11 @@ ROOMS = {
     "weights": LOW,
     "runtime": LOW,
     "media": LOW,
-    "cards": (*LOW, "runtime"),
+    "cards": (*LOW, "networks", "runtime"),
     "presets": (*LOW, "networks", "weights", "cards"),
     "opening": (*LOW, "runtime", "cards", "presets"),
-    "tasks": (*LOW, "runtime", "cards", "opening"),  # task.py, opened.py, drawing.py, streaming.py
+    # task.py, opened.py, drawing.py, streaming.py, videos.py
+    "tasks": (*LOW, "runtime", "media", "cards", "opening"),
     "detection": (*MIDDLE, "tasks"),
     "a task": (*MIDDLE, "tasks", "detection"),
     "prediction": (*LOW, "media", "cards", "tasks"),
@@ -130,7 +131,9 @@ def test_tasks_do_not_know_each_other(task):
 
 def test_nothing_outside_its_rooms_names_a_task():
     """By import, by a string, or by the name of a card, predictor or recipe of it."""
-    named = re.compile(r"\b(Pose|Segmentation|Classification)(Card|Predictor|Recipe|Options)\b")
+    named = re.compile(
+        r"\b(Pose|Segmentation|Classification|Detection)(Card|Predictor|Recipe|Options)\b"
+    )
     for module, path in MODULES.items():
         if room_of(module) in MAY_NAME or module == "hrnet_tf":
             continue

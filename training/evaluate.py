@@ -14,7 +14,7 @@ from rich.progress import track
 
 from hrnet_tf.tasks.streaming import ahead
 from hrnet_tf.training.data.sources import Note, Report, read_annotated
-from hrnet_tf.training.task import training_named
+from hrnet_tf.training.task import scored_named
 
 Table = Mapping[str, Mapping[str, float]]  # row -> column -> number
 
@@ -22,13 +22,15 @@ Table = Mapping[str, Mapping[str, float]]  # row -> column -> number
 class Wanted(NamedTuple):
     """An image to predict, with `boxes` (N, 4) and their `scores` (N,) if the task has boxes.
 
-    `size` is its annotated (height, width), as in `read_annotated`; that of its file if None.
+    `part` is the image's place in a file of several, as in `read_image`; `size` is its annotated
+    (height, width), as in `read_annotated`, or None for that of its file.
     """
 
     key: Hashable
     path: Path
     boxes: np.ndarray | None = None
     scores: np.ndarray | None = None
+    part: tuple[int, int] | None = None
     size: tuple[int, int] | None = None
 
 
@@ -103,14 +105,27 @@ def evaluate(
         OSError, ValueError: a file or an argument cannot be used. Single images or annotations
             that cannot be used are not predicted, count as missed, and are named in `problems`.
     """
-    kind = training_named(predictor.card.task).scoring
+    kind = scored_named(predictor.card.task).scoring
     return evaluate_on(predictor, kind(str(annotations), str(images_dir), **scoring))
 
 
 def evaluate_on(predictor, scoring: Any) -> Evaluation:
     """`evaluate` with the scoring dataclass of the predictor's task, such as a `PoseScoring`."""
-    lines, training = [], training_named(predictor.card.task)
-    found = judge(predictor, training.evaluator(predictor.card, scoring, lines.append))
+    lines, task = [], scored_named(predictor.card.task)
+    found = judge(predictor, task.evaluator(predictor.card, scoring, lines.append))
+    return _with_lines(found, lines)
+
+
+def score_results(task: str, scoring: Any) -> Evaluation:
+    """Scores the file `scoring.results` of a task, without a network."""
+    lines = []
+    evaluator = scored_named(task).evaluator(None, scoring, lines.append)
+    evaluator.reset(None)
+    return _with_lines(evaluator.finish(), lines)
+
+
+def _with_lines(found, lines):
+    """The evaluation with the lines that its evaluator reported, and whether it is believed."""
     lines = dict.fromkeys([*lines, *found.problems])
     notes = tuple(line for line in lines if isinstance(line, Note))
     problems = tuple(line for line in lines if not isinstance(line, Note))
@@ -160,21 +175,21 @@ def judge(predictor, evaluator: Evaluator) -> Evaluation:
     return dataclasses.replace(found, images=len(read), problems=problems)
 
 
-def _readable(wanted: Sequence[Wanted], read: set[Path], report: Report) -> Iterator[tuple]:
+def _readable(wanted: Sequence[Wanted], read: set[tuple], report: Report) -> Iterator[tuple]:
     """Yields (key, pixels, boxes, scores) for images that can be read.
 
-    A background thread decodes each image once. Paths of images that were read are added to `read`.
+    A background thread decodes each image once. Places of images that were read go to `read`.
     """
 
     def decode(items):
-        path = items[0].path
+        path, part = items[0].path, items[0].part
         try:
-            pixels = read_annotated(path, items[0].size)
+            pixels = read_annotated(path, items[0].size, part)
         except (OSError, ValueError) as error:
             report(str(error))
             return []
-        read.add(path)
+        read.add((path, part))
         return [(each.key, pixels, each.boxes, each.scores) for each in items]
 
-    groups = (list(group) for _, group in groupby(wanted, key=lambda each: each.path))
+    groups = (list(group) for _, group in groupby(wanted, key=lambda each: (each.path, each.part)))
     return (item for items in ahead(decode, groups) for item in items)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from absl import flags
 
-from hrnet_tf.fields import field_help
+from hrnet_tf.fields import joint_help
 from hrnet_tf.training.recipe import (
     PAGES,
     TASKS,
@@ -43,16 +43,7 @@ def resolve(values: flags.FlagValues, words: list[str]) -> Recipe:
 
 def all_fields() -> dict[str, str]:
     """The help text of each field of any task's recipes; texts that differ name their task."""
-    meanings = {}
-    for task in TASKS:
-        for name, text in field_help(recipe_class(task)).items():
-            meanings.setdefault(name, {}).setdefault(text, task)
-    return {
-        name: "; ".join(
-            text if len(texts) == 1 else f"{task}: {text}" for text, task in texts.items()
-        )
-        for name, texts in meanings.items()
-    }
+    return joint_help({task: recipe_class(task) for task in TASKS})
 
 
 def override(

@@ -21,6 +21,7 @@ from hrnet_tf.networks.checks import MULTIPLE, Arch, spec_of
 from hrnet_tf.training.recipes import PAGES, TASKS
 from hrnet_tf.training.values import ARCH, Form, broken_rule
 
+OPTIMIZERS = ("adam", "sgd")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -50,8 +51,16 @@ class Recipe:
         val_annotations: annotation file to evaluate on; none where empty.
         val_images: folder of its images.
         weights: checkpoint to start from: path, address or preset; from scratch where empty.
-        learning_rate: learning rate of Adam, for `batch_size`.
+        optimizer: "adam", or "sgd" with `momentum` and `weight_decay` as in PyTorch.
+        momentum: of SGD.
+        nesterov: whether SGD's momentum is Nesterov's.
+        weight_decay: of SGD, for every weight.
+        learning_rate: learning rate for `batch_size`.
         milestones: epochs after which the rate drops tenfold; without any it follows a cosine to 0.
+        power: the rate falls with each step as (1 - step / steps of the run) ** power, instead of
+            milestones or a cosine; 0: it does not.
+        least_rate: the rate that a `power` falls to.
+        head_rate: factor of the learning rate in the head of the network.
         warmup_steps: steps in which the rate rises linearly.
         warmup_start: share of the rate that the warm-up starts from.
         epochs: passes over the training data.
@@ -74,6 +83,7 @@ class Recipe:
     """
 
     task: ClassVar[str]
+    multiple: ClassVar[int] = MULTIPLE  # of both sides of `input_size`
     forms: ClassVar[Mapping[str, Form]] = {"arch": ARCH}
     arch: Arch
     input_size: tuple[int, int]
@@ -83,8 +93,15 @@ class Recipe:
     val_annotations: str = ""
     val_images: str = ""
     weights: str = ""
+    optimizer: str = dataclasses.field(default="adam", metadata={"choices": OPTIMIZERS})
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
     learning_rate: float = 1e-3
     milestones: tuple[int, ...] = (170, 200)
+    power: float = 0.0
+    least_rate: float = 0.0
+    head_rate: float = 1.0
     warmup_steps: int = 0
     warmup_start: float = 0.001
     epochs: int = 210
@@ -105,16 +122,22 @@ class Recipe:
         for field in values_of(type(self)):
             if rule := broken_rule(field, getattr(self, field.name)):
                 self._require(field.name, False, rule)
-        for name in ("learning_rate", "epochs", "batch_size", "accumulation"):
+        for name in ("learning_rate", "epochs", "batch_size", "accumulation", "head_rate"):
             self._require(name, getattr(self, name) > 0, "be positive")
         self._require_share("warmup_start")
-        self._require("ema", 0 <= self.ema < 1, "be at least 0 and below 1")
-        for name in ("warmup_steps", "seed", "clip_norm", "evaluate_every", "patience"):
+        for name in ("ema", "momentum"):
+            self._require(name, 0 <= getattr(self, name) < 1, "be at least 0 and below 1")
+        counts = ("warmup_steps", "seed", "clip_norm", "evaluate_every", "patience", "weight_decay")
+        for name in (*counts, "power", "least_rate"):
             self._require(name, getattr(self, name) >= 0, "not be negative")
+        decays = self.weight_decay and self.optimizer != "sgd"
+        self._require("weight_decay", not decays, "be 0 with Adam, which does not know it")
+        multiple = self.multiple
         fits = len(self.input_size) == 2 and all(
-            x > 0 and x % MULTIPLE == 0 for x in self.input_size
+            x >= MULTIPLE and x % multiple == 0 for x in self.input_size
         )
-        self._require("input_size", fits, f"be a height and a width, multiples of {MULTIPLE}")
+        rule = f"multiples of {multiple}" if multiple > 1 else f"at least {MULTIPLE}"
+        self._require("input_size", fits, f"be a height and a width, {rule}")
         rising = all(a < b for a, b in pairwise((0, *self.milestones)))
         self._require("milestones", rising, "be epochs in rising order")
 
@@ -125,6 +148,11 @@ class Recipe:
     def _require(self, name: str, valid: bool, rule: str) -> None:
         if not valid:
             raise ValueError(f"`{name}` must {rule}. Received: {name}={getattr(self, name)!r}.")
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the run is evaluated on validation data while it trains."""
+        return bool(self.evaluate_every and self.val_annotations)
 
     @property
     def card(self) -> Card:

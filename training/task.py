@@ -1,4 +1,4 @@
-"""`Training`: the functions of a task that a run needs; each task has one value of it."""
+"""`Scored` and `Training`: the functions of a task that evaluation and a run need."""
 
 import importlib
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hrnet_tf.cards.files import save_model
+from hrnet_tf.training import scored_tasks
 from hrnet_tf.training.recipe import TASKS, Recipe
 from hrnet_tf.training.start import start_from_weights
 
@@ -30,6 +31,11 @@ class Source(Protocol):
 def plain(network, recipe: Recipe):
     """Default of `trainee`: `fit` trains the network itself."""
     return network
+
+
+def unchanged(recipe: Recipe) -> Recipe:
+    """Default of `settle`: the recipe has all values."""
+    return recipe
 
 
 def nothing(recipe: Recipe) -> None:
@@ -56,20 +62,37 @@ def save(network, trainee, recipe: Recipe, path: Path) -> None:
     save_model(network, recipe.card, path)
 
 
-@dataclass(frozen=True)
-class Training:
-    """The task's part of `train`, `evaluate`, `inspect` and the TFRecords.
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """The task's part of `evaluate`; a task that is not trained here has no more.
+
+    Attributes:
+        scoring: a frozen dataclass with the data and settings of an evaluation. Its first fields
+            are annotations and images; all its fields are flags of `evaluate`. If it has a field
+            `results`, the evaluator scores that file where there is no network.
+        evaluator: (card, scoring, report) -> `Evaluator`; the card is None for a results file.
+    """
+
+    scoring: type
+    evaluator: Callable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Scored):
+    """The task's part of `train`, `inspect` and the TFRecords, too.
 
     A variant, such as training for int8, is `dataclasses.replace` of the task's value.
 
     Attributes:
         recipe: the class of the recipes.
-        scoring: a frozen dataclass with the data and settings of an evaluation. Its first fields
-            are annotations and images; all its fields are flags of `evaluate`.
         counted: a word for the items of a source: "people".
+        settle: recipe -> the recipe with values that depend on its data, such as names of classes;
+            raises OSError or ValueError if the data cannot be used.
         check: recipe -> None; raises OSError or ValueError if something that the recipe needs is
             missing. It is called at the start, after the files that every recipe names are found.
         network: recipe -> the untrained network, a plain `keras.Model`.
+        published: recipe -> the network that is evaluated and published, if it takes images of
+            another size than `network`; it gets the same weights.
         source: recipe -> the `Source` of the training data.
         held_out: recipe -> a source for the validation loss, and the evaluator of the run. The
             validation annotations are read once for both.
@@ -78,21 +101,22 @@ class Training:
             `training.pose.batches`.
         loss: recipe -> Keras loss; raises ValueError if there is none.
         scored: recipe -> the `scoring` by which a run is evaluated.
-        evaluator: (card, scoring, report) -> `Evaluator`.
         options: recipe -> options of the predictor in the evaluations of a run, as for
             `hrnet_tf.predictor`.
+        is_head: name of a layer -> whether its rate is multiplied by the recipe's `head_rate`.
         panels: (card, inputs, targets, outputs) -> pictures (H, W, 3) uint8 for TensorBoard.
         inspect: recipe -> `report.inspect.View`, the page of `inspect`.
         write_records: (recipe, output, shards, overwrite) -> (number of items, paths); writes
             TFRecords.
         start: (network, recipe) -> a sentence about them; loads the weights to start from.
+        distance: recipe -> loss between the outputs of two networks, for training one to imitate
+            the other; None: `loss`, which must take outputs in place of targets.
         trainee: (network, recipe) -> the model that `fit` trains; it contains the network.
         publish: (network, trainee, recipe, path) -> None; saves the trained network. Both models
             are float32 copies with the final weights.
     """
 
     recipe: type[Recipe]
-    scoring: type
     counted: str
     network: Callable[[Recipe], Any]
     source: Callable[[Recipe], Source]
@@ -100,13 +124,16 @@ class Training:
     batches: Callable
     loss: Callable[[Recipe], Any]
     scored: Callable[[Recipe], Any]
-    evaluator: Callable
     options: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
+    published: Callable[[Recipe], Any] | None = None
+    settle: Callable[[Recipe], Recipe] = unchanged
     check: Callable[[Recipe], None] = nothing
+    is_head: Callable[[str], bool] = lambda layer: False
     panels: Callable = no_panels
     inspect: Callable = no_view
     write_records: Callable = no_records
     start: Callable[[Any, Recipe], str] = start_from_weights
+    distance: Callable[[Recipe], Any] | None = None
     trainee: Callable[[Any, Recipe], Any] = plain
     publish: Callable[[Any, Any, Recipe, Path], None] = save
 
@@ -115,11 +142,20 @@ def training_named(task: str) -> Training:
     """`TRAINING` of `hrnet_tf.training.<task>.task`.
 
     Raises:
-        ValueError: networks of this task cannot be trained and evaluated here.
+        ValueError: networks of this task cannot be trained here.
     """
-    if task not in TASKS:
+    return _named(task, TASKS, "trained")
+
+
+def scored_named(task: str) -> Scored:
+    """As `training_named`, also of a task whose networks can be evaluated but not trained."""
+    return _named(task, scored_tasks(), "evaluated")
+
+
+def _named(task, able, verb):
+    if task not in able:
         raise ValueError(
-            f"`task` must be one that can be trained and evaluated, {', '.join(TASKS)}. "
+            f"`task` must be one whose networks can be {verb}, {', '.join(able)}. "
             f"Received: task={task!r}."
         )
     return importlib.import_module(f"hrnet_tf.training.{task}.task").TRAINING

@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from hrnet_tf.files import whole
+from hrnet_tf.patches.keras_fit import build_losses
 from hrnet_tf.tasks.opened import predictor as predictor_of
 from hrnet_tf.training.data.order import order, steps_per_epoch
 from hrnet_tf.training.evaluate import Evaluation, Evaluator, evaluate_on, judge
@@ -79,6 +80,7 @@ def train(
         KeyboardInterrupt: SIGINT or SIGTERM ended the run, after a checkpoint.
     """
     training = training or training_named(recipe.task)
+    recipe = training.settle(recipe)
     training.loss(recipe)  # raises ValueError if the recipe has no loss
     check_files(recipe)
     training.check(recipe)
@@ -106,12 +108,14 @@ def _train(
     """Reads the data, builds and fits the network, and saves the model."""
     chief, checkpoints = devices.is_chief(strategy), workdir / "checkpoints"
     source, held_out, evaluator = training.source(recipe), None, None
-    if recipe.val_annotations and recipe.evaluate_every:
+    if recipe.is_judged:
         held_out, evaluator = training.held_out(recipe)
     steps = steps_per_epoch(len(source), recipe.batch_size)
     networks = build(recipe, training, strategy, steps, xla)
     run = {training.counted: len(source), **json.loads(recipe.to_json())}
-    position, metrics, start = _start(recipe, training, networks, run, Position(steps), checkpoints)
+    position, metrics, start = _start(
+        recipe, training, source, networks, run, Position(steps), checkpoints
+    )
     if chief and start:
         print(start, flush=True)
 
@@ -119,7 +123,7 @@ def _train(
     count, progress = Count(position, metrics, keep_batch), Progress(position, recipe)
     measure = None
     if chief and evaluator:
-        measure = _measure(recipe, training, networks.copy, held_out, evaluator)
+        measure = _measure(recipe, training, networks, held_out, evaluator)
     judging = Judge(position, recipe, checkpoints, networks.trainee, measure)
     callbacks = [count, judging, History(position, workdir / "history.csv"), progress]
     if chief:
@@ -164,6 +168,7 @@ def _check_devices(recipe: Recipe, strategy: tf.distribute.Strategy, xla: bool) 
 def _start(
     recipe: Recipe,
     training: Training,
+    source: Source,
     networks: Networks,
     run: Mapping,
     position: Position,
@@ -184,6 +189,7 @@ def _start(
             f"{found.path} is of another run ({differing}): choose another --workdir, or replace "
             "its results with --overwrite."
         )
+    build_losses(networks.model, training.batches(source, recipe, True).element_spec)
     resume.restore(networks.model, found)
     metrics = [variable.numpy() for variable in networks.model.metrics_variables]
     epochs, steps = divmod(found.position.step, position.steps)
@@ -223,20 +229,23 @@ def _fit(
 def _measure(
     recipe: Recipe,
     training: Training,
-    network: keras.Model,
+    networks: Networks,
     held_out: Source,
     evaluator: Evaluator,
 ) -> Measure:
     """The function by which `Judge` measures a network."""
-    predictor = predictor_of(network, card=recipe.card, **training.options(recipe))
+    network = networks.copy
+    predictor = predictor_of(networks.published, card=recipe.card, **training.options(recipe))
     network.compile(loss=training.loss(recipe), jit_compile=False)
     data = training.batches(held_out, recipe, augment=False)
 
     def measure():
+        networks.settle()
         found = judge(predictor, evaluator)
         name, higher_is_better = found.main
         main = found.numbers[name]
-        numbers = {"val_loss": network.evaluate(data, verbose=0), name: main, **found.numbers}
+        loss = network.evaluate(data, verbose=0, return_dict=True)["loss"]
+        numbers = {"val_loss": loss, name: main, **found.numbers}
         return numbers, main if higher_is_better else -main
 
     return measure
@@ -285,4 +294,5 @@ def _publish(
         copy_weights(networks.model, networks.trainee)
     with going_on():
         write_curves(workdir)
-    training.publish(networks.copy, networks.trainee, recipe, workdir / "model.keras")
+    networks.settle()
+    training.publish(networks.published, networks.trainee, recipe, workdir / "model.keras")

@@ -16,7 +16,11 @@ KINDS = {
     float: "a finite number",
     str: "text",
 }
-KINDS_OF_TUPLES = {int: "whole numbers with commas", float: "finite numbers with commas"}
+KINDS_OF_TUPLES = {
+    int: "whole numbers with commas",
+    float: "finite numbers with commas",
+    str: "texts with commas",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +64,7 @@ def broken_rule(field: dataclasses.Field, value: object) -> str:
         valid, rule = _is_number(value), f"be {KINDS[float]}"
     elif typing.get_origin(field.type) is tuple:
         kind = element(field)
-        fits = _is_number if kind is float else lambda each: type(each) is int
+        fits = _is_number if kind is float else lambda each: type(each) is kind
         valid = isinstance(value, tuple) and all(map(fits, value))
         rule = f"be {KINDS_OF_TUPLES[kind]}"
     elif isinstance(field.type, type):
@@ -73,7 +77,7 @@ def broken_rule(field: dataclasses.Field, value: object) -> str:
 
 
 def element(field: dataclasses.Field) -> type:
-    """The type of a tuple field's elements: int or float."""
+    """The type of a tuple field's elements: int, float or str."""
     return typing.get_args(field.type)[0]
 
 

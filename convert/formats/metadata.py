@@ -81,10 +81,14 @@ def _metadata(model, card, name):
 def _image(card):
     """The input that is an image, in grey levels."""
     mean, std = (255 * np.float32(each) for each in (card.mean, card.std))
+    if card.channels == "bgr":
+        mean, std = mean[::-1], std[::-1]
+    order = card.channels.upper()
     return _table(
         TENSOR,
         name="image",
-        description="RGB: (grey level 0..255 - mean) / std, in integers by scale and zero point",
+        description=f"{order}: (grey level 0..255 - mean) / std, in integers by scale and zero "
+        "point",
         content=_table(CONTENT, kind=IMAGES, properties=_table(IMAGE, color_space=RGB)),
         steps=[_table(STEP, kind=NORMALIZE, options=_table(NORMALIZATION, mean=mean, std=std))],
         statistics=_table(("max", "min"), max=(255 - mean) / std, min=-mean / std),

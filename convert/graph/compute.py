@@ -155,6 +155,27 @@ def _softmax(node, x):
     return tf.reshape(x, (-1, height, width, channels))
 
 
+def _group_norm(node, x):
+    """Normalizes groups of channels over all pixels, in float also between integers."""
+    groups, settings = node.settings["groups"], node.settings
+    height, width, channels = node.shape
+    x = tf.reshape(x, (-1, height * width, groups, channels // groups))
+    mean = tf.reduce_mean(x, (1, 3), keepdims=True)
+    variance = tf.reduce_mean(tf.math.squared_difference(x, mean), (1, 3), keepdims=True)
+    x = tf.reshape((x - mean) * tf.math.rsqrt(variance + settings["epsilon"]), (-1, *node.shape))
+    return x * settings["gamma"] + settings["beta"]
+
+
+def _tile(node, x):
+    """Channels to pixels: (h, w, rows * columns * C) -> (h * rows, w * columns, C)."""
+    rows, columns = node.settings["tile"]
+    if rows == columns:
+        return tf.nn.depth_to_space(x, rows)
+    height, width, _ = node.inputs[0].shape
+    x = tf.reshape(x, (-1, height, width, rows, columns * node.shape[2]))
+    return tf.reshape(tf.transpose(x, (0, 1, 3, 2, 4)), (-1, *node.shape))
+
+
 def _einsum(node, first, second):
     """A matrix product per image, as TFLite's BATCH_MATMUL: tf.einsum may stay a Flex operation."""
     inputs, result = node.settings["subscripts"].split("->")
@@ -209,6 +230,8 @@ PLAIN = {
         x, node.settings["size"], node.settings["strides"], node.settings["padding"].upper()
     ),
     "mean": lambda node, x: tf.reduce_mean(x, (1, 2), keepdims=node.settings["keepdims"]),
+    "group_norm": _group_norm,
+    "tile": _tile,
     "reshape": lambda node, x: tf.reshape(x, (-1, *node.shape)),
     "permute": lambda node, x: tf.transpose(x, (0, *node.settings["axes"])),
     "take": lambda node, x: tf.gather(x, node.settings["indices"], axis=node.settings["axis"]),

@@ -31,6 +31,27 @@ def fold_norms(graph: Graph) -> Graph:
     return graph
 
 
+def fold_factors(graph: Graph) -> Graph:
+    """Multiplies a dense layer of one number into the convolution before it; returns the graph.
+
+    FCOS has such a layer for each level, between `expand_dims` and `squeeze`.
+    """
+    readers = graph.readers()
+    for node in graph.nodes:
+        if node.kind != "dense" or node.weights["kernel"].shape != (1, 1) or "bias" in node.weights:
+            continue
+        (expanded,), after = node.inputs, readers[node]
+        if expanded.kind != "expand" or [each.kind for each in after] != ["reshape"]:
+            continue
+        (source,) = expanded.inputs
+        if after[0].shape == source.shape and source.kind == "conv" and len(readers[source]) == 1:
+            factor = node.weights["kernel"][0, 0]
+            source.weights = {name: value * factor for name, value in source.weights.items()}
+            graph.replace(after[0], source)
+    graph.prune()
+    return graph
+
+
 def merge_resizes(graph: Graph) -> Graph:
     """Makes one "corners" node of what `blocks.align_corners` consists of; returns the same graph.
 

@@ -71,6 +71,18 @@ class Graph:
             readers[node].append(node)
         return readers
 
+    def shared(self) -> dict[Node, Node]:
+        """Nodes that have the kernel of an earlier node, as calls of one layer do -> that node."""
+        first, found = {}, {}
+        for node in self.nodes:
+            if "kernel" in node.weights:
+                same = first.setdefault(node.name, node)
+                if same is not node and np.array_equal(
+                    same.weights["kernel"], node.weights["kernel"]
+                ):
+                    found[node] = same
+        return found
+
     def replace(self, old: Node, new: Node) -> None:
         """Lets all readers of `old` take `new`."""
         for node in self.nodes:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from hrnet_tf.convert.graph.nodes import Graph, Node
-from hrnet_tf.patches.keras_graph import walk
+from hrnet_tf.patches.keras_graph import called_once, walk
 from hrnet_tf.runtime.keras_model import functional, input_shapes, named_outputs
 
 EQUAL = ("Dropout", "SpatialDropout2D", "Identity", "InputLayer")
@@ -74,15 +74,29 @@ def _read(operation, *inputs):
         )
     if kind == "Split":
         return _split(operation, *inputs)
+    if kind == "Conv2DTranspose":
+        return _transposed(operation, *inputs)
     kind, settings = table[kind](operation, *inputs)
-    node = Node(kind, operation.name, sources, tuple(operation.output.shape[1:]), settings)
-    if layer and operation.weights:
+    node = Node(kind, operation.name, sources, _shape(operation, inputs), settings)
+    if layer and operation.weights and kind != "group_norm":
         node.weights = _weights(operation)
     if kind in ("conv", "depthwise", "dense") and operation.activation.__name__ != "linear":
         # The activation is a node of its own, as everywhere in this family.
         settings = {"function": operation.activation.__name__}
         return Node("activation", f"{node.name}.activation", [node], node.shape, settings)
     return node
+
+
+def _shape(operation, inputs):
+    """The shape of the result, without the batch."""
+    if called_once(operation):
+        return tuple(operation.output.shape[1:])
+    # Of an operation that is used several times, Keras tells the shape of the first result alone.
+    tensors = keras.tree.map_structure(
+        lambda each: keras.KerasTensor((None, *each.shape)) if isinstance(each, Node) else each,
+        inputs,
+    )
+    return tuple(operation.compute_output_spec(*tensors).shape[1:])
 
 
 def _unusual(kind, operation, sources):
@@ -94,6 +108,10 @@ def _unusual(kind, operation, sources):
         return "ReLU with a slope, threshold or maximum"
     if kind == "DepthwiseConv2D" and tuple(operation.dilation_rate) != (1, 1):
         return "DepthwiseConv2D with dilation"
+    if kind == "GroupNormalization" and operation.axis not in (-1, len(sources[0].shape)):
+        return "GroupNormalization over another axis than the last"
+    if kind == "Conv2DTranspose" and not _tiles(operation):
+        return "Conv2DTranspose whose kernel is not as large as its stride"
     if kind in ("Add", "Multiply") and len(sources) > 2:
         return f"{kind} of {len(sources)} tensors"
     return ""
@@ -130,11 +148,48 @@ def _pool(layer, *_):
     }
 
 
+def _group_norm(layer, *_):
+    """Its gamma and beta are settings: unlike kernels they are never rounded to 8 bits."""
+    channels = layer.input_spec.axes[layer.axis]
+    groups = channels if layer.groups == -1 else layer.groups
+    found = {weight.name: np.asarray(weight, np.float32) for weight in layer.weights}
+    _check_finite(layer, found)
+    gamma, beta = (found.get(name, value) for name, value in (("gamma", 1.0), ("beta", 0.0)))
+    return "group_norm", {"groups": groups, "epsilon": layer.epsilon, "gamma": gamma, "beta": beta}
+
+
+def _tiles(layer):
+    """Whether each pixel becomes a tile of its own: tiles neither overlap nor leave gaps."""
+    plain = layer.output_padding is None and tuple(layer.dilation_rate) == (1, 1)
+    return plain and tuple(layer.kernel_size) == tuple(layer.strides)
+
+
+def _transposed(layer, source):
+    """A 1x1 convolution to all pixels of a tile, and a node that puts them side by side."""
+    height, width, filters = _shape(layer, [source])
+    values = {w.name: np.asarray(w, np.float32) for w in layer.weights}
+    _check_finite(layer, values)
+    rows, columns = layer.strides
+    kernel = values["kernel"].reshape(rows * columns * filters, -1).T[None, None]
+    weights = {"kernel": np.ascontiguousarray(kernel)}
+    if "bias" in values:
+        weights["bias"] = np.tile(values["bias"], rows * columns)
+    settings = {"strides": (1, 1), "padding": "valid", "dilation": (1, 1), "groups": 1}
+    shape = (*source.shape[:2], rows * columns * filters)
+    node = Node("conv", f"{layer.name}.tiles", [source], shape, settings, weights)
+    if layer.activation.__name__ != "linear":
+        settings = {"function": layer.activation.__name__}
+        node = Node("activation", f"{layer.name}.activation", [node], shape, settings)
+    return Node("tile", layer.name, [node], (height, width, filters), {"tile": (rows, columns)})
+
+
 LAYERS = {
     "Conv2D": _conv,
     "DepthwiseConv2D": _depthwise,
     "Dense": lambda *_: ("dense", {}),
     "BatchNormalization": lambda *_: ("norm", {}),
+    "GroupNormalization": _group_norm,
+    "Conv2DTranspose": _transposed,
     "Activation": _activation,
     "ReLU": lambda *_: ("activation", {"function": "relu"}),
     "Softmax": lambda layer, *_: ("softmax", {"axis": layer.axis}),
@@ -182,19 +237,24 @@ OPERATIONS = {
     "Take": lambda op, _, indices: ("take", {"axis": op.axis, "indices": np.asarray(indices)}),
     "Einsum": lambda op, *_: ("einsum", {"subscripts": op.subscripts}),
     "ExpandDims": lambda op, *_: ("expand", {"axis": op.axis}),
+    "Squeeze": lambda *_: ("reshape", {}),
     "Softmax": lambda op, *_: ("softmax", {"axis": op.axis}),
 }
 
 
 def _weights(layer) -> dict[str, np.ndarray]:
     values = {w.name: np.asarray(w, np.float32) for w in layer.weights}
-    if not all(np.isfinite(value).all() for value in values.values()):
-        raise ValueError(
-            f"The weights of {layer.name} are not finite. Load the checkpoint again, or go back to "
-            "one from before the training broke."
-        )
+    _check_finite(layer, values)
     if "moving_variance" not in values:
         return values
     gamma, beta = values.get("gamma", 1.0), values.get("beta", 0.0)
     scale = gamma / np.sqrt(values["moving_variance"] + np.float32(layer.epsilon))
     return {"scale": scale, "offset": beta - values["moving_mean"] * scale}
+
+
+def _check_finite(layer, values):
+    if not all(np.isfinite(value).all() for value in values.values()):
+        raise ValueError(
+            f"The weights of {layer.name} are not finite. Load the checkpoint again, or go back to "
+            "one from before the training broke."
+        )

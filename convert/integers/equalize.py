@@ -191,7 +191,10 @@ def _labels(graph):
                 parent[a] = b
                 fixed[b] |= fixed[a]
         numbers[node] = found
-    for node in graph.results:
+    shared = graph.shared()
+    kept = {*shared, *shared.values()}  # calls of one layer keep one kernel
+    kept |= {source for node in kept for source in node.inputs} | {*graph.results}
+    for node in kept:
         for number in numbers[node].ravel():
             fixed[root(number)] = True
     roots = np.array([root(number) for number in range(len(parent))])

@@ -23,6 +23,7 @@ PIXELS = 2**20  # of all images together: 21 of 256x192
 PATCHES = 2**12  # of a layer's input, chosen by chance
 PADDING = 0.8  # weight of the image of padding; all examples together weigh 1 - 0.8
 DAMPING = 0.01  # noise added to inputs, as a share of their mean power: bounds the compensation
+MOST_INPUTS = 8192  # of a kernel: their covariance takes 0.5 GB, and its factor as much again
 BLOCK = 64  # numbers whose errors are passed on together, for speed alone
 
 
@@ -30,7 +31,10 @@ def compensated(graph: Graph, weights: Weights, examples: Arrays) -> Weights:
     """Weights with kernels of whole steps; the largest number of an output channel is 127 steps.
 
     Each layer is rounded for the exact results of the layers before it. So it does not learn their
-    errors, nor the large ones that an ambiguous image has.
+    errors, nor the large ones that an ambiguous image has. A kernel that several nodes share is
+    rounded for the first of them, so that the file holds it once; biases are each node's own.
+    Numbers of a kernel with more than 8192 inputs, such as the first of a detector's box head, are
+    each rounded to the nearest.
 
     Args:
         graph: without normalizations.
@@ -38,12 +42,13 @@ def compensated(graph: Graph, weights: Weights, examples: Arrays) -> Weights:
         examples: (N, ...) float32 for each input, as the network takes them.
     """
     arrays, share = _weighted(graph, examples)
-    readers, changed = graph.readers(), {}
+    readers, shared, changed = graph.readers(), graph.shared(), {}
 
     def mark(node, x):
         for reader in readers[node]:
             if reader in weights and reader not in changed:
-                changed[reader] = _compensated(reader, weights[reader], x, share)
+                known = changed.get(shared.get(reader), {}).get("kernel")
+                changed[reader] = _compensated(reader, weights[reader], x, share, known)
         return x
 
     tensors = {name: tf.constant(each) for name, each in arrays.items()}
@@ -76,8 +81,11 @@ def _padding(images):
     return dark if any((each == dark).all((1, 2)).any() for each in edges) else None
 
 
-def _compensated(node, weights, x, share):
-    """The rounded weights of one node that takes x (B, ...); `share` (B,) weighs the examples."""
+def _compensated(node, weights, x, share, known=None):
+    """The rounded weights of one node that takes x (B, ...); `share` (B,) weighs the examples.
+
+    `known` is the rounded kernel if another node has the same.
+    """
     kernel = weights["kernel"]
     size, inputs, groups = _layout(node)
     # (groups, K, outputs of a group)
@@ -87,13 +95,21 @@ def _compensated(node, weights, x, share):
     count = patches.shape[1] // len(share)
     share = np.repeat(share / count, count)[:, None]
     mean = (patches * share).sum(1, keepdims=True)
-    moves = patches - mean
-    moments = (np.swapaxes(moves * share, 1, 2) @ moves).astype(np.float64)
-    del patches, moves  # hundreds of MB in wide layers, and what follows takes as much
-    rounded = round_in_turn(moments, rows)
+    if known is None and rows.shape[1] > MOST_INPUTS:
+        step = np.maximum(np.abs(rows).max(1, keepdims=True), LEAST) / 127
+        rounded = np.rint(rows / step) * step
+        known = rounded.reshape(turned).transpose(1, 2, 0, 3).reshape(kernel.shape)
+    elif known is None:
+        moves = patches - mean
+        moments = (np.swapaxes(moves * share, 1, 2) @ moves).astype(np.float64)
+        del patches, moves  # hundreds of MB in wide layers, and what follows takes as much
+        rounded = round_in_turn(moments, rows)
+        known = rounded.reshape(turned).transpose(1, 2, 0, 3).reshape(kernel.shape)
+    else:
+        rounded = known.reshape(size, inputs, groups, -1).transpose(2, 0, 1, 3).reshape(rows.shape)
     shift = mean @ (rounded - rows)
     return {
-        "kernel": rounded.reshape(turned).transpose(1, 2, 0, 3).reshape(kernel.shape),
+        "kernel": known,
         "bias": (weights.get("bias", 0) - shift.ravel()).astype(np.float32),
     }
 

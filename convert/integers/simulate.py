@@ -15,8 +15,9 @@ from hrnet_tf.convert.graph.nodes import Graph, Node
 Ranges = Mapping[Node, tuple[float, float]]
 
 # Nodes whose results have the scale of what they take. Those of `UNCHANGED` only move integers.
-UNCHANGED = {"concat", "slice", "reshape", "permute", "pad", "nearest", "take", "expand"}
+UNCHANGED = {"concat", "slice", "reshape", "permute", "pad", "nearest", "take", "expand", "tile"}
 MOVES = UNCHANGED | {"resize", "corners", "average_pool"}
+FUSED = ("conv", "depthwise", "dense", "add", "group_norm")  # see `fused`
 # TFLite fixes the scale of sigmoid and softmax at 1/256: integers from 0 to just below 1.
 SHARES = (0.0, 255 / 256)
 LEAST = 1e-9  # a kernel's largest number counts as at least this: steps of zeros are not zero
@@ -45,12 +46,15 @@ class Plan:
 
 
 def fused(graph: Graph) -> set[Node]:
-    """Nodes that TFLite fuses with the ReLU that alone reads them; their result never exists."""
+    """Nodes that TFLite fuses with the ReLU that alone reads them; their result never exists.
+
+    A group normalization computes in float, and so does the ReLU behind it.
+    """
     readers, found = graph.readers(), set()
     for node in graph.nodes:
         if node.kind == "activation" and node.settings["function"] in ("relu", "relu6"):
             (source,) = node.inputs
-            if source.kind in ("conv", "depthwise", "dense", "add") and len(readers[source]) == 1:
+            if source.kind in FUSED and len(readers[source]) == 1:
                 found.add(source)
     return found
 

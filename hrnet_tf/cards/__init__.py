@@ -6,7 +6,7 @@ a folder in `hrnet_tf/tasks/` and, if its networks are trained, a folder in `tra
 
 import importlib
 
-NAMES = ("pose", "segmentation", "classification")
+NAMES = ("pose", "segmentation", "classification", "detection")
 WHOLE_PICTURES = "classification"  # pictures are cut as for this task if a network has no card
 
 

@@ -8,16 +8,8 @@ from keras import ops
 from hrnet_tf.cards.card import Card
 from hrnet_tf.labels.classes import COCO, class_set_name
 from hrnet_tf.names import check_choice
+from hrnet_tf.networks.detection import HEADS
 
-# Head -> number of its stages, and whether it has masks. FCOS has one stage and no regions.
-HEADS = {
-    "fcos": (0, False),
-    "faster_rcnn": (1, False),
-    "mask_rcnn": (1, True),
-    "cascade_rcnn": (3, False),
-    "cascade_mask_rcnn": (3, True),
-    "htc": (3, True),
-}
 GEOMETRIES = ("continuous", "inclusive")
 MASK_STAGES = ("mean", "last")
 
@@ -27,7 +19,7 @@ class DetectionCard(Card):
     """How to feed a detector, and what its outputs mean.
 
     Attributes:
-        head: a key of `HEADS`.
+        head: a key of `networks.detection.HEADS`.
         classes: names of the classes of objects, one per channel.
         category_ids: id of each class in COCO's files.
         channels: order of the network's input channels, "rgb" or "bgr"; `mean` and `std` are those

@@ -70,6 +70,19 @@ def read_card(model_path: str | Path) -> Card | None:
         raise ValueError(f"{path}: {error}") from None
 
 
+def other_parts(model_path: str | Path) -> dict[str, Path]:
+    """The further files that a converted network consists of, by name; empty if it is whole.
+
+    They are named in its card and lie beside it.
+    """
+    try:
+        fields = json.loads(card_path(model_path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # `read_card` says what is wrong
+    names = fields.get("parts") if isinstance(fields, dict) else None
+    return {name: Path(model_path).with_name(file) for name, file in (names or {}).items()}
+
+
 def write_card(
     model_path: str | Path, card: Card | None, facts: Mapping[str, object] | None = None
 ) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from hrnet_tf.cards.card import Card, exchanged
 from hrnet_tf.labels.classes import CITYSCAPES, Color, class_set_name
 
-RESIZES = ("none", "long", "short", "both")
+RESIZES = ("none", "long", "short", "both", "short_long")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,8 @@ class SegmentationCard(Card):
             the network's own setting.
         flip_pairs: classes that change places in a mirrored image, such as left and right arm.
         resize: the side of the image that is first scaled to `base_size`: "long", "short", "both"
-            (which changes the proportions), or "none" to keep the size.
+            (which changes the proportions), "short_long" (one after the other, as the original does
+            with PASCAL-Context, ADE20K and COCO-Stuff), or "none" to keep the size.
         base_size: pixels; None if `resize` is "none".
 
     Raises:

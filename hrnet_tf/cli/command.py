@@ -13,8 +13,7 @@ from hrnet_tf import fields
 from hrnet_tf.cards import NAMES
 from hrnet_tf.quiet import import_keras
 from hrnet_tf.tasks import options_of
-from hrnet_tf.training import scoring_options
-from hrnet_tf.training.recipes import TASKS
+from hrnet_tf.training import scored_tasks, scoring_options
 
 
 class UsageError(Exception):
@@ -47,10 +46,13 @@ def model_flags(model=None):
 
 def scoring_flags(values):
     """The flags of the evaluators and of the predictors of all tasks that can be evaluated."""
-    for name in TASKS:
-        fields.define(values, scoring_options(name).SCORING)
-    for name in TASKS:
-        fields.define(values, options_of(name).OPTIONS)
+    for kinds in (
+        {name: scoring_options(name).SCORING for name in scored_tasks()},
+        {name: options_of(name).OPTIONS for name in scored_tasks()},
+    ):
+        meanings = fields.joint_help(kinds)
+        for kind in kinds.values():
+            fields.define(values, kind, meanings=meanings)
 
 
 def refuse(values, names, reason):
@@ -72,18 +74,23 @@ def read_scoring(values, task, model):
     Raises:
         UsageError: networks of this task cannot be evaluated, or a flag belongs to another task.
     """
-    if task not in TASKS:
-        able = " or ".join(TASKS)
+    if task not in scored_tasks():
+        able = " or ".join(scored_tasks())
         raise UsageError(f"evaluation is for {able} networks; {model} is for {task}.")
     known = {
         name: {
             *fields.names(scoring_options(name).SCORING),
             *fields.names(options_of(name).OPTIONS),
         }
-        for name in TASKS
+        for name in scored_tasks()
     }
     refuse_others(values, task, model, known)
     return fields.read(values, scoring_options(task).SCORING)
+
+
+def require_scored(values, task):
+    """Raises a UsageError if a flag is missing that an evaluation of this task needs."""
+    required(values, *fields.needed(scoring_options(task).SCORING), "images")
 
 
 def task_name(model):

@@ -13,6 +13,7 @@ from hrnet_tf.cli.command import (
     UsageError,
     predictor_of,
     read_scoring,
+    require_scored,
     scoring_flags,
     task_name,
 )
@@ -48,8 +49,6 @@ def _flags():
 def _compare(values, models):
     if not models:
         raise UsageError("name presets or files to compare.")
-    if bool(values.annotations) != bool(values.images):
-        raise UsageError("`--annotations` and `--images` go together.")
     if values.output:
         output = Path(values.output)
         prepare_folder(output.parent, [output.name], models, values.overwrite)
@@ -59,8 +58,9 @@ def _compare(values, models):
     from hrnet_tf.training.evaluate import evaluate_on
 
     measure, problems = None, {}
-    if values.annotations:
+    if values.annotations or values.images:
         task = task_name(models[0])
+        require_scored(values, task)
         scoring = read_scoring(values, task, models[0])
         options = fields.read(values, options_of(task).OPTIONS, **scoring.options())
 

@@ -37,8 +37,7 @@ def _models(values, inputs):
     licences = list(dict.fromkeys(preset.licence for preset in PRESETS.values()))
     for name, preset in PRESETS.items():
         note = f"({licences.index(preset.licence) + 1})"
-        height, width, _ = preset.kwargs["input_shape"]
-        facts = (f"{height}x{width}", preset.output, _cost(SIZES[name]), preset.result, note)
+        facts = (preset.size, preset.output, _cost(SIZES[name]), preset.result, note)
         table.add_row(name, *facts)
     console.print(table, "", *(f"({n}) {text}" for n, text in enumerate(licences, 1)), sep="\n")
     return 0

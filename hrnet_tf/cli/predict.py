@@ -30,19 +30,22 @@ INPUT is a picture, a folder (its files, not its subfolders), a pattern such as 
 video, the address of one such as rtsp://…, or the number of a camera: 0. Several videos get a
 folder each.
 A pose network finds the keypoints of the people that a detector finds; without a detector, each
-picture should show one person who fills it. A segmentation network finds the class of each pixel,
-a classification network that of the picture.
+picture should show one person who fills it. A detection network finds objects with their boxes and,
+if it can, masks; a segmentation network the class of each pixel, a classification network that of
+the picture.
 
   hrnet-tf predict party.jpg
   hrnet-tf predict dance.mp4
   hrnet-tf predict photos --detector=ssd_mobilenet.tflite --csv --crop --output=out
   hrnet-tf predict val2017 --model=hrnet_w32_coco_256x192 --weights=pose_hrnet_w32_256x192.pth \\
       --boxes=person_detections.json --flip --output=out
+  hrnet-tf predict street.jpg --model=mask_rcnn_hrnet_w18_coco --classes=person,car --csv
   hrnet-tf predict street.png --model=my_segmentation.keras --scales=0.75,1,1.25 --output=out
 
-The output folder receives results.json (for poses: COCO results), timings.json and, but for
-classification, one .jpg per picture; for segmentation also a .png per picture whose pixels are the
-class indices. Weights of presets are fetched once.
+The output folder receives results.json (for poses and objects: COCO results), timings.json and, but
+for classification, one .jpg per picture; for segmentation also a .png per picture whose pixels are
+the class indices. Pictures show objects from --draw_threshold on, results.json has those from
+--score_threshold on. Weights of presets are fetched once.
 """
 
 DEFAULT_MODEL = "hrnet_w32_udp_coco_256x192"  # the best W32 preset for COCO's 17 joints
@@ -51,11 +54,8 @@ BOXES = (PeopleOptions, Choice)
 
 def _flags():
     values = model_flags(DEFAULT_MODEL)
-    for kind in BOXES:
+    for kind in (*BOXES, *(kind for name in NAMES for kind in _kinds(name))):
         fields.define(values, kind)
-    for name in NAMES:
-        for kind in _kinds(name):
-            fields.define(values, kind)
     flags.DEFINE_string("output", "predicted", "folder for the results", flag_values=values)
     flags.DEFINE_bool("overwrite", False, "replace earlier results there", flag_values=values)
     return values
@@ -64,7 +64,7 @@ def _flags():
 def _kinds(name, *parts):
     """The dataclasses whose fields are flags of a task: those of `parts` that it has."""
     module = options_of(name)
-    parts = parts or ("OPTIONS", "FILES", "VIDEO")
+    parts = parts or ("OPTIONS", "FILES", "VIDEO", "DRAWING")
     return [getattr(module, part) for part in parts if hasattr(module, part)]
 
 
@@ -105,6 +105,11 @@ def _predict(values, inputs):
     return _predict_pictures(values, inputs, task)
 
 
+def _drawing(values, name):
+    """The values of a task's drawing flags."""
+    return {each: values[each].value for each in sorted(_part(name, "DRAWING"))}
+
+
 def _predict_pictures(values, inputs, name):
     from hrnet_tf.media.find import find_images
     from hrnet_tf.prediction.pictures import PredictionFolder, predict_files
@@ -114,10 +119,12 @@ def _predict_pictures(values, inputs, name):
 
     task = task_named(name)
     paths = find_images(inputs)
-    boxes = read_boxes(values.boxes, values.score_threshold) if values.boxes else None
+    least = fields.read(values, Choice).score_threshold
+    boxes = read_boxes(values.boxes, least) if values.boxes else None
     files = [each for each in (*task.tables, *task.views) if values[each].value]
-    settings = _settings(values)
-    output = PredictionFolder(values.output, paths, task, boxes, values.overwrite, files, settings)
+    drawing, settings = _drawing(values, name), _settings(values)
+    given = values.overwrite, files, drawing, settings
+    output = PredictionFolder(values.output, paths, task, boxes, *given)
     if output.done:
         print(f"Going on: {output.done} of {len(paths)} pictures are done already.")
     start = time.perf_counter()
@@ -135,7 +142,7 @@ def _predict_pictures(values, inputs, name):
         _print_summary(output, output.finish(predictor.timings, predictor.card))
     if output.done and not output.records:
         missing = f"{values.boxes}: no box there belongs to these pictures." if boxes else ""
-        print(missing or "No person was found in these pictures.", file=sys.stderr)
+        print(missing or f"No {task.counted} were found in these pictures.", file=sys.stderr)
         return 1 if boxes or output.failures else 0
     return 1 if output.failures else 0
 
@@ -173,15 +180,16 @@ def _predict_video(values, task, predictor, video, folder):
         video,
         folder,
         fields.read(values, options_of(name).VIDEO),
-        detector=_detector(values, predictor.card),
         overwrite=values.overwrite,
         progress=lambda total: _progress(total, "frames"),
+        **({"detector": _detector(values, predictor.card)} if task.wants_boxes else {}),
+        **_drawing(values, name),
     )
     _print_stages(summary["stages"], "frame")
     for line in summary["problems"]:
         print(line, file=sys.stderr)
     print(
-        f"{summary['frames']} frames, {summary['persons']} persons, "
+        f"{summary['frames']} frames, {summary[task.counted]} {task.counted}, "
         f"{summary['frames_per_second']} frames per second. Results: {folder}"
     )
     return 1 if summary["problems"] else 0
@@ -255,4 +263,4 @@ def _progress(total, word="pictures"):
         yield lambda: progress.advance(task)
 
 
-PREDICT = Command("find keypoints or classes in pictures", USAGE, _flags, _predict)
+PREDICT = Command("find keypoints, objects or classes in pictures", USAGE, _flags, _predict)

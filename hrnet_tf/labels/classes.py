@@ -1,8 +1,8 @@
 """Classes of data sets: names in the order of the channels.
 
 The lists lie in `class_lists/`, a class per line: its name, then its colour, its WordNet synset or
-its COCO category id.
-Sets without colours of their own get those of PASCAL VOC.
+its COCO category id. Sets without colours of their own get those of PASCAL VOC. `class_files` reads
+sets of one's own, `label_values` knows which numbers label files have for the classes.
 """
 
 from dataclasses import dataclass
@@ -63,6 +63,7 @@ _ADE20K, _ADE20K_COLORS = _read("ade20k")
 _LIP, _LIP_COLORS = _read("lip")
 (_PASCAL_CONTEXT,) = _read("pascal_context")
 (_COCO_STUFF,) = _read("coco_stuff")
+(_VOC,) = _read("voc")
 _IMAGENET, _SYNSETS = _read("imagenet")
 _COCO, _COCO_IDS = _read("coco")
 
@@ -104,6 +105,30 @@ COCO_STUFF = ClassSet(
     "Caesar et al. CVPR 2018: labels.txt of COCO-Stuff, the 171 classes in use",
     voc_palette(172)[1:],
 )
+VOC = ClassSet(
+    "voc",
+    _VOC,
+    "Everingham et al. IJCV 2010 (PASCAL VOC): background and 20 classes, by name",
+    voc_palette(21),
+)
+COCO_THINGS = ClassSet(
+    "coco_things",
+    ("background", *_COCO_STUFF[:80]),
+    "Lin et al. ECCV 2014: background and the 80 things of COCO, in the order of its ids",
+    voc_palette(81),
+)
+PERSON = ClassSet(
+    "person",
+    ("background", "person"),
+    "people, as in Lin et al. ECCV 2014 (COCO), and all else",
+    ((0, 0, 0), (220, 20, 60)),
+)
+DRAWINGS = ClassSet(
+    "drawings",
+    ("background", "ground", "person", "thing"),
+    "the drawings of hrnet_tf.training.data.synthetic",
+    ((70, 130, 180), (152, 251, 152), (220, 20, 60), (250, 170, 30)),
+)
 IMAGENET = ClassSet(
     "imagenet",
     _IMAGENET,
@@ -126,6 +151,10 @@ CLASS_SETS = {
         LIP,
         ADE20K,
         COCO_STUFF,
+        VOC,
+        COCO_THINGS,
+        PERSON,
+        DRAWINGS,
         IMAGENET,
         COCO,
     )

@@ -1,5 +1,6 @@
 """Reads picture files into arrays."""
 
+import io
 import logging
 import os
 from pathlib import Path
@@ -25,7 +26,9 @@ TURNS = {
 }
 
 
-def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
+def read_image(
+    path: str | os.PathLike, apply_exif: bool = True, part: tuple[int, int] | None = None
+) -> np.ndarray:
     """Reads a picture file as (H, W, 3) uint8 RGB, its first frame if it has several.
 
     Grey, palette and CMYK pictures become RGB, and transparent ones are put on white. Grey pictures
@@ -38,6 +41,7 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
         path: a file in any format that Pillow reads.
         apply_exif: turn the picture as its EXIF orientation says. COCO's annotations ignore the
             orientation, so its evaluation needs False.
+        part: first byte and number of bytes of the picture in a file of several, such as a TAR.
 
     Raises:
         OSError: there is no such file, or it may not be read.
@@ -51,7 +55,7 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
     if not existing(path).stat().st_size:
         raise ValueError(f"{path}: an empty file (0 bytes); copy it again from its source.")
     try:
-        with Image.open(path) as image:
+        with Image.open(path if part is None else _cut(path, *part)) as image:
             image.load()
             # A TIFF is turned while it loads and has no orientation left.
             turn = TURNS.get(orientation(image)) if apply_exif else None
@@ -71,6 +75,12 @@ def read_image(path: str | os.PathLike, apply_exif: bool = True) -> np.ndarray:
     except Exception as error:  # Pillow's readers raise anything on a damaged file
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(f"{path}: damaged or unsupported ({reason}); convert it again.") from error
+
+
+def _cut(path, start, length):
+    with open(path, "rb") as file:
+        file.seek(start)
+        return io.BytesIO(file.read(length))
 
 
 def picture_bytes(path: str | os.PathLike) -> int:

@@ -13,9 +13,17 @@ BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.9
 
 
-def _normal():
-    """A new N(0, 0.001) for each layer: layers that share an initializer get the same numbers."""
-    return keras.initializers.RandomNormal(stddev=0.001)
+def extent(x, axis):
+    """Size of a tensor along an axis: an int if it is fixed, else an int32 tensor of the graph."""
+    if x.shape[axis] is not None:
+        return x.shape[axis]
+    along = tuple(slice(None) if each == axis else 0 for each in range(len(x.shape)))
+    return ops.sum(ops.ones_like(x[along], dtype="int32"))
+
+
+def normal(stddev=0.001):
+    """A new N(0, stddev) for each layer: layers that share an initializer get the same numbers."""
+    return keras.initializers.RandomNormal(stddev=stddev)
 
 
 def _pad(x, kernel_size, stride, name):
@@ -36,10 +44,29 @@ def conv(x, filters, kernel_size, name, *, stride=1, use_bias=False, activation=
         padding,
         use_bias=use_bias,
         activation=activation,
-        kernel_initializer=_normal(),
+        kernel_initializer=normal(),
         dtype=dtype,
         name=name,
     )(x)
+
+
+def conv_layer(filters, kernel_size, name, *, stride=1, use_bias=True, start, **options):
+    """A convolution of heads, which may serve several maps; pad before it if `stride` is not 1."""
+    return layers.Conv2D(
+        filters,
+        kernel_size,
+        stride,
+        "same" if stride == 1 else "valid",
+        use_bias=use_bias,
+        kernel_initializer=start,
+        name=name,
+        **options,
+    )
+
+
+def kaiming():
+    """He et al. ICCV 2015 by the number of outputs, as OpenMMLab starts most heads."""
+    return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
 def batch_norm(x, name, activation=None):
@@ -57,7 +84,7 @@ def depthwise_bn(x, names, *, stride=1):
     """3x3 depthwise convolution and batch normalization."""
     x, padding = _pad(x, 3, stride, names[0])
     x = layers.DepthwiseConv2D(
-        3, stride, padding, use_bias=False, depthwise_initializer=_normal(), name=names[0]
+        3, stride, padding, use_bias=False, depthwise_initializer=normal(), name=names[0]
     )(x)
     return batch_norm(x, names[1])
 
@@ -144,16 +171,30 @@ def channel_shuffle(x, name):
 
 
 def align_corners(x, levels, like, name):
-    """Bilinear upsampling to the fixed size of `like`; corner pixels map onto corner pixels.
+    """Bilinear resizing to the size of `like`; corner pixels map onto corner pixels.
 
     TensorFlow 2 has no such operation; two gathers and a blend per axis are exact and need no
     custom layer.
     """
-    for axis, (old, new) in enumerate(zip(x.shape[1:3], like.shape[1:3], strict=True), 1):
+    for axis in (1, 2):
+        low, high, weight = _between_corners(extent(x, axis), like, axis)
+        weight = ops.reshape(weight, (-1, 1, 1) if axis == 1 else (-1, 1))
+        start = ops.take(x, low, axis=axis)
+        x = start + (ops.take(x, high, axis=axis) - start) * ops.cast(weight, x.dtype)
+    return x
+
+
+def _between_corners(old, like, axis):
+    """For each new cell, the two old ones around it, and the weight of the second."""
+    new = extent(like, axis)
+    if isinstance(old, int) and isinstance(new, int):
         position = np.arange(new) * ((old - 1) / max(new - 1, 1))
         low = np.minimum(position.astype("int32"), old - 1)
-        high = np.minimum(low + 1, old - 1)
-        weight = (position - low).astype("float32").reshape((-1, 1, 1) if axis == 1 else (-1, 1))
-        start = ops.take(x, low, axis=axis)
-        x = start + (ops.take(x, high, axis=axis) - start) * weight
-    return x
+        return low, np.minimum(low + 1, old - 1), (position - low).astype("float32")
+    along = tuple(slice(None) if each == axis else 0 for each in range(4))
+    index = ops.cast(ops.cumsum(ops.ones_like(like[along], dtype="int32")) - 1, "float32")
+    old, new = (ops.cast(each, "float32") for each in (old, new))
+    position = index * ((old - 1.0) / ops.maximum(new - 1.0, 1.0))
+    low = ops.minimum(ops.floor(position), old - 1.0)
+    high = ops.minimum(low + 1.0, old - 1.0)
+    return ops.cast(low, "int32"), ops.cast(high, "int32"), position - low

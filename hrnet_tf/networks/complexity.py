@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import keras
 
+from hrnet_tf.patches.keras_graph import calls
+
 # FORWARD layers use each weight once per position of the output, BACKWARD layers once per position
 # of the input.
 FORWARD = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
@@ -17,8 +19,9 @@ class Complexity:
 
     Attributes:
         parameters: number of trainable ones, without the moving statistics of normalizations.
-        multiply_adds: number for one image in convolutions and dense layers, without biases,
-            normalizations, activations, resizing and OCR's products of two activations.
+        multiply_adds: number for one image, and in detectors one region, in convolutions and dense
+            layers, without biases, normalizations, activations, resizing, pooling of regions and
+            OCR's products of two activations.
     """
 
     parameters: int
@@ -36,16 +39,17 @@ def complexity(model: keras.Model) -> Complexity:
     Raises:
         ValueError: the model's height or width is not fixed.
     """
-    if None in (shape := tuple(model.input_shape[1:])):
+    shape = next(tuple(x.shape[1:]) for x in model.inputs if len(x.shape) == 4)
+    if None in shape:
         raise ValueError(
             "`model` must have a fixed input size to count its multiply-adds. "
             f"Received: input shape {shape}. Build it with a height and width."
         )
     total = 0
-    for operation in model.operations:
+    for operation, inputs, outputs in calls(model):
         if isinstance(operation, FORWARD):
-            total += math.prod(operation.output.shape[1:-1]) * math.prod(operation.kernel.shape)
+            total += math.prod(outputs[0].shape[1:-1]) * math.prod(operation.kernel.shape)
         elif isinstance(operation, BACKWARD):
-            total += math.prod(operation.input.shape[1:-1]) * math.prod(operation.kernel.shape)
+            total += math.prod(inputs[0].shape[1:-1]) * math.prod(operation.kernel.shape)
     parameters = sum(math.prod(weight.shape) for weight in model.trainable_variables)
     return Complexity(parameters, total)

@@ -6,8 +6,8 @@ the version here.
 """
 
 VERSIONS = {
-    "keras": "3.15",  # keras_adam, keras_fit, keras_graph, keras_normalization
-    "tensorflow": "2.21",  # keras_adam, keras_fit, keras_normalization
+    "keras": "3.15",  # keras_adam, …_averages, …_fit, …_graph, …_normalization, …_sgd
+    "tensorflow": "2.21",  # keras_adam, …_averages, …_fit, …_normalization, …_sgd
     "keras-hub": "0.32",  # keras_hub
     "ai-edge-litert": "2.3",  # litert
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from hrnet_tf.patches.keras_adam import Adam
+from hrnet_tf.patches.keras_averages import Averages
 
 
 def sum_gradients_first(optimizer: keras.optimizers.Optimizer) -> None:
@@ -35,7 +35,7 @@ def sum_gradients_first(optimizer: keras.optimizers.Optimizer) -> None:
             variable.assign_add(grad)
 
     optimizer.apply = apply_sum
-    if not isinstance(inner, Adam):  # our Adam does not sum gradients in its update
+    if not isinstance(inner, Averages):  # our optimizers do not sum gradients in their updates
         inner._backend_update_step = update
     inner._backend_increment_gradient_accumulators = accumulate
 
@@ -46,13 +46,17 @@ def build_from_specs(model: keras.Model, specs: tuple[tf.TypeSpec, ...]) -> None
     To learn the shapes, Keras 3.15 averages the first batches of all workers by a call that fails
     on several workers (keras#20585).
     """
+    model._maybe_symbolic_build = lambda **_: build_losses(model, specs)
 
-    def build(**_):
-        batch = tf.nest.map_structure(lambda spec: getattr(spec, "_value_specs", [spec])[0], specs)
-        with model.distribute_strategy.scope():
-            model._symbolic_build(data_batch=batch)
 
-    model._maybe_symbolic_build = build
+def build_losses(model: keras.Model, specs: tuple[tf.TypeSpec, ...]) -> None:
+    """Creates the variables of the losses of several outputs, which Keras does in the first step.
+
+    A checkpoint of such a model has values for them.
+    """
+    batch = tf.nest.map_structure(lambda spec: getattr(spec, "_value_specs", [spec])[0], specs)
+    with model.distribute_strategy.scope():
+        model._symbolic_build(data_batch=batch)
 
 
 def return_vectors(model: keras.Model) -> None:

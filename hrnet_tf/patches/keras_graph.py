@@ -1,6 +1,6 @@
-"""A walk through the operations of a functional model."""
+"""A walk through the operations of a functional model, and what Keras keeps private of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 
@@ -21,3 +21,20 @@ def walk(model: keras.Model, inputs: Sequence, reader: Callable) -> object:
         reader: maps an operation to the function that is called in its place.
     """
     return model._run_through_graph([*inputs], operation_fn=reader)
+
+
+def called_once(operation: object) -> bool:
+    """Whether a layer or operation was called once, so that it has a single `output`."""
+    return len(operation._inbound_nodes) == 1
+
+
+def calls(model: keras.Model) -> Iterator[tuple[keras.Operation, list, list]]:
+    """Every call of an operation in a functional model, with its input and output tensors.
+
+    `Operation.input` and `.output` are those of the first call alone; detectors call a layer once
+    for each level of their pyramid.
+    """
+    for nodes in model._nodes_by_depth.values():
+        for node in nodes:
+            if not node.is_input:
+                yield node.operation, node.input_tensors, node.outputs

@@ -95,6 +95,7 @@ class PredictionFolder:
         overwrite: replace earlier results.
         files: further files to write: keys of the task's `tables` and `views`. For views, the
             predictor needs the task's `view_options`.
+        drawing: settings of the task's `draw`.
         settings: all that results depend on. If a run with the same settings was killed in this
             folder, its results are kept, and `remaining` has only the other pictures.
 
@@ -118,9 +119,10 @@ class PredictionFolder:
         boxes: ImageIds | None = None,
         overwrite: bool = False,
         files: Sequence[str] = (),
+        drawing: Mapping[str, object] | None = None,
         settings: Mapping[str, object] | None = None,
     ):
-        self.task = task
+        self.task, self.drawing = task, drawing or {}
         self.tables = {name: write for name, write in task.tables.items() if name in files}
         self.views = dict(view for name, view in task.views.items() if name in files)
         self.names = dict(zip(paths, _names(paths), strict=True))
@@ -144,7 +146,7 @@ class PredictionFolder:
     def draw(self, path: Path, image: np.ndarray, result: object, card: Card) -> dict:
         """Draws the pictures of one input; returns them by the names of their files."""
         name = self.names[path]
-        drawn = self.task.draw(image, result, card)
+        drawn = self.task.draw(image, result, card, **self.drawing)
         pictures = {name + s: each for s, each in zip(self.task.suffixes, drawn, strict=True)}
         for view, show in self.views.items():
             for number, each in enumerate(result, 1):

@@ -10,6 +10,7 @@ from hrnet_tf.cards.card import Card
 from hrnet_tf.files import sha256
 
 OPENMMLAB = "https://download.openmmlab.com/"
+MEASURED = (800, 1344, 3)  # detectors' input for photos of 3:5 and wider
 
 # Licences of the data sets; the weight files have licences of their own.
 _LICENCES = {
@@ -41,8 +42,7 @@ class Preset:
         name: key in `PRESETS`.
         builder: makes the architecture from `kwargs`.
         kwargs: arguments of `builder`.
-        card: the classes or keypoints and the preprocessing that the weights were trained with;
-            None for feature extractors.
+        card: the classes or keypoints and the preprocessing that the weights were trained with.
         url: published weight file; empty if none is published in a format this package reads, or
             none under a stable address.
         sha256: first hex digits of the file's SHA-256; empty where unknown.
@@ -55,7 +55,7 @@ class Preset:
     name: str
     builder: Callable[..., keras.Model]
     kwargs: Mapping[str, object]
-    card: Card | None
+    card: Card
     url: str
     sha256: str
     trained_on: str
@@ -66,9 +66,18 @@ class Preset:
     @property
     def output(self) -> str:
         """What comes out, in a few words."""
-        if self.card is None:
-            return "P2 to P6, 256 channels"
         return f"{len(self.card.labels())} {self.card.label_set}"
+
+    @property
+    def size(self) -> str:
+        """Height x width of the input; "any" if it is open."""
+        height, width, _ = self.kwargs["input_shape"]
+        return "any" if height is None else f"{height}x{width}"
+
+    @property
+    def measured(self) -> dict[str, object]:
+        """`kwargs` of the network whose cost is listed; `MEASURED` where the input is open."""
+        return {**self.kwargs, **({"input_shape": MEASURED} if self.size == "any" else {})}
 
     def verify(self, path: Path) -> None:
         """Raises a ValueError if a file under the published name is not the published file."""

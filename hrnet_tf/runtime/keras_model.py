@@ -1,5 +1,6 @@
 """Keras models as functions from named arrays to named arrays."""
 
+import functools
 from collections.abc import Callable, Mapping
 
 import keras
@@ -123,7 +124,8 @@ def compiled(function: Callable, *shapes: tuple) -> Callable:
 
         # No XLA: on CPUs, its compilation takes longer than it saves.
         signature = [tf.TensorSpec((None, *shape[1:]), tf.float32) for shape in shapes]
-        return tf.function(function, input_signature=signature)
+        # TensorFlow counts traces by code, and would warn at the fifth network. A partial has none.
+        return tf.function(functools.partial(function), input_signature=signature)
     if backend == "jax":
         import jax
 

@@ -63,6 +63,27 @@ class _Renamed:
         return dict(zip([self._name], found.values(), strict=True)) if len(found) == 1 else found
 
 
+class Divided:
+    """A network in parts, such as a detector in several files; its predictor runs them in turn.
+
+    Attributes:
+        inputs: shape of each input of the whole by name.
+        outputs: shape of each output of the whole by name.
+        parts: the parts by name; the first one, "image", takes the image.
+    """
+
+    def __init__(self, parts: Mapping[str, Network], inputs: Shapes, outputs: Shapes):
+        self.parts, self.outputs = dict(parts), dict(outputs)
+        self.inputs = {**inputs, **self.parts["image"].inputs}
+
+    def __call__(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """Raises ValueError: only the predictor of its task can run the parts."""
+        raise ValueError(
+            f"`network` consists of the parts {', '.join(self.parts)}; run it by "
+            "hrnet_tf.predictor, or run `parts` one after the other."
+        )
+
+
 def renamed(network: Network, names: Iterable[str]) -> Network:
     """The network with its only output renamed to the only one of `names`.
 

@@ -1,11 +1,21 @@
 """Lines, discs and legends for every task, legible on any background and at any size."""
 
+import colorsys
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 OUTLINE = (24, 24, 28, 230)  # bright lines need a dark edge to show on snow and sky
 
 PAPER, INK = (250, 250, 248), (32, 32, 36)  # colours of the legend's background and text
+
+
+def tint(number: int, lightness: float = 0.7) -> tuple[int, int, int]:
+    """A colour for an id or a class: hues in steps of the golden section, so that consecutive
+    numbers get clearly different ones.
+    """
+    levels = colorsys.hls_to_rgb(0.618034 * number % 1, lightness, 0.85)
+    return tuple(round(255 * level) for level in levels)
 
 
 def legend(entries, width, longest):

@@ -25,8 +25,8 @@ def predictor(
             lists them as flags.
 
     Returns:
-        A function of an image (H, W, 3) uint8 RGB: `PosePredictor`, `SegmentationPredictor`,
-        `ImageClassifier`.
+        A function of an image (H, W, 3) uint8 RGB: `PosePredictor`, `DetectionPredictor`,
+        `SegmentationPredictor`, `ImageClassifier`.
 
     Raises:
         OSError, ValueError: the model cannot be opened, it has no card, or an option is unknown.

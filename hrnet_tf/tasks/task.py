@@ -67,7 +67,9 @@ class Task:
         predictor: (network, card, options) -> a `Predictor`.
         records: (name, image id, result, card) -> the picture's entries in `results.json`; `name`
             is the file name of the written pictures, without suffix.
-        draw: (image, result, card) -> the pictures to write, one for each suffix.
+        draw: (image, result, card) -> the pictures to write, one for each suffix. If the task's
+            options have a dataclass `DRAWING`, its fields are keyword arguments, here and of
+            `follow`.
         suffixes: the file suffixes of these pictures, keys of `prediction.pictures.FORMATS`.
         counted: the name of one kind of record for the summary, such as "persons"; None if each
             picture has one record.
@@ -77,13 +79,15 @@ class Task:
         view_options: options that a predictor needs if there are views.
         wants_boxes: whether predictors take boxes, from a detector or a file.
         follow: predicts a video and writes the results; None if the task has no videos.
+        parts: (Keras model, card) -> the parts by name that its predictor runs in turn and that are
+            converted to a file each, "image" first; empty if the model is converted as a whole.
     """
 
     card: type[Card]
     options: type
     predictor: Callable[[Network, Card, Any], Predictor]
     records: Callable[[str, int, Any, Card], list[dict]]
-    draw: Callable[[np.ndarray, Any, Card], Sequence] = lambda image, result, card: ()
+    draw: Callable[..., Sequence] = lambda image, result, card: ()
     suffixes: tuple[str, ...] = ()
     counted: str | None = None
     tables: Mapping[str, Callable] = field(default_factory=dict)
@@ -91,3 +95,4 @@ class Task:
     view_options: Mapping[str, Any] = field(default_factory=dict)
     wants_boxes: bool = False
     follow: Callable | None = None
+    parts: Callable[[Any, Card], Mapping[str, Any]] = lambda model, card: {}

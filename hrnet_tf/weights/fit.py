@@ -12,6 +12,9 @@ LOWER_ROW = re.compile(r"(stage4\.\d+\.fuse_layers\.[1-3])\.")
 # Parts of feature extractors, which end before the heads of the networks they come from.
 FEATURES = re.compile(r"(incre_modules|reduction_conv|fpn_conv)\.")
 
+# Heads of detectors. Each of their layers is loaded or starts anew by itself.
+DETECTOR = re.compile(r"(rpn_head|roi_head|bbox_head)\.")
+
 
 @dataclass(frozen=True)
 class CheckpointReport:
@@ -59,7 +62,7 @@ def compare(places, tensors, known, renew_head):
     missing = [name for name in places if name not in tensors and name not in known["zeroed"]]
     mismatched = {}
     for name in (name for name in places if name in tensors):
-        _, variable, axes = places[name]
+        variable, axes = places[name].variable, places[name].axes
         shape = tuple(variable.shape[axes.index(i)] for i in range(len(axes)))
         if tensors[name].shape != shape or tensors[name].dtype.kind != "f":
             mismatched[name] = f"{tensors[name].dtype} {tensors[name].shape} for {shape}"
@@ -121,7 +124,7 @@ def check_fit(report, places, source, allow_head_mismatch):
 def _other_head(report):
     """A sentence for files of another task, such as a detector's for a pose network."""
     theirs, ours = (
-        dict.fromkeys(_part(name) for name in names if not TRUNK.match(name))
+        dict.fromkeys(name.partition(".")[0] for name in names if not TRUNK.match(name))
         for names in (report.unused, (*report.missing, *report.mismatched))
     )
     if not theirs or not ours:
@@ -131,6 +134,8 @@ def _other_head(report):
 
 def _part(name):
     """The part that is loaded whole or not at all: of the head, or a row of an exchange unit."""
+    if DETECTOR.match(name):
+        return name.rpartition(".")[0]
     row = LOWER_ROW.match(name)
     return row[1] if row else name.partition(".")[0]
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from hrnet_tf.weights.detectors import converted
 from hrnet_tf.weights.files import read_checkpoint
 from hrnet_tf.weights.fit import CheckpointReport, check_fit, compare
 from hrnet_tf.weights.folded import CONVOLUTIONS, is_folded, unfold
@@ -22,7 +23,7 @@ from hrnet_tf.weights.renames import original_names
 __all__ = ["CheckpointReport", "load_checkpoint", "read_checkpoint", "weights_of"]
 
 # Prefixes of names, of DataParallel, HRNet's segmentation code, OpenMMLab, maskrcnn-benchmark.
-PREFIX = re.compile(r"((module|model|backbone|body|neck)\.)*")
+PREFIX = re.compile(r"((module|model|backbone|body|neck|fpn)\.)*")
 LEAVES = {
     "kernel": "weight",
     "bias": "bias",
@@ -37,6 +38,7 @@ class _Place(NamedTuple):
     layer: keras.layers.Layer
     variable: keras.Variable
     axes: tuple[int, ...]  # from PyTorch's layout to Keras'
+    maps: tuple[int, ...] = ()  # (h, w, C) of the maps that a dense layer reads flattened
 
 
 def load_checkpoint(
@@ -69,12 +71,12 @@ def load_checkpoint(
     if is_folded(arrays):
         (tensors, ignored), dropped = unfold(model, arrays), {}
     else:
-        tensors, dropped = _strip(arrays)
+        tensors, dropped = original_tensors(arrays)
         ignored = [name for name in tensors if _is_no_weight(name, places)]
     known = dict(ignored=tuple(ignored), dropped=dropped, zeroed=_biases_to_zero(model, tensors))
     report = compare(places, tensors, known, allow_head_mismatch)
     check_fit(report, places, source, allow_head_mismatch)
-    values = {name: _value(name, tensors[name], places[name].axes) for name in report.loaded}
+    values = {name: _value(name, tensors[name], places[name]) for name in report.loaded}
     for name, value in values.items():
         places[name].variable.assign(value)
     for name in report.zeroed:
@@ -90,7 +92,7 @@ def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
     `load_checkpoint` takes the result as its `source`.
     """
     return {
-        name: np.transpose(place.variable.numpy(), np.argsort(place.axes))
+        name: _original_layout(keras.ops.convert_to_numpy(place.variable), place)
         for name, place in _places(model).items()
     }
 
@@ -98,11 +100,12 @@ def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
 def _places(model):
     """PyTorch's name of each parameter -> its layer, variable and order of axes."""
     places = {}
-    known = (*CONVOLUTIONS, keras.layers.Dense, keras.layers.BatchNormalization)
+    norms = keras.layers.BatchNormalization, keras.layers.GroupNormalization
+    known = (*CONVOLUTIONS, keras.layers.Dense, *norms)
     for layer in model.layers:
         if layer.weights and not isinstance(layer, known):
             raise ValueError(
-                "`model` must consist of convolutions, BatchNormalization and Dense layers under "
+                "`model` must consist of convolutions, normalizations and Dense layers under "
                 f"their original names. Received: a layer {layer.name!r} of type "
                 f"{type(layer).__name__}. Load into the model before it was wrapped."
             )
@@ -110,12 +113,28 @@ def _places(model):
             axes = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}[len(variable.shape)]
             if len(axes) == 4 and isinstance(layer, keras.layers.DepthwiseConv2D):
                 axes = (2, 3, 0, 1)
-            places[f"{layer.name}.{LEAVES[variable.name]}"] = _Place(layer, variable, axes)
+            maps = _flattened(layer) if axes == (1, 0) else ()
+            places[f"{layer.name}.{LEAVES[variable.name]}"] = _Place(layer, variable, axes, maps)
     return places
 
 
-def _strip(arrays):
-    """Tensors under their original names, and from how many names each prefix was removed."""
+def _flattened(layer):
+    """(h, w, C) of the maps that a dense layer reads flattened; PyTorch flattens C, h, w."""
+    before = layer.input._keras_history.operation
+    shape = before.input.shape[1:] if isinstance(before, keras.layers.Flatten) else ()
+    return tuple(shape) if len(shape) == 3 else ()
+
+
+def original_tensors(
+    arrays: Mapping[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Tensors under the names of the model's layers, and each prefix's number of names.
+
+    Layouts stay PyTorch's; only old detectors' background class moves (`weights/detectors.py`).
+
+    Raises:
+        ValueError: two names are the same without their prefixes.
+    """
     prefixes = {key: PREFIX.match(key).group() for key in arrays}
     bare = {key: key.removeprefix(prefix) for key, prefix in prefixes.items()}
     names = original_names(bare.values())
@@ -127,7 +146,7 @@ def _strip(arrays):
                 f"`source` must name every tensor once. Received: {name!r} also as {key!r}. "
                 "Pass a dictionary with one of them."
             )
-        tensors[name] = np.asarray(array)
+        tensors[name] = converted(bare[key], np.asarray(array))
         dropped[prefixes[key]] += bool(prefixes[key])
     return tensors, dict(+dropped)
 
@@ -157,7 +176,7 @@ def _biases_to_zero(model, tensors):
     return tuple(f"{name}.bias" for name in layers if f"{name}.weight" in tensors)
 
 
-def _value(name, array, axes):
+def _value(name, array, place):
     with np.errstate(over="ignore"):
         value = np.asarray(array, "float32")
     if not np.isfinite(value).all():
@@ -165,7 +184,18 @@ def _value(name, array, axes):
             f"`source` must hold finite numbers. Received: NaN or infinity in tensor {name!r}. "
             "Take another epoch's file."
         )
-    return value.transpose(axes)
+    if place.maps:
+        height, width, channels = place.maps
+        value = value.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
+        value = value.reshape(len(value), -1)
+    return value.transpose(place.axes)
+
+
+def _original_layout(value, place):
+    value = value.transpose(np.argsort(place.axes))
+    if place.maps:
+        value = value.reshape(-1, *place.maps).transpose(0, 3, 1, 2).reshape(len(value), -1)
+    return value
 
 
 def _reinitialize(layer):

@@ -5,6 +5,8 @@ All other layers have their original names once the prefix is removed.
 
 from collections.abc import Iterable
 
+from hrnet_tf.weights import detectors
+
 _OCR = "decode_head.1.object_context_block"
 _OURS = "ocr_distri_head.object_context_block"
 
@@ -48,13 +50,14 @@ RENAMES: dict[str, str] = {
 def original_names(names: Iterable[str]) -> dict[str, str]:
     """Each parameter's name without prefix -> its name in the original repositories."""
     names = list(names)
-    table = RENAMES
+    table = RENAMES | detectors.layer_names(names)
     if any(name.startswith("head.conv_layers.") for name in names):
         # Version 1.x took the last convolution of the landmark head out of its sequence.
-        table = {**RENAMES, "head.final_layer": "head.3"}
+        table["head.final_layer"] = "head.3"
     return {name: _renamed(name, table) for name in names}
 
 
 def _renamed(name, table):
     layer, dot, leaf = name.rpartition(".")
-    return f"{table.get(layer, layer)}{dot}{leaf}"
+    leaf = "weight" if leaf == "scale" else leaf  # of a level of FCOS
+    return f"{detectors.layer_name(table.get(layer, layer))}{dot}{leaf}"

@@ -146,7 +146,10 @@ SEGMENTATION, CLASSIFICATION = CARDS[7], CARDS[9]
         (changed(padding=True), "`padding` must be a finite number"),
         (changed(codec={"name": "dark", "sigma": "2"}), "`codec.sigma` must be a finite number"),
         ("[" * 100_000, "too many"),
-        (changed(task="depth"), "one of pose, segmentation, classification. Received: 'depth'"),
+        (
+            changed(task="depth"),
+            "one of pose, segmentation, classification, detection. Received: 'depth'",
+        ),
         (changed(task="segmentation"), "A segmentation card must have align_corners, base_size"),
         (changed(SEGMENTATION, palette=[[0, 0, 0]]), "1 colours for 20 classes"),
         (changed(SEGMENTATION, flip_pairs=[[0, 20]]), "`flip_pairs` must pair ids from 0 to 19"),

@@ -201,7 +201,7 @@ def test_nobody_found_is_a_line_and_an_empty_result(tmp_path, photos, model, mon
     words = (f"--model={model}", f"--output={out}", "--csv", "--npz", "--crop")
     assert run("predict", photos, *words) == 0
     said = capsys.readouterr()
-    assert said.err == "No person was found in these pictures.\n"
+    assert said.err == "No persons were found in these pictures.\n"
     assert "4 pictures, 0 persons, 0 files failed" in said.out
     assert _results(out) == []
     assert len((out / "results.csv").read_text().splitlines()) == 1
@@ -635,9 +635,3 @@ def test_flags_of_another_task_are_a_usage_error(
     assert said.count("\n") == 1
     assert flag.split("=")[0] in said
     assert not out.exists()
-
-
-def test_evaluate_is_for_poses(segmenter, capsys):
-    words = (f"--model={segmenter}", "--annotations=a.json", "--images=b")
-    assert run("evaluate", *words) == 2
-    assert "evaluation is for pose networks" in capsys.readouterr().err

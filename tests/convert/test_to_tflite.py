@@ -106,7 +106,7 @@ def test_a_file_runs_like_its_source_and_its_card_tells_how(
     assert made["verification"]["difference"]["maximum"] < allowed
     calibrated = precision == "int8"
     assert len((made["calibration"] or {}).get("ids", ())) == (8 if calibrated else 0)
-    assert any("real people are better" in line for line in said) == calibrated
+    assert any("real pictures are better" in line for line in said) == calibrated
 
 
 def test_a_pose_network_becomes_what_delegates_take(tiny, tmp_path):

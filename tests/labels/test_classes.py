@@ -11,10 +11,12 @@ from hrnet_tf.labels.classes import (
     CLASS_SETS,
     COCO,
     COCO_STUFF,
+    COCO_THINGS,
     IMAGENET,
     LIP,
     PASCAL_CONTEXT,
     PASCAL_CONTEXT_60,
+    VOC,
     voc_palette,
 )
 
@@ -25,6 +27,10 @@ SIZES = {
     "lip": 20,
     "ade20k": 150,
     "coco_stuff": 171,
+    "voc": 21,
+    "coco_things": 81,
+    "person": 2,
+    "drawings": 4,
     "imagenet": 1000,
     "coco": 80,
 }
@@ -47,6 +53,8 @@ def test_every_set_has_the_size_of_its_benchmark_and_no_name_twice():
         (ADE20K, {0: "wall", 12: "person", 20: "car", 75: "swivel chair", 149: "flag"}),
         (COCO_STUFF, {0: "person", 79: "toothbrush", 80: "banner", 170: "wood"}),
         (COCO, {0: "person", 11: "stop sign", 79: "toothbrush"}),
+        (VOC, {0: "background", 1: "aeroplane", 15: "person", 20: "tv monitor"}),
+        (COCO_THINGS, {0: "background", 1: "person", 80: "toothbrush"}),
         (IMAGENET, {0: "tench", 207: "golden retriever", 281: "tabby", 999: "toilet tissue"}),
     ],
     ids=lambda value: getattr(value, "name", ""),

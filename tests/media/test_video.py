@@ -26,7 +26,7 @@ av = pytest.importorskip("av", reason="needs PyAV")
 
 from hrnet_tf.media import video  # noqa: E402
 from hrnet_tf.media.video import Video, VideoWriter, read_frames  # noqa: E402
-from hrnet_tf.tasks.pose import follow as predict_video_module  # noqa: E402
+from hrnet_tf.tasks import videos  # noqa: E402
 from hrnet_tf.tasks.pose.follow import follow, predict_video  # noqa: E402
 
 from known_motion import annotated, moved_box, noisy, similarity, warp, write_video  # noqa: E402
@@ -483,7 +483,7 @@ def test_a_closed_window_ends_a_camera_but_not_a_file(tmp_path, dance, monkeypat
         def close(self):
             self.closed = True
 
-    monkeypatch.setattr(predict_video_module, "Window", Window)
+    monkeypatch.setattr(videos, "Window", Window)
     assert predict_video(Stub(), dance, tmp_path / "a", show=True)["frames"] == 60
     monkeypatch.setattr(video, "_open_camera", lambda number: Vanishing(dance, 1000))
     slow = Stub(before=lambda frame: None)
@@ -528,7 +528,7 @@ def test_the_command_follows_a_video(tmp_path, dance, model, monkeypatch, capsys
 
 def test_without_pyav_the_command_says_how_to_get_it(tmp_path, dance, model, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "av", None)
-    for name in ("hrnet_tf.media.video", "hrnet_tf.tasks.pose.follow"):
+    for name in ("hrnet_tf.media.video", "hrnet_tf.tasks.videos", "hrnet_tf.tasks.pose.follow"):
         monkeypatch.delitem(sys.modules, name)
     words = ["predict", str(dance), f"--model={model}", f"--output={tmp_path / 'out'}"]
     assert cli.main(words) == 1

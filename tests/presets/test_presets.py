@@ -90,6 +90,39 @@ mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w32_1x_coco_20200130-6e286425
 mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w32_2x_coco_20200529_015927-976a9c15
 mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w40_1x_coco_20200210-95c1f5ce
 mmdetection/v2.0/hrnet/faster_rcnn_hrnetv2p_w40_2x_coco_20200512_161033-0f236ef4
+mmdetection/v2.0/hrnet/mask_rcnn_hrnetv2p_w18_1x_coco_20200205-1c3d78ed
+mmdetection/v2.0/hrnet/mask_rcnn_hrnetv2p_w18_2x_coco_20200212-b3c825b1
+mmdetection/v2.0/hrnet/mask_rcnn_hrnetv2p_w32_1x_coco_20200207-b29f616e
+mmdetection/v2.0/hrnet/mask_rcnn_hrnetv2p_w32_2x_coco_20200213-45b75b4d
+mmdetection/v2.0/hrnet/mask_rcnn_hrnetv2p_w40_1x_coco_20200511_015646-66738b35
+mmdetection/v2.0/hrnet/mask_rcnn_hrnetv2p_w40_2x_coco_20200512_163732-aed5e4ab
+mmdetection/v2.0/hrnet/cascade_rcnn_hrnetv2p_w18_20e_coco_20200210-434be9d7
+mmdetection/v2.0/hrnet/cascade_rcnn_hrnetv2p_w32_20e_coco_20200208-928455a4
+mmdetection/v2.0/hrnet/cascade_rcnn_hrnetv2p_w40_20e_coco_20200512_161112-75e47b04
+mmdetection/v2.0/hrnet/cascade_mask_rcnn_hrnetv2p_w18_20e_coco_20200210-b543cd2b
+mmdetection/v2.0/hrnet/cascade_mask_rcnn_hrnetv2p_w32_20e_coco_20200512_154043-39d9cf7b
+mmdetection/v2.0/hrnet/cascade_mask_rcnn_hrnetv2p_w40_20e_coco_20200527_204922-969c4610
+mmdetection/v2.0/hrnet/htc_hrnetv2p_w18_20e_coco_20200210-b266988c
+mmdetection/v2.0/hrnet/htc_hrnetv2p_w32_20e_coco_20200207-7639fa12
+mmdetection/v2.0/hrnet/htc_hrnetv2p_w40_20e_coco_20200529_183411-417c4d5b
+mmdetection/v2.0/hrnet/fcos_hrnetv2p_w18_gn-head_4x4_1x_coco_20201212_100710-4ad151de
+mmdetection/v2.0/hrnet/fcos_hrnetv2p_w18_gn-head_4x4_2x_coco_20201212_101110-5c575fa5
+mmdetection/v2.0/hrnet/fcos_hrnetv2p_w32_gn-head_4x4_1x_coco_20201211_134730-cb8055c0
+mmdetection/v2.0/hrnet/fcos_hrnetv2p_w32_gn-head_4x4_2x_coco_20201212_112133-77b6b9bb
+mmdetection/v2.0/hrnet/fcos_hrnetv2p_w18_gn-head_mstrain_640-800_4x4_2x_coco_20201212_111651-441e9d9f
+mmdetection/v2.0/hrnet/fcos_hrnetv2p_w32_gn-head_mstrain_640-800_4x4_2x_coco_20201212_090846-b6f2b49f
+mmdetection/v2.0/hrnet/fcos_hrnetv2p_w40_gn-head_mstrain_640-800_4x4_2x_coco_20201212_124752-f22d2ce5
+"""
+VERSION_1 = """
+faster_rcnn_hrnetv2p_w48_1x_20190820-5c6d0903
+faster_rcnn_hrnetv2p_w48_2x_20190820-79fb8bfc
+mask_rcnn_hrnetv2p_w48_1x_20190820-0923d1ad
+mask_rcnn_hrnetv2p_w48_2x_20190820-70df51b2
+cascade_rcnn_hrnetv2p_w48_20e_20190810-f40ed8e1
+cascade_mask_rcnn_hrnetv2p_w48_20e_20190810-d04a1415
+htc_hrnetv2p_w48_20e_20190810-f6d2c3fd
+htc_hrnetv2p_w48_28e_20190810-a4274b38
+fcos_hrnetv2p_w48_mstrain_2x_20190810-f7dc8801
 """
 TIMM = """
 hrnet_w18_small.gluon_in1k hrnet_w18_small.ms_in1k hrnet_w18_small_v2.gluon_in1k
@@ -122,20 +155,25 @@ def test_every_published_file_has_one_preset():
     urls = [preset.url for preset in PRESETS.values() if preset.url]
     hub = "https://huggingface.co/timm/{}/resolve/main/model.safetensors"
     hub = [hub.format(tag) for tag in TIMM.split()]
-    assert sorted(urls) == sorted([*map(full_url, PUBLISHED.split()), *hub])
+    old = "https://open-mmlab.s3.ap-northeast-2.amazonaws.com/mmdetection/models/hrnet/{}.pth"
+    old = map(old.format, VERSION_1.split())
+    assert sorted(urls) == sorted([*map(full_url, PUBLISHED.split()), *old, *hub])
 
 
 @each_preset
 def test_name_architecture_size_and_hash_agree(preset):
-    height, width, _ = preset.kwargs["input_shape"]
     arch = preset.name.replace("tinypose", "wider_naive_lite18").replace("lite_hrnet", "lite")
     assert preset.kwargs["arch"] in SPECS
-    assert arch.removeprefix("hrnet_").startswith(preset.kwargs["arch"])
-    assert preset.name.endswith(f"_{height}x{width}")
+    if preset.builder is hrnet_tf.detection:
+        assert preset.name.startswith(f"{preset.kwargs['head']}_hrnet_{preset.kwargs['arch']}_")
+        assert preset.name.endswith("_coco") and preset.size == "any"
+    else:
+        assert arch.removeprefix("hrnet_").startswith(preset.kwargs["arch"])
+        assert preset.name.endswith(f"_{preset.size}")
     assert all((preset.trained_on, preset.result, preset.licence, preset.source))
-    if "openmmlab" in preset.url:
+    if preset.url.endswith(".pth"):
         assert re.search(rf"-{preset.sha256}(_\d{{8}})?\.pth$", preset.url)
-        assert preset.builder is hrnet_tf.feature_pyramid or f"{height}x{width}" in preset.url
+        assert preset.builder is hrnet_tf.detection or preset.size in preset.url
     else:
         assert preset.sha256 == ""
 
@@ -191,6 +229,42 @@ def test_crops_of_classifiers_are_those_they_were_tested_with(preset):
     assert card.crop_fraction == wanted
     assert card.interpolation == ("bicubic" if "gluon" in name else "bilinear")
     assert preset.kwargs.get("use_bias", True) == ("ssld" not in name)
+
+
+@of(hrnet_tf.detection)
+def test_cards_of_detectors_are_those_of_their_training(preset):
+    """Wrong colours or a wrong geometry cost AP without any error."""
+    card, head = preset.card, preset.kwargs["head"]
+    old = "mmdetection 1" in preset.source
+    assert old == (preset.kwargs["arch"] == "w48")
+    assert card.head == head and len(card.classes) == preset.kwargs["num_classes"] == 80
+    assert card.geometry == ("inclusive" if old else "continuous")
+    assert preset.kwargs.get("geometry", "continuous") == card.geometry
+    assert card.channels == ("bgr" if head == "fcos" else "rgb")
+    assert card.score_threshold == (0.001 if head == "htc" else 0.05)
+    assert ("mask AP" in preset.result) == card.masks
+    gray = np.full((1, 1, 3), 128.0)
+    gray[..., 0] = 255.0  # of red
+    found = np.asarray(card.normalize(gray)).ravel()
+    if head != "fcos":
+        np.testing.assert_allclose(found[0], (255 - 123.675) / 58.395, rtol=1e-6)
+    elif old:  # blue, green, red minus Caffe's means
+        means = (128 - 102.9801, 128 - 115.9465, 255 - 122.7717)
+        np.testing.assert_allclose(found, means, rtol=1e-5)
+    else:
+        np.testing.assert_allclose(found[2], (255 - 123.675) / 58.395, rtol=1e-6)
+
+
+def test_the_longest_training_of_a_detector_has_the_short_name():
+    names = [name for name in PRESETS if "htc" in name or "fcos_hrnet_w18" in name]
+    assert names == [
+        *(f"htc_hrnet_{arch}_coco" for arch in ("w18", "w32", "w40")),
+        *(f"fcos_hrnet_w18_{each}coco" for each in ("1x_", "2x_", "")),
+        "htc_hrnet_w48_20e_coco",
+        "htc_hrnet_w48_coco",
+    ]
+    assert "mstrain_640-800" in PRESETS["fcos_hrnet_w18_coco"].url
+    assert "_28e_" in PRESETS["htc_hrnet_w48_coco"].url
 
 
 def test_blur_kernels_follow_the_code_that_published_the_result():

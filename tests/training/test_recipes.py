@@ -136,7 +136,8 @@ def test_the_learning_rate_follows_the_batch_and_says_so(changes, rate):
 def test_the_flags_explain_every_field():
     meanings = field_help(PoseRecipe)
     assert set(meanings) == {field.name for field in values_of(PoseRecipe)}
-    assert meanings.items() <= all_fields().items()
+    flags = all_fields()
+    assert all(text in flags[name] for name, text in meanings.items())
     assert meanings["spread"].endswith("up to them is as likely")  # of two lines
 
 
@@ -171,7 +172,7 @@ def test_a_saved_recipe_is_the_same_recipe(tmp_path, changes):
         (PLAIN.to_json().replace('"seed"', '"seedd"'), "no field 'seedd'. Did you mean seed"),
         (PLAIN.to_json().replace('"dark"', '"simcc"'), "'simcc'"),
         (PLAIN.to_json().replace('"keypoints": "coco"', '"keypoints": "dogs"'), "'dogs'"),
-        (PLAIN.to_json().replace('"pose"', '"depth"'), "one of pose. Received: task='depth'"),
+        (PLAIN.to_json().replace('"pose"', '"depth"'), "one of pose, .*Received: task='depth'"),
         (PLAIN.to_json().replace('"seed": 0', '"seed": "0"'), "`seed` must be a whole number"),
         (PLAIN.to_json().replace('"arch": "w18"', '"arch": {"spec": "Big"}'), "'Big'"),
     ],

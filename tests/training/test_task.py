@@ -7,10 +7,11 @@ import sys
 import pytest
 
 from hrnet_tf.fields import field_help
+from hrnet_tf.training import scored_tasks
 from hrnet_tf.training.pose.options import FORMATS, PoseScoring
 from hrnet_tf.training.pose.readers import READERS
 from hrnet_tf.training.recipe import TASKS, recipe_class
-from hrnet_tf.training.task import training_named
+from hrnet_tf.training.task import Scored, scored_named, training_named
 
 from places import ROOT
 
@@ -24,6 +25,19 @@ def test_every_task_with_recipes_can_be_trained(task):
     names = list(field_help(training.scoring))
     assert names[:2] == ["annotations", "images"]
     assert set(names) == set(training.scoring.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("task", scored_tasks())
+def test_a_task_can_be_evaluated_without_being_trained(task):
+    scored = scored_named(task)
+    names = list(field_help(scored.scoring))
+    assert names[:2] == ["annotations", "images"]
+    assert set(names) == set(scored.scoring.__dataclass_fields__)
+    assert set(TASKS) <= set(scored_tasks())
+    if task not in TASKS:
+        assert type(scored) is Scored
+        with pytest.raises(ValueError, match="must be one whose networks can be trained"):
+            training_named(task)
 
 
 def test_other_tasks_are_refused():

@@ -33,6 +33,7 @@ from hrnet_tf.training.start import load_weights
 from hrnet_tf.weights.load import weights_of
 
 import tiny_training
+from places import FIXTURES
 
 RNG = np.random.default_rng(0)
 TINY = HRNetSpec(width=8, stage1_blocks=1, stage1_planes=8, modules=(1, 1, 1), blocks=1)
@@ -157,6 +158,22 @@ def test_a_cosine_ends_at_zero_and_starts_after_the_warm_up():
     warm = {"warmup_steps": 20, "warmup_start": 0.5}
     found = rates(10, 0, 10, 20, 60, 100, milestones=(), epochs=10, **warm)
     np.testing.assert_allclose(found, [5e-4, 7.5e-4, 1e-3, 5e-4, 0], atol=1e-8)
+
+
+@pytest.mark.parametrize("case", ["poly", "poly_cityscapes", "mmseg_poly"])
+def test_a_power_of_the_steps_left_is_that_of_the_originals(case):
+    with np.load(FIXTURES / "schedules" / "data.npz") as data:
+        data = {
+            name.partition("/")[2]: data[name] for name in data.files if name.startswith(f"{case}/")
+        }
+    if case == "mmseg_poly":
+        steps, numbers, wanted, least = 40, range(43), data["lr_used"], 1e-4
+    elif case == "poly":
+        steps, numbers, wanted, least = 35, range(35), data["lr_used"], 0.0
+    else:  # what is set after a step counts for the next one
+        steps, numbers, wanted, least = 119548, data["iters"] + 1, data["lr"], 0.0
+    found = rates(steps, *numbers, epochs=1, learning_rate=0.01, power=0.9, least_rate=least)
+    np.testing.assert_allclose(found, wanted, rtol=2e-6, atol=1e-9)
 
 
 # Training

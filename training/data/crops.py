@@ -74,7 +74,11 @@ def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
     Returns:
         Pixels (h, w, 3) uint8 that hold the window, and their top left corner (2,) in the image.
     """
-    content = tf.io.read_file(path)
+    return decode(tf.io.read_file(path), size, window)
+
+
+def decode(content: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
+    """`read_image` of the content of a file."""
     low = tf.maximum(window[:2] - JPEG_MARGIN, 0)
     high = tf.minimum(window[2:] + JPEG_MARGIN, size)
 
@@ -93,8 +97,26 @@ def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
     return tf.cond(tf.io.is_jpeg(content), jpeg, png), low
 
 
+def stored_size(content: tf.Tensor) -> tf.Tensor:
+    """Height and width (2,) in the header of a JPEG or PNG file."""
+
+    def jpeg():
+        return tf.io.extract_jpeg_shape(content)[:2]
+
+    def png():
+        # Bytes 16 to 23 are width and height; `decode` refuses what is no PNG.
+        sides = tf.io.decode_raw(tf.strings.substr(content, 16, 8), tf.int32, little_endian=False)
+        return tf.ensure_shape(sides[::-1], (2,))
+
+    return tf.cond(tf.io.is_jpeg(content), jpeg, png)
+
+
 def crop(
-    pixels: tf.Tensor, corner: tf.Tensor, inverse: tf.Tensor, output_size: tuple[int, int]
+    pixels: tf.Tensor,
+    corner: tf.Tensor,
+    inverse: tf.Tensor,
+    output_size: tuple[int, int],
+    continued: bool = False,
 ) -> tf.Tensor:
     """Crops bilinearly, with zeros outside the image; rounds to whole grey levels.
 
@@ -103,6 +125,7 @@ def crop(
         corner: (2,) top and left of this part.
         inverse: (6,) map from crop pixels to image pixels.
         output_size: (height, width) of the crop.
+        continued: outside, the image continues with its last pixels instead of zeros.
 
     Returns:
         (height, width) uint32, red + 256 green + 65536 blue.
@@ -113,11 +136,11 @@ def crop(
     # Uninitialized bytes: they are read together with the last pixels and are not used.
     rest = tf.raw_ops.Empty(shape=[room - size], dtype=tf.uint8)
     words = tf.bitcast(tf.reshape(tf.concat((flat, rest), axis=0), (-1, 4)), tf.uint32)
-    return _warp(words, corner, tf.shape(pixels), inverse, output_size)
+    return _warp(words, corner, tf.shape(pixels), inverse, output_size, continued)
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _warp(words, corner, size, inverse, output_size):
+def _warp(words, corner, size, inverse, output_size, continued):
     """Crops in one loop, compiled by XLA; TensorFlow's own operations take five times as long."""
     a, b, shift_x, c, d, shift_y = tf.unstack(inverse)
     u = tf.range(output_size[1], dtype=tf.float32)
@@ -126,6 +149,9 @@ def _warp(words, corner, size, inverse, output_size):
     height, width, _ = tf.unstack(size)
     x = a * u + b * v + shift_x - tf.cast(left, tf.float32)
     y = c * u + d * v + shift_y - tf.cast(top, tf.float32)
+    if continued:
+        x = tf.clip_by_value(x, 0.0, tf.cast(width - 1, tf.float32))
+        y = tf.clip_by_value(y, 0.0, tf.cast(height - 1, tf.float32))
     # The upper left of the four pixels to interpolate, clipped so that all four exist.
     column = tf.clip_by_value(tf.floor(x), 0.0, tf.cast(width - 2, tf.float32))
     row = tf.clip_by_value(tf.floor(y), 0.0, tf.cast(height - 2, tf.float32))

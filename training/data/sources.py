@@ -172,7 +172,9 @@ def flaw(image: ImageFile, decode: bool = True) -> str:
     return "it is no JPEG or PNG of 8 bits without transparency that is stored as it is annotated"
 
 
-def read_annotated(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
+def read_annotated(
+    path: Path, size: tuple[int, int] | None = None, part: tuple[int, int] | None = None
+) -> np.ndarray:
     """The pixels of an image as its annotation sees them, (H, W, 3) uint8.
 
     They are the stored ones if these have the annotated size, or else those that EXIF turns upright
@@ -181,15 +183,16 @@ def read_annotated(path: Path, size: tuple[int, int] | None = None) -> np.ndarra
     Args:
         path: the image file.
         size: annotated (height, width); the stored one if None.
+        part: the image's place in a file of several, as in `read_image`.
 
     Raises:
         OSError, ValueError: the file cannot be read, or neither has the annotated size.
     """
-    pixels = read_image(path, apply_exif=False)
+    pixels = read_image(path, apply_exif=False, part=part)
     if size is None or pixels.shape[:2] == tuple(size):
         return pixels
     if pixels.shape[1::-1] == tuple(size):
-        upright = read_image(path)
+        upright = read_image(path, part=part)
         if upright.shape[:2] == tuple(size):
             return upright
     raise ValueError(f"{path} is left out: {look(ImageFile(0, path, tuple(size)), False).flaw}.")

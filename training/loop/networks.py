@@ -20,14 +20,23 @@ class Networks:
     Attributes:
         network: the network that is trained, in the precision of the run.
         model: the compiled model that `fit` trains: it contains `network`, and often is it.
-        copy: a plain copy of the network in float32, which is evaluated and published.
+        copy: a plain copy of the network in float32, for the validation loss and pictures.
         trainee: a model like `model` that contains `copy`; `copy_weights` updates its weights.
+        published: `copy`, or a network with its weights for images of another size, which is
+            evaluated and published; `settle` updates its weights.
     """
 
     network: keras.Model
     model: keras.Model
     copy: keras.Model
     trainee: keras.Model
+    published: keras.Model
+
+    def settle(self) -> None:
+        """Gives `published` the weights of `copy`."""
+        if self.published is not self.copy:
+            for ours, theirs in zip(self.published.weights, self.copy.weights, strict=True):
+                ours.assign(theirs)
 
 
 def build(
@@ -42,11 +51,12 @@ def build(
         set_normalization(model, recipe.frozen_norm, together)
         fuse(model)
         # XLA is off by default: in a short run on CPUs, compiling takes longer than it saves.
-        model.compile(optimizer(recipe, steps), loss, jit_compile=xla)
+        model.compile(optimizer(recipe, steps, training.is_head), loss, jit_compile=xla)
         model.optimizer.build(model.trainable_variables)
     with dtype_policy("float32"):
         copy = training.network(recipe)
-        return Networks(network, model, copy, training.trainee(copy, recipe))
+        published = training.published(recipe) if training.published else copy
+        return Networks(network, model, copy, training.trainee(copy, recipe), published)
 
 
 @contextlib.contextmanager

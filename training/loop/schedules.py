@@ -35,18 +35,54 @@ class WarmUp(schedules.LearningRateSchedule):
         return cls(**config | {"schedule": schedule})
 
 
-def learning_rate(recipe: Recipe, steps: int) -> schedules.LearningRateSchedule:
-    """The learning rate at each step: a warm-up, then tenfold drops at milestones, or a cosine.
+@keras.saving.register_keras_serializable(package="hrnet_tf")
+class Poly(schedules.LearningRateSchedule):
+    """`(rate - end) * (1 - k / length) ** power + end` at step `k + delay`, then constant.
+
+    The original sets the rate after each step, so its steps 0 and 1 both have the first rate:
+    `delay` is 1 (`adjust_learning_rate` in `lib/utils/utils.py` of HRNet-Semantic-Segmentation).
 
     Args:
-        recipe: has rate, milestones, warm-up and epochs.
+        rate: the first rate.
+        length: number of steps until the last rate.
+        power: of the fall.
+        end: the last rate.
+        delay: number of further steps with the first rate.
+    """
+
+    def __init__(self, rate: float, length: int, power: float, end: float = 0.0, delay: int = 0):
+        super().__init__()
+        self.rate, self.length, self.power = rate, length, power
+        self.end, self.delay = end, delay
+
+    def __call__(self, step):
+        done = ops.maximum(ops.cast(step, "float32") - self.delay, 0.0) / self.length
+        left = ops.power(ops.maximum(1.0 - done, 0.0), self.power)
+        return (self.rate - self.end) * left + self.end
+
+    def get_config(self):
+        names = ("rate", "length", "power", "end", "delay")
+        return {name: getattr(self, name) for name in names}
+
+
+def learning_rate(recipe: Recipe, steps: int) -> schedules.LearningRateSchedule:
+    """The learning rate at each step: a warm-up, then drops at milestones, a power or a cosine.
+
+    Args:
+        recipe: has rate, milestones, power, warm-up and epochs.
         steps: number of steps in an epoch.
 
     Returns:
-        A schedule made of Keras' schedules and `WarmUp`. The cosine starts at the end of the
-        warm-up and falls to 0; milestones are counted from the first step.
+        A schedule made of Keras' schedules, `Poly` and `WarmUp`. The cosine starts at the end of
+        the warm-up and falls to 0; all others are counted from the first step. With a `least_rate`
+        the power is that of OpenMMLab, which reaches it at the last step; without, the original's.
     """
     rate, warm, start = recipe.learning_rate, recipe.warmup_steps, recipe.warmup_start
+    if recipe.power:
+        length, end = steps * recipe.epochs, recipe.least_rate
+        schedule = Poly(rate, max(length - 1, 1), recipe.power, end)
+        schedule = schedule if end else Poly(rate, length, recipe.power, delay=1)
+        return WarmUp(schedule, warm, start) if warm else schedule
     if not recipe.milestones:
         length = max(steps * recipe.epochs - warm, 1)
         if not warm:

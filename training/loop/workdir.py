@@ -81,9 +81,9 @@ def check_files(recipe: Recipe) -> None:
     if Path(recipe.weights).suffix and not is_url(recipe.weights):
         files["weights"] = recipe.weights
     for name, path in files.items():
-        if path and not os.path.isfile(path):
+        if path and not os.path.exists(path):
             raise FileNotFoundError(
-                f"`{name}` must be a file. Received: {name}={path}.{how_to_draw(Path(path))}"
+                f"`{name}` must exist. Received: {name}={path}.{how_to_draw(Path(path))}"
             )
 
 

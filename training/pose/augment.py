@@ -13,7 +13,6 @@ HALF_BODY_JOINTS = 8  # a person needs more visible joints than these
 HALF_BODY_PADDING = 1.5  # padding of half-body crops, instead of the recipe's
 UPPER_BELOW = 0.5  # the upper half if a normal variable is below: in 69 % of the draws
 HOLE_RADIUS = 0.2  # smallest radius, in widths of the crop; the largest is twice that
-GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def draw(
@@ -94,20 +93,6 @@ def half_body(
     height, width = recipe.input_size
     sizes = center_scale(tf.concat((low, high - low), axis=1), width / height, HALF_BODY_PADDING)[1]
     return center, sizes, tf.math.count_nonzero(visible, axis=1) > HALF_BODY_JOINTS
-
-
-def recolor(levels: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
-    """Changes brightness, contrast (around the mean grey) and saturation, and clips the result.
-
-    Args:
-        levels: (B, H, W, 3) grey levels 0..255.
-        color: (B, 3) factors.
-    """
-    bright, contrast, saturation = tf.unstack(color[:, :, None, None, None], axis=1)
-    grey = tf.reduce_sum(levels * tf.constant(GREY), axis=-1, keepdims=True)
-    mean = tf.reduce_mean(grey, axis=(1, 2), keepdims=True)
-    mixed = grey + (levels - grey) * saturation
-    return tf.clip_by_value(bright * (contrast * (mixed - mean) + mean), 0.0, 255.0)
 
 
 def cut_out(levels: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:

@@ -13,13 +13,14 @@ class PoseScoring:
     """What a pose network is scored on, and how; `training.pose.evaluator` explains the numbers.
 
     Attributes:
-        annotations: annotated keypoints.
+        annotations: the annotation file.
         images: folder of the annotated pictures.
         data_format: format of the annotations.
         category: name or id of the category to score, if the annotations have several.
         ground_truth: MPII: gt_valid.mat, if not beside the annotations.
         detections: boxes of a detector instead of annotated ones.
-        score_threshold: lowest score of a detector's box.
+        score_threshold: lowest score of a detector's box (default: 0, for objects that of the
+            network's card).
         protocol: how to score.
         flip: average with the mirrored picture (default: but for landmarks).
 

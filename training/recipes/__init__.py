@@ -2,6 +2,8 @@
 
 import pkgutil
 
+from hrnet_tf.cards import NAMES
+
 
 def find_pages() -> dict[str, str]:
     """Name of each page -> its task, which is the name of its folder."""
@@ -13,4 +15,4 @@ def find_pages() -> dict[str, str]:
 
 
 PAGES = find_pages()
-TASKS = tuple(sorted(set(PAGES.values())))
+TASKS = tuple(name for name in NAMES if name in PAGES.values())

@@ -49,6 +49,7 @@ def write_samples(
     """
     folder = prepare_folder(folder, ["index.html", "recipe.json"], overwrite=overwrite)
     training = training_named(recipe.task)
+    recipe = training.settle(recipe)
     view = training.inspect(recipe)
     samples = itertools.islice(view.samples, count)
     pictures = "".join(figure(picture, caption) for picture, caption in samples)

@@ -14,13 +14,17 @@ class SegmentationScores:
     """The scores of a confusion matrix, as fractions.
 
     Attributes:
-        iou: (C,) intersection over union of each class; 0 for a class that never occurs.
-        mean_iou: mean over all C classes.
+        iou: (C,) intersection over union of each class; 0, or NaN if it is left out, for a class
+            that is neither labelled nor predicted.
+        accuracy: (C,) share of the class's pixels that are correct; 0 or NaN for one that is not
+            labelled.
+        mean_iou: mean over all classes, or those that are not left out.
         pixel_accuracy: share of correct pixels; NaN if there are no pixels.
-        mean_accuracy: mean over all C classes of the share of the class's pixels that are correct.
+        mean_accuracy: mean of `accuracy`, as `mean_iou`.
     """
 
     iou: np.ndarray
+    accuracy: np.ndarray
     mean_iou: float
     pixel_accuracy: float
     mean_accuracy: float
@@ -63,15 +67,29 @@ def confusion_matrix(
     return pairs.reshape(num_classes, num_classes)
 
 
-def segmentation_scores(confusion: np.ndarray) -> SegmentationScores:
-    """Scores of a confusion matrix (C, C), true classes in rows."""
+def segmentation_scores(confusion: np.ndarray, absent: str = "zero") -> SegmentationScores:
+    """Scores of a confusion matrix (C, C), true classes in rows.
+
+    With `absent="zero"` a class that occurs nowhere has 0 and counts in the means, as in the
+    original; with "left_out" it has NaN and does not count, as in OpenMMLab's `IoUMetric`.
+    """
     confusion = np.asarray(confusion, "float64")
     right, true, found = np.diag(confusion), confusion.sum(1), confusion.sum(0)
-    iou = right / np.maximum(1.0, true + found - right)
+    union = true + found - right
+    nothing = 0.0 if absent == "zero" else np.nan
+    iou = np.where(union > 0, right / np.maximum(1.0, union), nothing)
+    accuracy = np.where(true > 0, right / np.maximum(1.0, true), nothing)
     total = true.sum()
     return SegmentationScores(
         iou=iou,
-        mean_iou=float(iou.mean()),
+        accuracy=accuracy,
+        mean_iou=_mean(iou),
         pixel_accuracy=float(right.sum() / total) if total else float("nan"),
-        mean_accuracy=float((right / np.maximum(1.0, true)).mean()),
+        mean_accuracy=_mean(accuracy),
     )
+
+
+def _mean(values):
+    """The mean of the values that are not NaN; NaN if all are."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else float("nan")

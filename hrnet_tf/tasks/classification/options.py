@@ -9,9 +9,11 @@ class ClassificationOptions:
 
     Attributes:
         top: number of classes to list for a picture.
+        batch_size: pictures per call of the network.
     """
 
     top: int = field(default=5, metadata={"least": 1})
+    batch_size: int = field(default=16, metadata={"least": 1})
 
 
 OPTIONS = ClassificationOptions

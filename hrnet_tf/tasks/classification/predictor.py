@@ -15,7 +15,7 @@ from hrnet_tf.labels.classes import IMAGENET
 from hrnet_tf.media.images import check_image
 from hrnet_tf.opening import crop_size, settled
 from hrnet_tf.runtime.network import Network
-from hrnet_tf.tasks.streaming import Timings
+from hrnet_tf.tasks.streaming import HELD_BYTES, Timings, ahead
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -38,9 +38,10 @@ class ImageClassifier:
         weights: checkpoint for a preset.
         top: how many classes to return.
         input_size: (height, width) of the crops, for a network that does not fix it.
+        batch_size: images per call of the network in `stream`.
 
     Attributes:
-        timings: seconds of the stages crop, network and decode so far.
+        timings: seconds of the stages crop, normalize, network and decode so far.
 
     Raises:
         OSError, ValueError: the model cannot be opened, or does not fit its card.
@@ -53,9 +54,10 @@ class ImageClassifier:
         weights: str | os.PathLike | Mapping | None = "published",
         top: int = 5,
         input_size: tuple[int, int] | None = None,
+        batch_size: int = 16,
     ):
         self._network, self.card = settled(model, card, weights, ClassificationCard)
-        self.top = top
+        self.top, self.batch_size = top, batch_size
         self.input_size = crop_size(self._network, input_size)
         self.timings = Timings()
 
@@ -65,24 +67,55 @@ class ImageClassifier:
         Raises:
             ValueError: the image has another shape or type, or the logits do not fit the card.
         """
-        start = time.perf_counter()
-        crop = central_crop(check_image(image), self.input_size, self.card)
-        crop = ops.convert_to_numpy(self.card.normalize(crop))
-        cropped = time.perf_counter()
-        found = self._network({"image": crop[None]})
-        answered = time.perf_counter()
-        self.card.check_arrays(found)
-        found = decode_predictions(found["logits"][0], self.top, self.card.classes)
-        self.timings.add("crop", cropped - start)
-        self.timings.add("network", answered - cropped)
-        self.timings.add("decode", time.perf_counter() - answered)
+        (found,) = self._classified([self._crop(image)])
         return found
 
     def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, list]]:
-        """Yields `(key, image, predictions)` for each `(key, image)`, in their order."""
-        for item in items:
-            key, image, *_ = item
-            yield key, image, self(image)
+        """Yields `(key, image, predictions)` for each `(key, image)`, in their order.
+
+        A background thread cuts the next crops. At most a batch of images is held, or fewer if they
+        are large.
+        """
+        held, crops, size = [], [], 0
+        for (key, image), crop in ahead(self._cut, items, self.batch_size):
+            held.append((key, image))
+            crops.append(crop)
+            size += image.nbytes
+            if len(crops) == self.batch_size or size > HELD_BYTES:
+                yield from self._answers(held, crops)
+                held, crops, size = [], [], 0
+        if held:
+            yield from self._answers(held, crops)
+
+    def _cut(self, item):
+        key, image, *_ = item
+        return (key, image), self._crop(image)
+
+    def _answers(self, held, crops):
+        for (key, image), found in zip(held, self._classified(crops), strict=True):
+            yield key, image, found
+
+    def _crop(self, image):
+        start = time.perf_counter()
+        crop = central_crop(check_image(image), self.input_size, self.card)
+        self.timings.add("crop", time.perf_counter() - start)
+        return crop
+
+    def _classified(self, crops):
+        """The most probable classes of crops (H, W, 3), a list for each."""
+        start = time.perf_counter()
+        arrays = ops.convert_to_numpy(self.card.normalize(np.stack(crops)))
+        normalized = time.perf_counter()
+        found = self._network({"image": arrays})
+        answered = time.perf_counter()
+        self.card.check_arrays(found)
+        answers = decode_predictions(found["logits"], self.top, self.card.classes)
+        decoded = time.perf_counter()
+        for _ in crops:
+            self.timings.add("normalize", (normalized - start) / len(crops))
+            self.timings.add("network", (answered - normalized) / len(crops))
+            self.timings.add("decode", (decoded - answered) / len(crops))
+        return answers
 
 
 def central_crop(image: np.ndarray, size: tuple[int, int], card: ClassificationCard) -> np.ndarray:

@@ -8,7 +8,7 @@ from hrnet_tf.tasks.task import Task
 
 def predictor(network, card: ClassificationCard, options: ClassificationOptions):
     """The predictor for a network with these options."""
-    return ImageClassifier(network, card, top=options.top)
+    return ImageClassifier(network, card, top=options.top, batch_size=options.batch_size)
 
 
 def records(name: str, image_id: int, predictions: list, card: ClassificationCard) -> list[dict]:

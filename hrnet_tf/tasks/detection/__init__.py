@@ -1,1 +1,1 @@
-"""Boxes around people in pictures: detectors, and files of boxes."""
+"""Objects of pictures: boxes, classes, masks; and the boxes of people that pose needs."""

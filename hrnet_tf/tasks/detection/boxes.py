@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from hrnet_tf.tasks.detection.nms import nms
 from hrnet_tf.tasks.detection.options import Choice
 
 
@@ -50,20 +51,8 @@ def choose(
     sides = corners[:, 1] - corners[:, 0]
     good = np.isfinite(corners).all(axis=(1, 2)) & (sides > 0).all(axis=1)
     good &= (sides.max(axis=1) >= choice.min_size) & (scores >= choice.score_threshold)
-    order = np.flatnonzero(good)[np.argsort(-scores[good], kind="stable")]
-    kept = order[_nms(corners[order], choice.nms)][: choice.max_persons]
+    order = np.flatnonzero(good)
+    found = nms(corners[order].reshape(-1, 4), scores[order], choice.nms, most=choice.max_persons)
+    kept = order[found]
     boxes = np.concatenate([corners[kept, 0], sides[kept]], axis=1)
     return boxes.astype(np.float32), scores[kept].astype(np.float32)
-
-
-def _nms(corners, threshold):
-    """Indices of the boxes (N, 2, 2), best first, whose IoU with better kept ones is low enough."""
-    low, high = corners[:, 0], corners[:, 1]
-    areas, kept, left = (high - low).prod(axis=1), [], np.arange(len(corners))
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(best)
-        sides = np.minimum(high[best], high[left]) - np.maximum(low[best], low[left])
-        shared = np.maximum(sides, 0).prod(axis=1)
-        left = left[shared <= threshold * (areas[best] + areas[left] - shared)]
-    return np.array(kept, int)

@@ -9,11 +9,16 @@ import keras
 import numpy as np
 from keras import ops
 
+from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.files import existing
+from hrnet_tf.names import did_you_mean
+from hrnet_tf.opening import known_card
 from hrnet_tf.patches.keras_hub import decode_persons
-from hrnet_tf.runtime.converted import dequantize, open_interpreter
+from hrnet_tf.presets import PRESETS
+from hrnet_tf.runtime.converted import RUNTIMES, dequantize, open_interpreter
 from hrnet_tf.runtime.keras_model import compiled
 from hrnet_tf.tasks.detection.boxes import choose, fit
+from hrnet_tf.tasks.detection.card_detector import card_detector
 from hrnet_tf.tasks.detection.options import Choice
 from hrnet_tf.tasks.streaming import Timings
 from hrnet_tf.tasks.task import BoxSource
@@ -31,10 +36,11 @@ def detector(name: str | os.PathLike, choice: Choice | None = None, person: int 
     """Opens a detector by what a user typed.
 
     Args:
-        name: "none" for the whole image, a `.tflite` file, or what KerasHub's
-            `ObjectDetector.from_preset` takes: a preset, a folder, `hf://…`, `kaggle://…`.
+        name: "none" for the whole image; a detection preset of this package, or a `.keras`,
+            `.tflite` or `.onnx` file with its card; a `.tflite` file without one; or what KerasHub
+            takes (`ObjectDetector.from_preset`): a preset, a folder, `hf://…`, `kaggle://…`.
         choice: which boxes count.
-        person: index of the class of people; told by the number of classes if None.
+        person: index of the class of people; told by its name or the number of classes if None.
 
     Returns:
         A `Detector`.
@@ -46,11 +52,20 @@ def detector(name: str | os.PathLike, choice: Choice | None = None, person: int 
         return whole_image
     if Path(name).suffix == ".json":
         raise ValueError(
-            f"`detector` must be none, a .tflite file or a KerasHub preset. Received: {name}. "
-            "Boxes from a file go into --boxes."
+            "`detector` must be none, a preset or a .keras, .tflite or .onnx file. "
+            f"Received: {name}. Boxes from a file go into --boxes."
         )
-    kind = tflite_detector if Path(name).suffix == ".tflite" else keras_hub_detector
-    return kind(name, choice, person)
+    return _kind(name)(name, choice, person)
+
+
+def _kind(name):
+    """The function that opens a detector: the card decides, and without one the suffix."""
+    suffix = Path(name).suffix
+    if suffix in (".keras", *RUNTIMES):
+        existing(name)
+    if known_card(name) is not None or suffix in (".keras", ".onnx") or str(name) in PRESETS:
+        return card_detector
+    return tflite_detector if suffix == ".tflite" else keras_hub_detector
 
 
 def default_detector(choice: Choice | None = None) -> tuple[Detector, str]:
@@ -179,7 +194,15 @@ def _open_preset(name):
         )
         raise (OSError if isinstance(error, OSError) else ValueError)(
             f"{name}: KerasHub cannot open it: {reason[:160] or type(error).__name__}."
+            f"{_similar(name)}"
         ) from error
+
+
+def _similar(name):
+    """A hint if the name is much like those of detection presets of this package."""
+    ours = [each for each, preset in PRESETS.items() if isinstance(preset.card, DetectionCard)]
+    hint = did_you_mean(name, ours, cutoff=0.8)
+    return hint if hint.startswith(" Did") else ""
 
 
 def tflite_detector(

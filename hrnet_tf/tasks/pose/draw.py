@@ -1,6 +1,5 @@
 """Drawings of skeletons on pictures."""
 
-import colorsys
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from hrnet_tf.labels.keypoints import KeypointSet
 from hrnet_tf.media.images import pixels
-from hrnet_tf.tasks.drawing import INK, OUTLINE, disc, line
+from hrnet_tf.tasks.drawing import INK, OUTLINE, disc, line, tint
 from hrnet_tf.tasks.pose.predictor import Pose
 
 SMOOTH = 1400  # pixels: smaller persons are drawn larger and scaled down, which smooths the edges
@@ -112,16 +111,13 @@ def _draw_skeleton(canvas, points, keypoints, visible, width, least_rim):
 def _draw_id(picture, pose):
     """Draws the id in a tag on the upper edge of the box, shifted to lie within the picture."""
     size = int(np.clip(0.028 * max(picture.size), 12, 64))
-    # Hues in steps of the golden section: consecutive ids get clearly different colours.
-    levels = colorsys.hls_to_rgb(0.618034 * pose.id % 1, 0.7, 0.85)
-    color = tuple(round(255 * level) for level in levels)
     font, text = ImageFont.load_default(size), str(pose.id)
     half = np.array([font.getlength(text) + 0.8 * size, 1.4 * size]) / 2
     middle = np.array([pose.box[0] + pose.box[2] / 2, pose.box[1]])
     middle = np.clip(middle, half, np.maximum(np.array(picture.size) - 1 - half, half))
     canvas = ImageDraw.Draw(picture)
     corners = [*(middle - half), *(middle + half)]
-    canvas.rounded_rectangle(corners, 0.4 * size, color, OUTLINE[:3], max(1, size // 10))
+    canvas.rounded_rectangle(corners, 0.4 * size, tint(pose.id), OUTLINE[:3], max(1, size // 10))
     canvas.text(tuple(middle), text, INK, font, "mm")
 
 

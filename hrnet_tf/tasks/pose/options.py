@@ -29,7 +29,7 @@ class PoseFiles:
     """What is written besides pictures and `results.json`.
 
     Attributes:
-        csv: also results.csv, a line per person.
+        csv: also results.csv, a line per person or object.
         npz: also results.npz, NumPy arrays.
         crop: also crops/: each person as the network saw it.
         heatmaps: also heatmaps/: the heat maps of each person.

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from hrnet_tf.tasks.overlap import assign, box_iou
 from hrnet_tf.tasks.pose.oks import similarity
 from hrnet_tf.tasks.pose.predictor import Pose
 
@@ -119,7 +119,7 @@ class _Track:
         low, high = low - around[0], high + around[1]
         box = np.concatenate([low, np.maximum(high - low, LEAST_SIZE)])
         # If the box trembles with the joints, the crop does, and makes the joints tremble more.
-        still = _overlap(box[None], self.last_box[None])[0, 0] >= STILL
+        still = box_iou(box[None], self.last_box[None])[0, 0] >= STILL
         return self.last_box if still else box
 
 
@@ -178,7 +178,7 @@ class Tracker:
         found = np.zeros((0, 4), np.float32)
         if detected is not None:
             found = np.asarray(detected, np.float32).reshape(-1, 4)
-            own = np.delete(own, [row for row, _ in _assign(_overlap(own, found), 0.3)], axis=0)
+            own = np.delete(own, [row for row, _ in assign(box_iou(own, found), 0.3)], axis=0)
         self._own = own
         return np.concatenate([found, own])
 
@@ -233,7 +233,7 @@ class Tracker:
         for tracks in groups:
             poses = self._others(poses, matches)
             likely = np.array([[self._likely(t, p) for p in poses] for t in tracks])
-            pairs = _assign(likely.reshape(len(tracks), len(poses)), self.settings.same)
+            pairs = assign(likely.reshape(len(tracks), len(poses)), self.settings.same)
             for row, column in sorted(pairs, key=lambda pair: -likely[pair]):
                 if self._others([poses[column]], matches):
                     matches.append((tracks[row], poses[column]))
@@ -279,7 +279,7 @@ class Tracker:
             if track.time - track.found < 1.5 * seconds:
                 track.velocity = track.velocity + _share(1.0, seconds) * shift / seconds
                 others = [t.last_box for t in self._tracks if t is not track]
-                if not others or _overlap(pose.box[None], np.stack(others)).max() < APART:
+                if not others or box_iou(pose.box[None], np.stack(others)).max() < APART:
                     track.course = track.course + _share(0.5, seconds) * (
                         track.velocity - track.course
                     )
@@ -329,18 +329,3 @@ def _oks(points, scores, pose, size, sigmas):
     weights = np.minimum(scores, pose.scores).clip(0)
     near = similarity(points, pose.keypoints, np.float64(AREA * size**2), sigmas)
     return (weights * near).sum() / max(weights.sum(), 1e-9)
-
-
-def _overlap(boxes, others):
-    """Intersection over union of boxes (N, 4) with others (M, 4): (N, M)."""
-    a, b = boxes[:, None], others[None]
-    sides = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
-    common = (sides - np.maximum(a[..., :2], b[..., :2])).clip(0).prod(-1)
-    return common / (a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - common).clip(1e-9)
-
-
-def _assign(matrix, least):
-    """The pairs (row, column) with the largest sum, without pairs below `least`."""
-    matrix = np.where(matrix >= least, matrix, 0)
-    pairs = zip(*linear_sum_assignment(matrix, maximize=True), strict=True)
-    return [(int(row), int(column)) for row, column in pairs if matrix[row, column] >= least]

@@ -8,6 +8,8 @@ from PIL import Image, ImageFilter
 from hrnet_tf.labels.classes import Color
 from hrnet_tf.tasks.drawing import legend
 
+WRONG = (214, 48, 49)  # of pixels with another class than the true one
+
 
 def draw_classes(
     image: np.ndarray,
@@ -30,16 +32,41 @@ def draw_classes(
     Returns:
         (H + legend, W, 3) uint8 RGB.
     """
-    known = labels < len(classes)
-    colors = np.array([*palette, (0, 0, 0)], np.float32)[np.where(known, labels, len(classes))]
-    cover = (alpha * known).astype(np.float32)[..., None]
-    painted = image * (1 - cover) + colors * cover
-    painted *= 1 - 0.65 * _edges(labels)[..., None]
-    painted = np.round(painted).astype(np.uint8)
+    drawn, known = painted(image, labels, palette, alpha), labels < len(classes)
     shares = np.bincount(labels[known], minlength=len(classes)) / labels.size
     present = [i for i in np.argsort(-shares, kind="stable") if shares[i] >= least_share]
     entries = [(classes[i], tuple(palette[i])) for i in present]
-    return np.concatenate([painted, legend(entries, image.shape[1], max(image.shape[:2]))])
+    return np.concatenate([drawn, legend(entries, image.shape[1], max(image.shape[:2]))])
+
+
+def painted(
+    image: np.ndarray, labels: np.ndarray, palette: Sequence[Color], alpha: float = 0.55
+) -> np.ndarray:
+    """A copy of a picture (H, W, 3) under the colours of its classes (H, W), with outlines."""
+    known = labels < len(palette)
+    colors = np.array([*palette, (0, 0, 0)], np.float32)[np.where(known, labels, len(palette))]
+    cover = (alpha * known).astype(np.float32)[..., None]
+    drawn = image * (1 - cover) + colors * cover
+    drawn *= 1 - 0.65 * _edges(labels)[..., None]
+    return np.round(drawn).astype(np.uint8)
+
+
+def draw_difference(
+    image: np.ndarray, truth: np.ndarray, found: np.ndarray, ignored: int
+) -> np.ndarray:
+    """The picture in pale grey, red where classes differ, dark where the truth is unknown.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        truth: (H, W) true classes.
+        found: (H, W) predicted classes.
+        ignored: the value of `truth` where it is unknown.
+    """
+    drawn = np.repeat(128 + image.mean(axis=-1, keepdims=True) / 2, 3, axis=-1)
+    unknown = truth == ignored
+    drawn[(truth != found) & ~unknown] = WRONG
+    drawn[unknown] *= 0.35
+    return np.round(drawn).astype(np.uint8)
 
 
 def label_picture(labels: np.ndarray, palette: Sequence[Color]) -> Image.Image:

@@ -1,6 +1,5 @@
 """`SegmentationPredictor`: from images in memory to class maps."""
 
-import math
 import os
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -15,9 +14,17 @@ from hrnet_tf.media.images import check_image
 from hrnet_tf.media.resize import resize
 from hrnet_tf.opening import settled
 from hrnet_tf.runtime.network import Network, fixed_size
+from hrnet_tf.tasks.segmentation.sizes import (
+    multiples,
+    pad,
+    resized_first,
+    scaled_size,
+    window_starts,
+)
 from hrnet_tf.tasks.streaming import Timings
 
-MULTIPLE = 32  # networks without a fixed size take images whose sides are multiples of this
+MULTIPLE = 32  # of the sides of images for networks without a fixed size
+BORDER = 8  # sides of images are multiples of this after their short side was resized
 
 STRIP = 64  # rows of the image whose full-size scores are in memory at a time
 
@@ -44,6 +51,7 @@ class SegmentationPredictor:
         flip: average with the mirrored image: more accurate, and twice the work.
         window: (height, width) of the windows, for a network without a fixed size.
         stride: step between windows as a fraction of their size; `cityscapes.py` has 1.
+        multiple: sides of the images that a network without a fixed size takes are multiples of it.
 
     Attributes:
         timings: seconds of the stages resize, network and decode so far.
@@ -62,6 +70,7 @@ class SegmentationPredictor:
         flip: bool = False,
         window: tuple[int, int] | None = None,
         stride: float = 2 / 3,
+        multiple: int = MULTIPLE,
     ):
         if not len(scales) or min(scales) <= 0 or not 0 < stride <= 1:
             raise ValueError(
@@ -71,9 +80,10 @@ class SegmentationPredictor:
         self._network, self.card = settled(model, card, weights, SegmentationCard)
         self._fixed = fixed_size(self._network)
         self.scales = tuple(scales)
-        self.flip = flip
+        self.flip = bool(flip)
         self.window = window
         self.stride = stride
+        self._multiple = multiple
         self.timings = Timings()
         self._in_network = 0.0  # seconds that the current image has spent in the network
 
@@ -111,7 +121,7 @@ class SegmentationPredictor:
         """Yields the scores of `STRIP` rows of the image at a time, from top to bottom."""
         start, self._in_network = time.perf_counter(), 0.0
         image = check_image(image)
-        maps = [self._scaled(image, scale) for scale in self.scales]
+        maps = self._maps(image)
         scored = time.perf_counter()
         for first in range(0, len(image), STRIP):
             rows = range(first, min(first + STRIP, len(image)))
@@ -120,6 +130,18 @@ class SegmentationPredictor:
         self.timings.add("resize", scored - start - self._in_network)
         self.timings.add("network", self._in_network)
         self.timings.add("decode", time.perf_counter() - scored)
+
+    def _maps(self, image):
+        """Scores of the image at each scale; their sum, if it was resized before."""
+        if self.card.resize not in ("both", "short_long"):
+            return [self._scaled(image, scale) for scale in self.scales]
+        small = resized_first(image, self.card)
+        height, width, _ = small.shape
+        sides = multiples((height, width), 1 if self.card.resize == "both" else BORDER)
+        bordered = pad(small, sides, np.round(255 * np.array(self.card.mean)))
+        maps = (self._scaled(bordered, scale) for scale in self.scales)
+        total = sum(resize(each, sides, self.card.align_corners) for each in maps)
+        return [total[:height, :width]]
 
     def _scaled(self, image, scale):
         """Scores (h, w, C) of the image at one scale."""
@@ -145,7 +167,7 @@ class SegmentationPredictor:
             part = np.s_[y : y + window[0], x : x + window[1]]
             tile = image[part]
             tall, wide, _ = tile.shape
-            tile = _pad(tile, window, black) if padded else tile
+            tile = pad(tile, window, black) if padded else tile
             scores[part] += self._score(tile)[:tall, :wide]
             count[part] += 1
         scores /= count
@@ -155,8 +177,7 @@ class SegmentationPredictor:
         """exp(logits) of a normalised image, (h, w, 3) -> (h, w, C)."""
         height, width, _ = image.shape
         if not self._fixed:
-            sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
-            image = _pad(image, sides, np.zeros(3))
+            image = pad(image, multiples((height, width), self._multiple), np.zeros(3))
         logits = self._logits(image)
         if self.flip:
             mirrored = self._logits(np.ascontiguousarray(image[:, ::-1]))
@@ -180,41 +201,3 @@ class SegmentationPredictor:
         return resize(
             np.asarray(found["logits"], np.float32)[0], image.shape[:2], self.card.align_corners
         )
-
-
-def scaled_size(size: tuple[int, int], card: SegmentationCard, scale: float) -> tuple[int, int]:
-    """(height, width) to which an image of `size` is resized at one scale.
-
-    The side that the card's `resize` names gets `base_size * scale` pixels, the other one keeps
-    the proportions (`multi_scale_aug` of the original `base_dataset.py`).
-    """
-    if card.resize == "both":
-        return (_rounded(card.base_size * scale),) * 2
-    known = {"none": max, "long": max, "short": min}[card.resize](size)
-    length = _rounded((card.base_size or known) * scale)
-    return tuple(length if side == known else _rounded(side * length / known) for side in size)
-
-
-def window_starts(length: int, window: int, stride: float, padded: bool) -> list[int]:
-    """First pixels of the windows that cover `length` pixels.
-
-    If `padded`, the last window may reach beyond the image; otherwise it is shifted inside.
-    """
-    step = max(int(window * stride + 1e-6), 1)
-    count = max(math.ceil((length - window) / step), 0) + 1
-    last = length if padded else max(length - window, 0)
-    return [min(index * step, last) for index in range(count)]
-
-
-def _rounded(length):
-    return max(int(length + 0.5), 1)
-
-
-def _pad(image, size, color):
-    """The image padded with `color` on its right and bottom sides to `size`."""
-    if image.shape[:2] == tuple(size):
-        return image
-    padded = np.empty((*size, 3), np.float32)
-    padded[:] = color
-    padded[: image.shape[0], : image.shape[1]] = image
-    return padded

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.graph.compute import ACTIVATIONS
@@ -52,9 +53,58 @@ def test_half_precision_is_rebuilt_in_float32():
     assert difference(found, whole(image)) < 1e-5
 
 
+def _tower(sizes=(1, 2, 4)):
+    """One tower with group normalization for maps of several sizes, as detectors have."""
+    image = keras.Input(SHAPE, name="image")
+    x = layers.Conv2D(32, 3, 2, "same", activation="relu")(image)
+    conv = layers.Conv2D(32, 3, padding="same", use_bias=False, name="tower.conv")
+    norm = layers.GroupNormalization(8, epsilon=1e-5, name="tower.gn")
+    maps = {}
+    for size in sizes:
+        y = layers.AveragePooling2D(size)(x) if size > 1 else x
+        y = layers.Conv2D(32, 1, name=f"lateral{size}")(y)
+        y = layers.ReLU(name=f"tower{size}.relu")(norm(conv(y)))
+        maps[f"map{size}"] = layers.Conv2D(4, 1, name=f"last{size}")(y)
+    return lively(keras.Model(image, maps))
+
+
+def test_layers_that_several_maps_share_are_read_once_for_each_map(tmp_path):
+    """Keras tells the shape of such a layer's first result alone; files hold its kernel once."""
+    model, sizes = _tower(), {}
+    images = np.random.default_rng(1).normal(size=(8, *SHAPE)).astype("float32")
+    want = model(images)
+    graph = fold_norms(read_graph(model))
+    for precision, limit in (("float32", 1e-4), ("int8", 0.2)):
+        path = tmp_path / f"{precision}.tflite"
+        path.write_bytes(tflite(graph, precision, {"image": images}))
+        found = open_converted(path, threads=1)({"image": images})
+        for name, each in want.items():
+            assert np.abs(found[name] - each).max() < limit * np.std(each), (precision, name)
+        sizes[precision] = path.stat().st_size
+    kernel = 3 * 3 * 32 * 32
+    assert sizes["int8"] < kernel + 30_000 and sizes["float32"] < 4 * (kernel + 12_000)
+
+
+@pytest.mark.parametrize("activation", [None, "relu"])
+def test_a_transposed_convolution_whose_tiles_do_not_overlap(tmp_path, activation):
+    image = keras.Input((6, 5, 8), name="image")
+    layer = layers.Conv2DTranspose(7, 2, 2, activation=activation)
+    model = lively(keras.Model(image, layer(image)))
+    images = np.random.default_rng(1).normal(size=(8, 6, 5, 8)).astype("float32")
+    path, graph = tmp_path / "mask.tflite", fold_norms(read_graph(model))
+    for precision, limit in (("float32", 1e-5), ("int8", 0.1)):
+        path.write_bytes(tflite(graph, precision, {"image": images}))
+        assert difference(open_converted(path)({"image": images}), model(images)) < limit
+
+
 def _unknown():
     image = keras.Input(SHAPE)
     return keras.Model(image, keras.layers.LayerNormalization(name="odd")(image))
+
+
+def _overlapping():
+    image = keras.Input(SHAPE)
+    return keras.Model(image, layers.Conv2DTranspose(4, 4, 2, name="wide")(image))
 
 
 def _not_finite():
@@ -67,6 +117,7 @@ def _not_finite():
     ("model", "message"),
     [
         (lambda: pose(HRNET, (None, None, 3)), "`model` must fix the size"),
+        (_overlapping, "wide: a Conv2DTranspose whose kernel is not as large as its stride"),
         (_unknown, "odd: a LayerNormalization cannot be converted"),
         (_not_finite, "The weights of conv1 are not finite"),
         (lambda: "model.keras", "must be a functional Keras model"),

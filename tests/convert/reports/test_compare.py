@@ -114,7 +114,7 @@ def test_the_accuracy_of_a_file_is_noted_in_its_card(files, tmp_path, capsys):
     ("words", "code", "message"),
     [
         ([], 2, "name presets or files"),
-        (["x.keras", "--annotations=a.json"], 2, "go together"),
+        (["x.keras", "--annotations=a.json"], 2, "`--images` is missing"),
         (["none.tflite"], 1, "no such file"),
         (["hrnet_w99"], 1, "hrnet_w99"),
     ],

@@ -104,7 +104,7 @@ def test_classifier_normalises_and_names():
     [(key, passed, found)] = classifier.stream([("x", image)])
     assert (key, found) == ("x", [best, second])
     assert passed is image
-    assert set(classifier.timings.summary()) == {"crop", "network", "decode"}
+    assert set(classifier.timings.summary()) == {"crop", "normalize", "network", "decode"}
 
 
 def test_model_file_and_function_agree(tmp_path):

@@ -12,7 +12,8 @@ from hrnet_tf.cards.files import write_card
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.media.resize import resize
-from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor, scaled_size
+from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor
+from hrnet_tf.tasks.segmentation.sizes import scaled_size
 
 from model_contract import copy_weights
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from hrnet_tf.labels.classes import DRAWINGS
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.training.data.synthetic import scenes as synthetic
 from hrnet_tf.training.data.synthetic.__main__ import main
@@ -113,3 +114,14 @@ def test_nothing_is_overwritten_and_nothing_is_left_behind(tmp_path, monkeypatch
 def test_the_command_says_in_a_line_what_is_wrong(capsys):
     assert main(["synthetic"]) == 1
     assert "output" in capsys.readouterr().err
+
+
+def test_masks_have_the_pixels_of_people(scenes):
+    """And all four classes, the ground at the bottom."""
+    person = DRAWINGS.names.index("person")
+    assert set(np.unique([scene.classes for scene in scenes])) == set(range(4))
+    for scene in scenes:
+        area = sum(each.area for each in scene.people)
+        assert (scene.classes == person).sum() == area
+        low = scene.classes[-1] != person
+        assert low.any() and (scene.classes[-1][low] != 0).all()

@@ -14,6 +14,7 @@ from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.training import train
 from hrnet_tf.training.data import crops
+from hrnet_tf.training.data.colors import recolor
 from hrnet_tf.training.data.order import order
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.pose import augment, task
@@ -254,9 +255,7 @@ def test_colors_change_by_up_to_the_jitter_independently():
 def test_colors_change_as_in_pillow(color, enhance):
     """Which rounds to whole grey levels on the way."""
     pixels = RNG.integers(0, 256, (2, 32, 24, 3)).astype(np.uint8)
-    found = np.array(
-        augment.recolor(tf.constant(pixels, tf.float32), tf.constant([color] * 2, tf.float32))
-    )
+    found = np.array(recolor(tf.constant(pixels, tf.float32), tf.constant([color] * 2, tf.float32)))
     factor = next((each for each in color if each != 1), 1.0)
     for image, changed in zip(pixels, found, strict=True):
         wanted = np.asarray(enhance(Image.fromarray(image)).enhance(factor), np.float32)

@@ -1,1 +1,1 @@
-"""Synthetic drawings of people with the 17 COCO joints, to try training without a download."""
+"""Drawings of people with joints, and of shapes, to try training without a download."""

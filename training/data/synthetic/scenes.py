@@ -1,14 +1,11 @@
-"""Draws scenes of people with the 17 COCO joints, to try training without a download.
+"""Draws scenes of people with the 17 COCO joints and a class of each pixel, to try training.
 
 People are the dolls of `figures.py`. Left and right can be told only by whether a person shows the
 front or the back (face or hair, print or rucksack), so mirrored pictures with exchanged labels are
-correct, too. `write_dataset` stores the scenes with COCO annotations.
+correct, too. `write_dataset` stores the scenes with COCO annotations and masks.
 """
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from hrnet_tf.files import whole_folder
+from hrnet_tf.labels.classes import DRAWINGS
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.training.data.synthetic.figures import (
     SUPERSAMPLE,
@@ -26,6 +25,11 @@ from hrnet_tf.training.data.synthetic.figures import (
 )
 
 JPEG_QUALITY = 92
+
+# Owners of pixels besides the people, who are counted from 1; the class of each owner.
+GROUND, THING = 254, 255
+OWNERS = np.full(256, DRAWINGS.names.index("person"), np.uint8)
+OWNERS[[0, GROUND, THING]] = [DRAWINGS.names.index(n) for n in ("background", "ground", "thing")]
 
 SCENERY = (
     "#bfe3f2", "#9cc9dd", "#f7d9a8", "#f2b6a0", "#cfe8c6", "#a8c686", "#6f9a5b", "#d9c7a5",
@@ -48,10 +52,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawing: `image` (H, W, 3) uint8 and the annotations of all people in it."""
+    """A drawing: `image` (H, W, 3) uint8 and the annotations of all people in it.
+
+    `classes` (H, W) uint8 are places in `labels.classes.DRAWINGS`.
+    """
 
     image: np.ndarray
     people: tuple[Person, ...]
+    classes: np.ndarray
 
 
 def draw_scene(
@@ -62,7 +70,8 @@ def draw_scene(
     people = int(rng.choice((1, 2, 3), p=(0.4, 0.35, 0.25))) if people is None else people
     image = Image.new("RGB", (width * SUPERSAMPLE, height * SUPERSAMPLE))
     owners = Image.new("L", (width, height))
-    _draw_background(rng, image)
+    ground = draw_background(rng, image) // SUPERSAMPLE
+    ImageDraw.Draw(owners).rectangle((0, ground, width, height), fill=GROUND)
 
     columns = (rng.permutation(people) + rng.uniform(0.25, 0.75, people)) / people * width
     grounds = np.sort(rng.uniform(0.86, 0.99, people)) * height
@@ -75,12 +84,13 @@ def draw_scene(
         skeletons.append(joints)
         if rng.random() < 0.4:
             spot = (column + rng.uniform(-0.3, 0.3) * tall, min(ground + 4, height))
-            paint(image, owners, draw_thing(rng, spot, tall), owner=255)
+            paint(image, owners, draw_thing(rng, spot, tall), owner=THING)
 
     pixels = np.asarray(image.reduce(SUPERSAMPLE))
     mask = np.asarray(owners)
     annotated = (_annotate(mask, number, j) for number, j in enumerate(skeletons, start=1))
-    return Scene(pixels, tuple(person for person in annotated if person is not None))
+    people = tuple(person for person in annotated if person is not None)
+    return Scene(pixels, people, OWNERS[mask])
 
 
 def write_dataset(
@@ -88,37 +98,29 @@ def write_dataset(
 ) -> Path:
     """Writes scenes as JPEG and their `person_keypoints.json`; returns the path of that file.
 
-    The same arguments give the same bytes. The folder appears only when it is complete.
+    `masks/` beside it has the classes of each scene's pixels, as palette PNG. The same arguments
+    give the same bytes. The folder appears only when it is complete.
 
     Raises:
         FileExistsError: `folder` is already there and not empty.
     """
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(
-            f"`folder` must be new or empty. Received: folder={folder}. "
-            "Choose another name, or delete it first."
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        unfinished.chmod(0o755)
+    with whole_folder(folder) as part:
         scenes = (draw_scene(np.random.default_rng((seed, i)), size) for i in range(num_images))
-        _write_scenes(unfinished, scenes)
-        os.replace(unfinished, folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-    return folder / "person_keypoints.json"
+        _write_scenes(part, scenes)
+    return Path(folder) / "person_keypoints.json"
 
 
 def _write_scenes(folder: Path, scenes: Iterable[Scene]) -> None:
-    (folder / "images").mkdir()
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
     images, annotations = [], []
     for image_id, scene in enumerate(scenes, start=1):
         name = f"{image_id:06d}.jpg"
         height, width = scene.image.shape[:2]
         Image.fromarray(scene.image).save(folder / "images" / name, quality=JPEG_QUALITY)
+        mask = Image.fromarray(scene.classes)
+        mask.putpalette([level for color in DRAWINGS.palette for level in color])
+        mask.save(folder / "masks" / f"{image_id:06d}.png")
         images.append({"id": image_id, "file_name": name, "width": width, "height": height})
         for person in scene.people:
             annotations.append(
@@ -169,8 +171,11 @@ def _shadow(image: Image.Image, spot: tuple[float, float], tall: float) -> None:
     ImageDraw.Draw(image, "RGBA").ellipse(box, fill=(20, 20, 40, 70))
 
 
-def _draw_background(rng: np.random.Generator, image: Image.Image) -> None:
-    """Draws a landscape, striped room, town or dots, with a gradient and grain."""
+def draw_background(rng: np.random.Generator, image: Image.Image) -> int:
+    """Draws a landscape, striped room, town or dots, with a gradient and grain.
+
+    Returns the row at which the ground begins.
+    """
     width, height = image.size
     far, near, third = (np.array(rgb(c)) for c in rng.choice(SCENERY, 3, replace=False))
     ramp = np.linspace(0, 0.4, height // 4)[:, None, None]
@@ -205,3 +210,4 @@ def _draw_background(rng: np.random.Generator, image: Image.Image) -> None:
             x, y, r = rng.uniform(0, width), rng.uniform(0, floor), rng.uniform(4, 40)
             draw.ellipse((x - r, y - r, x + r, y + r), fill=third if rng.random() < 0.6 else near)
     draw.rectangle((0, floor, width, height), fill=near)
+    return floor

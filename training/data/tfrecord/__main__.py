@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         if not values.output:
             raise flags.Error("name the folder for the records: --output=DIR.")
         training = training_named(recipe.task)
+        recipe = training.settle(recipe)
         count, paths = training.write_records(
             recipe, values.output, values.shards, values.overwrite
         )

@@ -1,0 +1,1 @@
+"""How classification networks are trained and judged."""

@@ -1,0 +1,80 @@
+"""Pictures with masks as arrays: the interface that files and TFRecords share."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from hrnet_tf.training.segmentation.masks import Meaning, decode_mask
+from hrnet_tf.training.segmentation.readers import Record
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pictures:
+    """N pictures as arrays with one row each, and a function that reads their files.
+
+    A slice of it holds the pictures of these rows.
+
+    Attributes:
+        rows: "name" (N,) file, for messages; "size" (N, 2) height and width; and arrays for `load`.
+        load: row -> the contents of the picture's and the mask's file; runs in the graph.
+        meaning: of the masks.
+    """
+
+    rows: dict[str, np.ndarray]
+    load: Callable[[dict], tuple[tf.Tensor, tf.Tensor]]
+    meaning: Meaning
+
+    def __len__(self) -> int:
+        return len(self.rows["name"])
+
+    def __getitem__(self, rows: slice) -> "Pictures":
+        return dataclasses.replace(
+            self, rows={name: values[rows] for name, values in self.rows.items()}
+        )
+
+
+def from_records(records: Sequence[Record], meaning: Meaning) -> Pictures:
+    """The pictures of records, which are read from their files."""
+    paths = np.array([str(record.image.path) for record in records], object)
+    stored = bool(records) and isinstance(records[0].mask, bytes)
+    masks = [record.mask if stored else str(record.mask) for record in records]
+    rows = {
+        "name": paths,
+        "path": paths,
+        "mask": np.array(masks, object),
+        "size": np.array([record.image.size for record in records], np.int32).reshape(-1, 2),
+    }
+
+    def load(row):
+        mask = row["mask"] if stored else tf.io.read_file(row["mask"])
+        return tf.io.read_file(row["path"]), mask
+
+    return Pictures(rows, load, meaning)
+
+
+def decode(
+    picture: tf.Tensor, mask: tf.Tensor, size: tf.Tensor, meaning: Meaning
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes a picture and its mask; fails unless both have the size that the headers told.
+
+    Args:
+        picture: content of a JPEG or PNG file.
+        mask: content of a PNG file.
+        size: (2,) height and width.
+        meaning: of the mask.
+
+    Returns:
+        Pixels (H, W, 3) and classes (H, W), uint8.
+    """
+
+    def jpeg():
+        # Only this DCT method gives the same pixels as libjpeg in Pillow and OpenCV.
+        return tf.io.decode_jpeg(picture, channels=3, dct_method="INTEGER_ACCURATE")
+
+    pixels = tf.cond(tf.io.is_jpeg(picture), jpeg, lambda: tf.io.decode_png(picture, channels=3))
+    classes = decode_mask(mask, meaning)
+    checks = [tf.debugging.assert_equal(tf.shape(each)[:2], size) for each in (pixels, classes)]
+    with tf.control_dependencies(checks):
+        return tf.ensure_shape(pixels, (None, None, 3)), tf.ensure_shape(classes, (None, None))

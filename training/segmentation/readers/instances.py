@@ -1,0 +1,108 @@
+"""COCO's instances as masks: the category of each pixel.
+
+Pixels of crowds, and pixels that regions of different classes claim, have no class, as in the
+segmentation references of torchvision. Everything else is background, if the classes begin with it.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from hrnet_tf.labels.label_values import IGNORED, MOST_CLASSES, plain
+from hrnet_tf.training.data.coco_json import image_files, read_coco_json
+from hrnet_tf.training.data.coco_masks import region
+from hrnet_tf.training.data.sources import ImageFile, Report, flaw, left_out
+from hrnet_tf.training.segmentation.masks import Meaning, png
+
+BACKGROUND = "background"
+
+
+def read_instances(
+    path: Path, images: Path, names: Sequence[str], report: Report
+) -> tuple[list[tuple[ImageFile, bytes]], Meaning]:
+    """Draws the mask of each image; without a background, of those with annotations.
+
+    Args:
+        path: a COCO file with the lists images, annotations and categories.
+        images: the folder of its images.
+        names: the classes: names of categories, and maybe "background" as the first, which all
+            other categories belong to. Without it they have no class.
+        report: receives a line for each image or annotation that is left out.
+
+    Returns:
+        Images with their masks as PNG, and the meaning of the masks.
+
+    Raises:
+        ValueError: the file is no such file, or lacks a category.
+    """
+    if not 2 <= len(names) <= MOST_CLASSES:
+        raise ValueError(
+            f"`classes` must be from 2 to {MOST_CLASSES}. Received: {len(names)} classes."
+        )
+    coco = read_coco_json(path)
+    classes = _classes(coco, path, names)
+    files, _ = image_files(coco, images, report)
+    regions = defaultdict(list)
+    for position, entry in enumerate(coco.annotations):
+        try:
+            regions[entry["image_id"]].append(entry)
+        except (KeyError, TypeError) as error:
+            report(left_out(path, f"annotation number {position + 1}", error))
+
+    def draw(file):
+        return flaw(file, decode=False) or _mask(file, regions[file.id], classes, names)
+
+    wanted = [file for file in files.values() if file.id in regions or names[0] == BACKGROUND]
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(draw, wanted))
+    records = []
+    for file, drawn in zip(wanted, found, strict=True):
+        if isinstance(drawn, str):
+            report(f"{file.path} is left out: {drawn}.")
+            continue
+        mask, problems = drawn
+        for entry, error in problems:
+            report(left_out(path, f"annotation {entry.get('id')}", error))
+        records.append((file, mask))
+    if not records:
+        raise ValueError(f"{path} must have annotations of images in {images}. None can be used.")
+    return records, Meaning(len(names), plain(len(names)))
+
+
+def _classes(coco, path, names):
+    """Category id -> class, `IGNORED` for categories that are none."""
+    ids = {}
+    for each in coco.categories:
+        if isinstance(each, dict) and {"id", "name"} <= each.keys():
+            ids[each["name"]] = each["id"]
+    known = {name: ids[name] for name in names if name in ids}
+    if missing := [name for name in names if name not in known and name != BACKGROUND]:
+        raise ValueError(
+            f"`classes` must be names of categories. {path} has no {missing[0]!r}, but "
+            f"{', '.join(list(ids)[:20])}."
+        )
+    other = 0 if names[0] == BACKGROUND else IGNORED
+    found = dict.fromkeys(ids.values(), other)
+    return found | {known[name]: names.index(name) for name in known}
+
+
+def _mask(file, entries, classes, names):
+    """The mask of an image as PNG, and its unusable annotations with an error each."""
+    mask = np.full(file.size, 0 if names[0] == BACKGROUND else IGNORED, np.uint8)
+    painted, problems = np.zeros(file.size, bool), []
+    for entry in entries:
+        try:
+            number, pixels = classes[entry["category_id"]], region(entry["segmentation"], file.size)
+        except (KeyError, TypeError, ValueError) as error:
+            problems.append((entry, error))
+            continue
+        if number == 0 and names[0] == BACKGROUND:
+            continue
+        number = IGNORED if entry.get("iscrowd") else number
+        mask[pixels & painted & (mask != number)] = IGNORED
+        mask[pixels & ~painted] = number
+        painted |= pixels
+    return png(mask), problems
