@@ -148,7 +148,7 @@ class SimilarityEvaluator(PoseEvaluator):
             boxes = _detected(scoring)
         images = annotations.images
         self.wanted = [
-            Wanted(i, images[i].path, *boxes[i], images[i].size) for i in images if i in boxes
+            Wanted(i, images[i].path, *boxes[i], size=images[i].size) for i in images if i in boxes
         ]
 
     def add(self, key: int, poses: list[Pose]) -> None:

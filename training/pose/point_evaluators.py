@@ -70,7 +70,7 @@ class PointEvaluator(PoseEvaluator):
                 records[i].image.path,
                 records[i].box[None],
                 np.ones(1),
-                records[i].image.size,
+                size=records[i].image.size,
             )
             for i in by_path
         ]
