@@ -225,6 +225,11 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     chosen = (*chosen, "int8" if values.qat else "float32")[0]
     options, output = fields.read(values, Options, precision=chosen), values.output
     if values.android:
+        if output and Path(output).name != output:
+            raise flags.Error(
+                "`--android` writes into the app's folder; --output names the file there. "
+                f"Received: --output={output}."
+            )
         output = ASSETS / Path(output or default_output(values.model, options)).name
         if not ASSETS.parents[3].is_dir():
             raise FileNotFoundError(f"{ASSETS.parents[3]}: there is no Android app here.")

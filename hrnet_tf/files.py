@@ -21,7 +21,7 @@ def existing(path: str | os.PathLike) -> Path:
     Raises:
         FileNotFoundError: there is no such file; a folder is none.
     """
-    if not Path(path).is_file():
+    if not os.path.isfile(path):  # False, too, for names that are too long
         raise FileNotFoundError(f"{os.fspath(path)}: no such file; check its name.")
     return Path(path)
 
@@ -93,7 +93,7 @@ def prepare_folder(
     """
     folder = Path(folder)
     inputs = {os.path.realpath(path) for path in inputs}
-    old = [name for name in targets if (folder / name).exists()]
+    old = [name for name in targets if os.path.exists(folder / name)]
     same = [name for name in old if os.path.realpath(folder / name) in inputs]
     if same:
         raise ValueError(

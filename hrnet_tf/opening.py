@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from hrnet_tf.cards.card import Card
-from hrnet_tf.cards.files import other_parts, read_card
+from hrnet_tf.cards.files import check_conversion, other_parts, read_card
 from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
@@ -177,7 +177,10 @@ def _opened(name, model, card, file):
 
 def _open_converted(path, card, threads):
     """A converted file with the further files that it needs, if it is a part of a network."""
-    network, others = open_converted(path, threads), other_parts(path)
+    others = other_parts(path)
+    for each in (path, *others.values()):
+        check_conversion(each)
+    network = open_converted(path, threads)
     if others and card:
         parts = {name: open_converted(other, threads) for name, other in others.items()}
         return Divided({"image": network, **parts}, card.inputs(), card.outputs())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,9 +12,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.streaming import ahead
-from hrnet_tf.training.data.sources import Report
+from hrnet_tf.training.data.sources import Note, Report, read_annotated
 from hrnet_tf.training.task import scored_named
 
 Table = Mapping[str, Mapping[str, float]]  # row -> column -> number
@@ -22,7 +22,8 @@ Table = Mapping[str, Mapping[str, float]]  # row -> column -> number
 class Wanted(NamedTuple):
     """An image to predict, with `boxes` (N, 4) and their `scores` (N,) if the task has boxes.
 
-    `part` is the image's place in a file of several, as in `read_image`.
+    `part` is the image's place in a file of several, as in `read_image`; `size` is its annotated
+    (height, width), as in `read_annotated`, or None for that of its file.
     """
 
     key: Hashable
@@ -30,6 +31,7 @@ class Wanted(NamedTuple):
     boxes: np.ndarray | None = None
     scores: np.ndarray | None = None
     part: tuple[int, int] | None = None
+    size: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Evaluation:
         conditions: settings that the numbers depend on, by name: protocol, codec, boxes.
         words: the most important conditions, as text for people.
         images: number of images that were read.
-        problems: a sentence for each image or annotation that was left out.
+        problems: a sentence for each image or annotation that was left out, and for all else that
+            casts doubt on the numbers.
+        notes: a sentence for each thing that was understood, though it is unusual.
+        doubt: why the numbers are not to be believed: nothing was scored, or nothing matched.
     """
 
     numbers: Mapping[str, float]
@@ -57,6 +62,8 @@ class Evaluation:
     words: str = ""
     images: int = 0
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 class Evaluator(Protocol):
@@ -104,21 +111,54 @@ def evaluate(
 
 def evaluate_on(predictor, scoring: Any) -> Evaluation:
     """`evaluate` with the scoring dataclass of the predictor's task, such as a `PoseScoring`."""
-    problems, task = [], scored_named(predictor.card.task)
-    found = judge(predictor, task.evaluator(predictor.card, scoring, problems.append))
-    return _with_problems(found, problems)
+    lines, task = [], scored_named(predictor.card.task)
+    found = judge(predictor, task.evaluator(predictor.card, scoring, lines.append))
+    return _with_lines(found, lines)
 
 
 def score_results(task: str, scoring: Any) -> Evaluation:
     """Scores the file `scoring.results` of a task, without a network."""
-    problems = []
-    evaluator = scored_named(task).evaluator(None, scoring, problems.append)
+    lines = []
+    evaluator = scored_named(task).evaluator(None, scoring, lines.append)
     evaluator.reset(None)
-    return _with_problems(evaluator.finish(), problems)
+    return _with_lines(evaluator.finish(), lines)
 
 
-def _with_problems(found, problems):
-    return dataclasses.replace(found, problems=tuple(dict.fromkeys([*problems, *found.problems])))
+def _with_lines(found, lines):
+    """The evaluation with the lines that its evaluator reported, and whether it is believed."""
+    lines = dict.fromkeys([*lines, *found.problems])
+    notes = tuple(line for line in lines if isinstance(line, Note))
+    problems = tuple(line for line in lines if not isinstance(line, Note))
+    found = dataclasses.replace(found, problems=problems, notes=(*found.notes, *notes))
+    return dataclasses.replace(found, doubt=_doubt(found))
+
+
+def _doubt(found: Evaluation) -> str:
+    """Why numbers are not to be believed; empty if they are."""
+    main, counts = found.main[0], found.counted.values()
+    if found.counted and not any(counts):
+        reason = "nothing was predicted"
+    elif found.numbers[main] in (-1, None) or found.numbers[main] != found.numbers[main]:
+        reason = f"nothing annotated could be scored ({main} is {found.numbers[main]:g})"
+    elif found.main[1] and found.numbers[main] == 0 == max(found.numbers.values()):
+        what = " and ".join(f"{number} {name}" for name, number in found.counted.items())
+        reason = f"none of {what or 'the predictions'} matches the annotations"
+    else:
+        return ""
+    return f"No numbers: {reason}. {by_reason([*found.problems, *found.notes])}".strip()
+
+
+def by_reason(lines: Sequence[str]) -> str:
+    """A sentence with the reasons of lines about what was left out, and the first line."""
+    reasons = Counter(line.partition("left out: ")[2] for line in lines if "left out: " in line)
+    if not reasons:
+        return f"{lines[0]}" if lines else ""
+    first = next(line for line in lines if "left out: " in line)
+    counts = "; ".join(
+        f"{number}: {reason.rstrip('.')}" for reason, number in reasons.most_common(3)
+    )
+    more = f"; {len(reasons) - 3} more reasons" if len(reasons) > 3 else ""
+    return f"Left out by reason: {counts}{more}. The first: {first}"
 
 
 def judge(predictor, evaluator: Evaluator) -> Evaluation:
@@ -144,7 +184,7 @@ def _readable(wanted: Sequence[Wanted], read: set[tuple], report: Report) -> Ite
     def decode(items):
         path, part = items[0].path, items[0].part
         try:
-            pixels = read_image(path, apply_exif=False, part=part)
+            pixels = read_annotated(path, items[0].size, part)
         except (OSError, ValueError) as error:
             report(str(error))
             return []

@@ -9,6 +9,7 @@ import keras
 
 from hrnet_tf.cards import NAMES, card_class
 from hrnet_tf.cards.card import VERSION, Card, frozen, pretty
+from hrnet_tf.cards.check import check_values
 from hrnet_tf.files import sha256, whole
 
 
@@ -21,6 +22,8 @@ def card_from_json(text: str) -> Card | None:
     """
     try:
         card = json.loads(text)
+    except RecursionError:
+        raise ValueError("A card must be JSON of a few levels; this has too many.") from None
     except ValueError as error:
         raise ValueError(f"A card must be complete JSON, this text is not ({error}).") from None
     card = card if isinstance(card, dict) else {}
@@ -39,8 +42,10 @@ def card_from_json(text: str) -> Card | None:
             f"A card must be of version {VERSION}. Received: version={card['version']!r}. "
             "A newer hrnet_tf may read it."
         )
+    fields = {name: frozen(card[name]) for name in names}
+    check_values(kind, fields)
     try:
-        return kind.from_fields({name: frozen(card[name]) for name in names})
+        return kind.from_fields(fields)
     except TypeError as error:
         raise ValueError(f"A {task} card must have the fields of `to_json`, but {error}.") from None
 
@@ -108,7 +113,7 @@ def conversion_card(model_path: str | Path) -> dict:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         digest = fields["conversion"]["sha256"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(
             f"{path}: there must be the card that a .tflite or .onnx file was converted with; "
             "convert it again."
@@ -119,6 +124,26 @@ def conversion_card(model_path: str | Path) -> dict:
             "convert it again."
         )
     return fields
+
+
+def check_conversion(model_path: str | Path) -> None:
+    """Compares a converted file with the SHA-256 in its card, if there is one.
+
+    Runtimes use a damaged file without a word, and its results are those of another network.
+
+    Raises:
+        ValueError: card and file do not belong together.
+    """
+    try:
+        fields = json.loads(card_path(model_path).read_text(encoding="utf-8"))
+        digest = fields["conversion"]["sha256"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return  # a file of others, or `read_card` says what is wrong
+    if digest != sha256(model_path):
+        raise ValueError(
+            f"{model_path}: is damaged or another file than {card_path(model_path).name} was "
+            "written for, since their SHA-256 differ; copy both again, or convert it again."
+        )
 
 
 def record_accuracy(model_path: str | Path, accuracy: Mapping[str, object]) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from keras import ops
 
 from hrnet_tf.cards.card import Card, Decoder, exchanged
+from hrnet_tf.cards.check import check_values
 from hrnet_tf.cards.codecs import DARK, MSRA, UDP, Codec, Face, UDPCombined
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.labels.keypoints import KeypointSet
@@ -112,6 +113,7 @@ def _codec(name, **numbers):
             f"`codec` of a pose card must be one of {', '.join(CODECS)}. Received: {name!r}. "
             "A newer hrnet_tf may know it."
         )
+    check_values(CODECS[name], numbers, "codec.")
     return CODECS[name](**numbers)
 
 

@@ -92,8 +92,10 @@ def _evaluate(values, inputs):
         names = ["results.json", "evaluation.json"]
         folder = prepare_folder(values.output, names, overwrite=values.overwrite)
     found, told = measure()
-    for line in found.problems:
+    for line in (*found.notes, *found.problems):
         print(line, file=sys.stderr)
+    if found.doubt:
+        raise ValueError(found.doubt)
     _print_evaluation(values, found)
     if values.output:
         summary = {name: values[name].value for name in values} | told
@@ -163,7 +165,10 @@ def _print_evaluation(values, found):
     for table, rows in found.tables.items():
         if values[table].value:
             _print_table(rows)
-    counts = {"pictures": found.images, **found.counted, "left out": len(found.problems)}
+    left_out = sum("left out" in line for line in found.problems)
+    counts = {"pictures": found.images, **found.counted, "left out": left_out}
+    if doubtful := len(found.problems) - left_out:
+        counts["doubtful"] = doubtful
     counts = ", ".join(f"{number} {what}" for what, number in counts.items())
     print(f"{counts}; {found.words}.")
 

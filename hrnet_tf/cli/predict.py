@@ -1,5 +1,7 @@
 """`hrnet-tf predict`: the command line of `prediction.pictures` and of videos."""
 
+import os
+import re
 import sys
 import time
 from contextlib import contextmanager
@@ -25,7 +27,8 @@ USAGE = """\
   hrnet-tf predict INPUT...
 
 INPUT is a picture, a folder (its files, not its subfolders), a pattern such as 'in/**/*.jpg', a
-video, or the number of a camera: 0.
+video, the address of one such as rtsp://…, or the number of a camera: 0. Several videos get a
+folder each.
 A pose network finds the keypoints of the people that a detector finds; without a detector, each
 picture should show one person who fills it. A detection network finds objects with their boxes and,
 if it can, masks; a segmentation network the class of each pixel, a classification network that of
@@ -89,10 +92,15 @@ def _predict(values, inputs):
         refuse(values, detecting, "goes with a detector, not with --boxes.")
     task = task_name(values.model)
     refuse_others(values, task, values.model, {name: _flags_of(name) for name in NAMES})
-    from hrnet_tf.media.find import is_video
+    from hrnet_tf.media.find import find_images, is_video
 
-    if any(map(is_video, inputs)):
-        return _predict_video(values, inputs, task)
+    videos = [each for each in inputs if is_video(each)]
+    if not videos:
+        found = [str(path) for path in find_images(inputs)]
+        videos = found if found != inputs and all(map(is_video, found)) else []
+        inputs = videos or inputs
+    if videos:
+        return _predict_videos(values, inputs, task)
     refuse(values, _part(task, "VIDEO"), "is for videos.")
     return _predict_pictures(values, inputs, task)
 
@@ -114,40 +122,63 @@ def _predict_pictures(values, inputs, name):
     least = fields.read(values, Choice).score_threshold
     boxes = read_boxes(values.boxes, least) if values.boxes else None
     files = [each for each in (*task.tables, *task.views) if values[each].value]
-    drawing = _drawing(values, name)
-    output = PredictionFolder(values.output, paths, task, boxes, values.overwrite, files, drawing)
+    drawing, settings = _drawing(values, name), _settings(values)
+    given = values.overwrite, files, drawing, settings
+    output = PredictionFolder(values.output, paths, task, boxes, *given)
+    if output.done:
+        print(f"Going on: {output.done} of {len(paths)} pictures are done already.")
     start = time.perf_counter()
     views = set(files) & set(task.views)
-    predictor = open_predictor(values, task, **(task.view_options if views else {}))
+    predictor = _open(values, task, **(task.view_options if views else {}))
     detector = None if boxes or not task.wants_boxes else _detector(values, predictor.card)
     source = detected(detector, predictor.timings) if detector else boxes
     output.seconds["load"] = time.perf_counter() - start
     start = time.perf_counter()
     try:
-        with _progress(len(paths)) as advance:
-            predict_files(predictor, paths, source, output, advance)
+        with _progress(len(output.remaining)) as advance:
+            predict_files(predictor, output.remaining, source, output, advance)
     finally:
         output.seconds["run"] = time.perf_counter() - start
         _print_summary(output, output.finish(predictor.timings, predictor.card))
     if output.done and not output.records:
         missing = f"{values.boxes}: no box there belongs to these pictures." if boxes else ""
         print(missing or f"No {task.counted} were found in these pictures.", file=sys.stderr)
+        return 1 if boxes or output.failures else 0
     return 1 if output.failures else 0
 
 
-def _predict_video(values, inputs, name):
+def _predict_videos(values, inputs, name):
+    """Follows people in one video, or in several, each into a folder of its own."""
+    from hrnet_tf.media.find import is_video
     from hrnet_tf.tasks import task_named
 
     able = " or ".join(each for each in NAMES if _part(each, "VIDEO"))
-    if len(inputs) > 1 or not _part(name, "VIDEO"):
-        raise UsageError(f"a video or camera stands alone, and its network must be for {able}.")
+    if not all(map(is_video, inputs)) or not _part(name, "VIDEO"):
+        raise UsageError(
+            f"videos and pictures do not go together, and a video's network must be for {able}."
+        )
     task = task_named(name)
     refuse(values, {"boxes", *_part(name, "FILES")}, "is for pictures.")
-    predictor = open_predictor(values, task)
+    predictor = _open(values, task)
+    if len(inputs) == 1:
+        return _predict_video(values, task, predictor, inputs[0], values.output)
+    codes = []
+    for video in inputs:
+        folder = os.path.join(values.output, re.sub(r"[^\w.-]+", "_", os.path.basename(video)))
+        try:
+            codes.append(_predict_video(values, task, predictor, video, folder))
+        except (OSError, ValueError) as error:
+            print(error, file=sys.stderr)
+            codes.append(1)
+    return max(codes)
+
+
+def _predict_video(values, task, predictor, video, folder):
+    name = task.card.task
     summary = task.follow(
         predictor,
-        inputs[0],
-        values.output,
+        video,
+        folder,
         fields.read(values, options_of(name).VIDEO),
         overwrite=values.overwrite,
         progress=lambda total: _progress(total, "frames"),
@@ -159,9 +190,29 @@ def _predict_video(values, inputs, name):
         print(line, file=sys.stderr)
     print(
         f"{summary['frames']} frames, {summary[task.counted]} {task.counted}, "
-        f"{summary['frames_per_second']} frames per second. Results: {values.output}"
+        f"{summary['frames_per_second']} frames per second. Results: {folder}"
     )
     return 1 if summary["problems"] else 0
+
+
+def _settings(values):
+    """All flags that results depend on, and the state of the model's file."""
+    found = {name: values[name].value for name in values if name not in ("output", "overwrite")}
+    if os.path.isfile(values.model):
+        state = os.stat(values.model)
+        found["state"] = [state.st_size, state.st_mtime_ns]
+    return found
+
+
+def _open(values, task, **options):
+    """The predictor; without a connection, the error says what works without one."""
+    try:
+        return open_predictor(values, task, **options)
+    except ConnectionError as error:
+        raise OSError(
+            f"{error} Without a connection, --model takes a .keras, .tflite or .onnx file with its "
+            "card, and `hrnet-tf demo` trains a small network in minutes."
+        ) from error
 
 
 def _detector(values, card):

@@ -38,7 +38,9 @@ def read_keypoint_set(path: str | os.PathLike) -> KeypointSet:
     """
     path = existing(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes())  # which tells the encoding
+    except RecursionError:
+        raise ValueError(f"{path}: JSON that is nested too deeply.") from None
     except ValueError as error:
         raise ValueError(f"{path}: not complete JSON ({error}).") from None
     if not isinstance(content, dict):
@@ -112,18 +114,26 @@ def _of_categories(categories, path):
     for known in KEYPOINT_SETS.values():
         if known.names == names:
             return known
-    # COCO files count keypoints from 1.
-    edges = [[_less_one(i) for i in edge] for edge in _pairs_of(first, "skeleton")]
     return keypoint_set(
         names,
         name=path.stem,
-        skeleton=_pairs({"skeleton": edges}, "skeleton", names),
+        skeleton=_edges(first.get("skeleton"), names),
         source=f"category {first.get('name')!r} of {path.name}",
     )
 
 
-def _less_one(number):
-    return number - 1 if isinstance(number, int) else number
+def _edges(skeleton, names):
+    """The lines of a COCO file, whose ids count from 1, or from 0 if one is 0.
+
+    They are only drawn, so those that cannot be understood are left out.
+    """
+    skeleton = skeleton if isinstance(skeleton, list) else []
+    edges = [edge for edge in skeleton if isinstance(edge, list) and len(edge) == 2]
+    edges = [[names.index(i) + 1 if i in names else i for i in edge] for edge in edges]
+    edges = [edge for edge in edges if all(type(i) is int for i in edge)]
+    first = 0 if any(0 in edge for edge in edges) else 1
+    edges = [(a - first, b - first) for a, b in edges]
+    return [edge for edge in edges if min(edge) >= 0 and max(edge) < len(names)]
 
 
 def _list(content, field):

@@ -124,11 +124,31 @@ def line_color(first, second):
 
 
 def pairs_by_name(names):
-    """Flip pairs of the keypoints whose names differ only in left and right."""
+    """Flip pairs of the keypoints whose names differ only in left and right, or in l and r."""
     ids = {plain_name(name): i for i, name in enumerate(names)}
     lefts = [plain for plain in ids if plain.startswith("left_")]
     pairs = [(ids[left], ids.get("right_" + _part(left))) for left in lefts]
-    return tuple(sorted((min(pair), max(pair)) for pair in pairs if pair[1] is not None))
+    pairs = [pair for pair in pairs if pair[1] is not None]
+    paired = {i for pair in pairs for i in pair}
+    pairs += _glued({i: name.lower() for i, name in enumerate(names) if i not in paired})
+    return tuple(sorted((min(pair), max(pair)) for pair in pairs))
+
+
+def _glued(names):
+    """Pairs of names, such as leftear and rightear, that differ by one exchange of the sides.
+
+    A name that has two partners, as ll has lr and rl, has none.
+    """
+    ids = {name: i for i, name in names.items()}
+    partners = {}
+    for name, i in ids.items():
+        for left, right in (("left", "right"), ("l", "r")):
+            others = (name[: m.start()] + right + name[m.end() :] for m in re.finditer(left, name))
+            for other in {each for each in others if each in ids}:
+                partners.setdefault(i, set()).add(ids[other])
+                partners.setdefault(ids[other], set()).add(i)
+    single = {i: min(others) for i, others in partners.items() if len(others) == 1}
+    return [(i, other) for i, other in single.items() if i < other and single.get(other) == i]
 
 
 def keypoint_set(
@@ -145,7 +165,7 @@ def keypoint_set(
 
     Arguments are the attributes of `KeypointSet`. Without `flip_pairs`, keypoints are paired by
     names that differ in left and right only, such as left_eye and right_eye, "Left eye" and
-    "Right eye", eye_l and eye_r.
+    "Right eye", eye_l and eye_r, leftear and rightear, FL_paw and FR_paw.
 
     Raises:
         ValueError: what `KeypointSet` raises.

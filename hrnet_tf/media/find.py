@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from PIL import Image
+
 VIDEOS = (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
+
+PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+STILLS = ("image2", "tty")  # FFmpeg's formats that take single pictures, or any text, for videos
 
 VIDEOS += (".mts", ".ogv", ".ts", ".webm", ".wmv")
 
@@ -32,9 +38,9 @@ def find_images(inputs: Iterable[str | os.PathLike]) -> list[Path]:
 
 
 def _expand(entry):
-    if entry.is_dir():
+    if os.path.isdir(entry):  # False, too, for names that are too long
         paths = entry.iterdir() if os.access(entry, os.R_OK | os.X_OK) else ()
-    elif glob.has_magic(str(entry)) and not entry.exists():
+    elif glob.has_magic(str(entry)) and not os.path.exists(entry):
         paths = map(Path, glob.glob(str(entry), recursive=True))
     else:
         return [entry]
@@ -43,9 +49,36 @@ def _expand(entry):
 
 
 def is_video(entry: str) -> bool:
-    """Whether an input is a video, by its suffix, or the number of a camera."""
+    """Whether an input is a video, the address of one, or the number of a camera.
+
+    Files of unknown suffixes are opened to tell.
+    """
     path = Path(entry)
-    return path.suffix.lower() in VIDEOS or (entry.isdecimal() and not path.exists())
+    suffix = path.suffix.lower()
+    if is_address(entry) or suffix in VIDEOS or (entry.isdecimal() and not os.path.exists(path)):
+        return True
+    return suffix not in PICTURES and os.path.isfile(path) and _plays(path)
+
+
+def is_address(entry: str) -> bool:
+    """Whether an input is an address such as rtsp://…, and no file."""
+    return bool(re.match(r"[a-z][a-z0-9+.-]+://", entry, re.IGNORECASE))
+
+
+def _plays(path):
+    """Whether a file is no picture, and has a video stream; False without PyAV."""
+    try:
+        with Image.open(path):
+            return False
+    except OSError:
+        pass
+    try:
+        import av
+
+        with av.open(str(path)) as container:
+            return bool(container.streams.video) and container.format.name not in STILLS
+    except Exception:  # not installed, or not a video
+        return False
 
 
 def coco_id(path: str | os.PathLike) -> int | None:

@@ -1,6 +1,7 @@
 """Reads picture files into arrays."""
 
 import io
+import logging
 import os
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from hrnet_tf.files import existing
+
+LOG = logging.getLogger(__name__)
+
+DEPTHS = (8, 10, 12, 14, 16)  # bits of cameras
 
 # EXIF orientation -> what a viewer must do before it shows the picture.
 TURNS = {
@@ -26,8 +31,10 @@ def read_image(
 ) -> np.ndarray:
     """Reads a picture file as (H, W, 3) uint8 RGB, its first frame if it has several.
 
-    Grey, palette and CMYK pictures become RGB, transparent ones are put on white, and 16 bits per
-    channel are cut to the upper 8. Colour profiles are not applied. JPEGs are decoded as libjpeg
+    Grey, palette and CMYK pictures become RGB, and transparent ones are put on white. Grey pictures
+    of 16 bits are scaled by the 8, 10, 12, 14 or 16 bits that their brightest pixel needs, with a
+    warning unless these are 16; colours of 16 bits are cut to the upper 8. A warning says that
+    there are more frames. Colour profiles are not applied. JPEGs are decoded as libjpeg
     does by default, so the pixels equal OpenCV's.
 
     Args:
@@ -41,7 +48,7 @@ def read_image(
         ValueError: the file is not a picture, is damaged, or has too many pixels.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise IsADirectoryError(
             f"{path}: a folder with no pictures in it; name files, or a pattern like 'in/**/*.jpg'."
         )
@@ -51,8 +58,10 @@ def read_image(
         with Image.open(path if part is None else _cut(path, *part)) as image:
             image.load()
             # A TIFF is turned while it loads and has no orientation left.
-            turn = TURNS.get(_orientation(image)) if apply_exif else None
-            image = _to_rgb(image)
+            turn = TURNS.get(orientation(image)) if apply_exif else None
+            _say_frames(path, image)
+            if image.mode.startswith("I"):
+                image = _eight_bits(path, image)
             return pixels(image if turn is None else image.transpose(turn))
     except PermissionError as error:
         raise PermissionError(f"{path}: may not be read; change its permissions.") from error
@@ -83,33 +92,59 @@ def picture_bytes(path: str | os.PathLike) -> int:
         return 0
 
 
-def _orientation(image):
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a Pillow picture, a key of `TURNS`; 1 if there is none."""
     try:
-        return image.getexif().get(ExifTags.Base.Orientation)
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # a damaged EXIF block says nothing about the pixels
-        return None
+        return 1
+
+
+def is_plain(image: Image.Image) -> bool:
+    """Whether a picture that is not loaded is a JPEG or PNG that any decoder reads alike."""
+    opaque = not image.has_transparency_data
+    kinds = {"JPEG": ("RGB", "L"), "MPO": ("RGB", "L"), "PNG": ("RGB", "L", "P")}
+    return opaque and image.mode in kinds.get(image.format, ())
+
+
+def _say_frames(path, image):
+    count = getattr(image, "n_frames", 1)
+    if count > 1 and image.format != "MPO":
+        LOG.warning(
+            "%s: %d frames, of which only the first is read; a video of them is read whole.",
+            path,
+            count,
+        )
+
+
+def _eight_bits(path, image):
+    """A grey picture of 8 bits from one of more, by the number of bits that are in use."""
+    grey = np.asarray(image)
+    brightest = int(grey.max())
+    if grey.min() < 0 or brightest > 0xFFFF:
+        raise ValueError("pixels of more than 16 bits")
+    bits = next(bits for bits in DEPTHS if brightest < 2**bits)
+    if bits < 16:
+        LOG.warning("%s: at most %d of 65535, so it is read as %d bits.", path, brightest, bits)
+    return Image.fromarray((grey >> (bits - 8)).astype(np.uint8))
 
 
 def _to_rgb(image):
     if image.mode == "F":
         raise ValueError("floating-point pixels have no agreed white")
-    if image.mode.startswith("I"):
-        grey = np.asarray(image)
-        if grey.min() < 0 or grey.max() > 0xFFFF:
-            raise ValueError("pixels of more than 16 bits")
-        image = Image.fromarray((grey >> 8).astype(np.uint8))
-    elif image.has_transparency_data:
+    if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def pixels(image: Image.Image, rows: int = 512) -> np.ndarray:
-    """A Pillow picture as an array, copied in strips: `numpy.array` needs twice the memory."""
+    """A Pillow picture as an RGB array, made in strips: at once it needs many times the memory."""
     width, height = image.size
     result = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, rows):
-        result[top : top + rows] = image.crop((0, top, width, min(top + rows, height)))
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        result[top : top + rows] = _to_rgb(strip)
     return result
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import queue
+import re
 import sys
 import threading
 import time
@@ -14,13 +15,16 @@ from typing import NamedTuple
 
 import av
 import numpy as np
+from PIL import Image
 
 from hrnet_tf.files import existing
+from hrnet_tf.media.find import is_address
 
 LOG = logging.getLogger(__name__)
 
 # FFmpeg's input device and the name of a camera, by platform.
 CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
+TIMEOUT = 10  # seconds that an address may take to answer
 TICKS = 90_000  # per second: exact for 24, 25, 29.97, 30, 50 and 60 frames per second
 # A killed process leaves a file that plays but for its last two seconds; a normal end leaves an
 # ordinary MP4 file.
@@ -30,7 +34,10 @@ ENCODER = {"crf": "20", "preset": "veryfast", "bf": "0"}
 
 
 class Frame(NamedTuple):
-    """A picture of a video: number from 0, seconds since the first, (H, W, 3) uint8 RGB."""
+    """A picture of a video: number from 0, seconds since the first, (H, W, 3) uint8 RGB.
+
+    It is upright and has square pixels, and so may be wider or higher than what the file stores.
+    """
 
     index: int
     time: float
@@ -43,11 +50,13 @@ class Video:
     Errors while decoding are noted in `problems`; the frames before them are good.
 
     Args:
-        source: a file, or the number of a camera, 0 for the first.
+        source: a file, an address such as rtsp://…, or the number of a camera, 0 for the first.
 
     Attributes:
-        name: of the file or camera, for messages.
-        live: whether it is a camera; iterating a camera gives its newest frame and skips others.
+        name: of the file, address or camera, for messages.
+        stem: a name for the files of its results.
+        live: whether it is a camera or an endless stream; iterating one gives its newest frame and
+            skips others.
         rate: frames per second, on average; None if unknown.
         total: approximate number of frames; None if unknown.
         problems: a sentence for each.
@@ -60,7 +69,13 @@ class Video:
     def __init__(self, source: str | os.PathLike | int):
         self.live = isinstance(source, int)
         self.name = f"camera {source}" if self.live else os.fspath(source)
-        self._container = _open_camera(source) if self.live else _open_file(self.name)
+        self.stem = f"camera{source}" if self.live else Path(self.name).stem
+        if is_address(self.name):
+            self._container = _open_address(self.name)
+            self.live = not self._container.duration
+            self.stem = re.sub(r"\W+", "_", self.stem) or "stream"
+        else:
+            self._container = _open_camera(source) if self.live else _open_file(self.name)
         self._stream = next(iter(self._container.streams.video), None)
         if self._stream is None or self._stream.codec_context is None:
             lacks = "no video in it" if self._stream is None else "a codec that PyAV cannot decode"
@@ -70,6 +85,7 @@ class Video:
         self.rate = self._stream.average_rate or self._stream.guessed_rate
         self._length = 0.0 if self.live else self._seconds()
         self.total = self._stream.frames or round(self._length * (self.rate or 0)) or None
+        self._pixel = _pixel_shape(self._stream)
         self.problems, self.seconds = [], []
 
     def __iter__(self) -> Iterator[Frame]:
@@ -95,7 +111,7 @@ class Video:
             now = last + step if stamp is None else stamp - first
             if now <= last:  # a broken time stamp
                 now = last + step
-            image = _upright(frame)
+            image = _upright(frame, self._pixel)
             self.seconds.append(time.perf_counter() - start)
             yield Frame(index, now, image)
             index, start = index + 1, time.perf_counter()
@@ -227,6 +243,16 @@ def _open_file(name):
         raise ValueError(f"{name}: not a video, or damaged ({error.strerror}).") from error
 
 
+def _open_address(name):
+    try:
+        return av.open(name, timeout=TIMEOUT)
+    except (av.error.FFmpegError, OSError) as error:
+        raise OSError(
+            f"{name}: no video from this address ({error.strerror or error}); check it, or save "
+            "the stream to a file first."
+        ) from error
+
+
 def _open_camera(number):
     try:
         if sys.platform == "win32":
@@ -242,9 +268,18 @@ def _open_camera(number):
         ) from error
 
 
-def _upright(frame):
-    """The picture of a frame, turned and mirrored by the display matrix of the video."""
+def _pixel_shape(stream):
+    """Width of a pixel divided by its height, where that is believable."""
+    ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1
+    return ratio if Fraction(1, 8) < ratio < 8 else Fraction(1)
+
+
+def _upright(frame, pixel=1):
+    """The picture of a frame with square pixels, turned and mirrored by its display matrix."""
     image = frame.to_ndarray(format="rgb24")
+    if pixel != 1:  # the shorter side of the pixels is made longer, so that nothing is lost
+        width, height = round(frame.width * max(pixel, 1)), round(frame.height / min(pixel, 1))
+        image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
     for data in frame.side_data:
         if data.type.name == "DISPLAYMATRIX":
             (a, b), (c, d) = np.frombuffer(data, np.int32).reshape(3, 3)[:2, :2]

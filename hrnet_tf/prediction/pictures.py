@@ -1,5 +1,6 @@
 """Predicts picture files and writes annotated pictures and results, for `hrnet-tf predict`."""
 
+import contextlib
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from hrnet_tf.media.images import picture_bytes, read_image
 from hrnet_tf.tasks.streaming import Timings, ahead
 from hrnet_tf.tasks.task import BoxSource, ImageIds, Item, Predictor, Task
 
+JOURNAL = "unfinished.jsonl"
 FORMATS = {
     ".jpg": {"format": "JPEG", "quality": 92, "subsampling": 0},
     ".png": {"format": "PNG"},
@@ -94,8 +96,11 @@ class PredictionFolder:
         files: further files to write: keys of the task's `tables` and `views`. For views, the
             predictor needs the task's `view_options`.
         drawing: settings of the task's `draw`.
+        settings: all that results depend on. If a run with the same settings was killed in this
+            folder, its results are kept, and `remaining` has only the other pictures.
 
     Attributes:
+        remaining: the pictures that are not done yet.
         failures: a sentence for each picture that has no result.
         done: number of pictures written.
         records: entries of `results.json`, as JSON text.
@@ -115,6 +120,7 @@ class PredictionFolder:
         overwrite: bool = False,
         files: Sequence[str] = (),
         drawing: Mapping[str, object] | None = None,
+        settings: Mapping[str, object] | None = None,
     ):
         self.task, self.drawing = task, drawing or {}
         self.tables = {name: write for name, write in task.tables.items() if name in files}
@@ -123,14 +129,19 @@ class PredictionFolder:
         targets = [name + suffix for name in self.names.values() for suffix in task.suffixes]
         targets += ["results.json", "timings.json", *self.views]
         targets += [f"results.{table}" for table in self.tables]
+        self.journal = _Journal(Path(folder) / JOURNAL, settings, overwrite)
+        overwrite = overwrite or bool(self.journal.earlier)
         self.folder = prepare_folder(folder, targets, paths, overwrite)
         for view in self.views:
             prepare_folder(self.folder / view, ())
         self.ids = _image_ids(paths, boxes)
         counts = Counter(path.name for path in paths)
         self.labels = {p: p.name if counts[p.name] == 1 else p.as_posix() for p in paths}
-        self.records, self.failures, self.seconds = [], [], {}
-        self.done = 0
+        self.failures, self.seconds = [], {}
+        earlier = {path: self.journal.earlier.get(str(path)) for path in paths}
+        self.remaining = [path for path in paths if earlier[path] is None]
+        self.records = [text for texts in earlier.values() for text in texts or ()]
+        self.done = len(paths) - len(self.remaining)
 
     def draw(self, path: Path, image: np.ndarray, result: object, card: Card) -> dict:
         """Draws the pictures of one input; returns them by the names of their files."""
@@ -157,7 +168,9 @@ class PredictionFolder:
         # JSON text takes half the memory of the records' small lists.
         label = {"file_name": self.labels[path]}
         records = self.task.records(name, self.ids[path], result, card)
-        self.records += [json.dumps(label | record) for record in records]
+        records = [json.dumps(label | record) for record in records]
+        self.journal.add(path, records)
+        self.records += records
         self.done += 1
 
     def finish(self, timings: Timings, card: Card) -> dict:
@@ -178,7 +191,47 @@ class PredictionFolder:
             "stages": timings.summary(),
         }
         write_json(self.folder / "timings.json", summary, indent=1)
+        self.journal.close(finished=self.done + len(self.failures) >= len(self.names))
         return summary
+
+
+class _Journal:
+    """Which pictures of a run are done, with their records; it outlives a run that is killed.
+
+    Attributes:
+        earlier: path -> JSON texts of the records, of an earlier run with the same settings.
+    """
+
+    def __init__(self, path, settings, overwrite):
+        self.path, self.settings, self.file, self.earlier = path, settings, None, {}
+        if settings is None or overwrite or not path.is_file():
+            return
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            first, *lines = path.read_text(encoding="utf-8").splitlines()
+            if first == json.dumps(settings):
+                # A killed run may have left half a line at the end.
+                for line in lines:
+                    done = json.loads(line)
+                    self.earlier[done["path"]] = done["records"]
+
+    def add(self, path, records):
+        if self.settings is None:
+            return
+        if self.file is None:
+            kept = [{"path": p, "records": r} for p, r in self.earlier.items()]
+            text = "\n".join(map(json.dumps, [self.settings, *kept])) + "\n"
+            with whole(self.path) as part:
+                part.write_text(text, encoding="utf-8")
+            self.file = open(self.path, "ab", buffering=0)  # noqa: SIM115
+        line = json.dumps({"path": str(path), "records": records}) + "\n"
+        with contextlib.suppress(OSError):  # a full disk: the picture will be done again
+            self.file.write(line.encode())
+
+    def close(self, finished):
+        if self.file:
+            self.file.close()
+        if finished:
+            self.path.unlink(missing_ok=True)
 
 
 def _encoded(picture, name):

@@ -86,9 +86,9 @@ def write_video(
     """
     source = int(source) if str(source).isdecimal() and not Path(str(source)).exists() else source
     with closing(Video(source)) as video:
-        name = f"camera{source}" if video.live else Path(source).stem
+        name = video.stem
         targets = [f"{name}.mp4", f"{name}.jsonl", "timings.json"]
-        inputs = [] if video.live else [source]
+        inputs = [source] if Path(str(source)).is_file() else []
         folder = prepare_folder(folder, targets, inputs, overwrite)
         window = _window(video, show)
         results = _Results(folder, name, follower, video)

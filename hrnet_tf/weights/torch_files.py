@@ -6,12 +6,14 @@ an uncompressed zip, before that as a row of pickles followed by the storages
 short list becomes an inert placeholder.
 """
 
+import functools
 import io
 import mmap
 import pickle
 import pickletools
 import struct
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -211,6 +213,7 @@ def read_torch_zip(
 ) -> dict[str, np.ndarray]:
     """The state_dict of a file in the zip format; `records` is its table of contents."""
 
+    @functools.cache
     def record(name):
         if name not in records:
             raise UnreadableError(f"lacks its record {name}. {AGAIN}")
@@ -219,7 +222,10 @@ def read_torch_zip(
         start = info.header_offset + 30 + name_length + extra_length
         if info.compress_type != zipfile.ZIP_STORED or start + info.file_size > len(data):
             raise UnreadableError("is cut or was packed anew. Use the file as torch.save wrote it.")
-        return memoryview(data)[start : start + info.file_size]
+        content = memoryview(data)[start : start + info.file_size]
+        if zlib.crc32(content) != info.CRC:
+            raise UnreadableError(f"is damaged: the check sum of {name} differs. {AGAIN}")
+        return content
 
     (root,) = {name.removesuffix("data.pkl") for name in records if name.endswith("/data.pkl")}
     big = f"{root}byteorder" in records and bytes(record(f"{root}byteorder")) == b"big"

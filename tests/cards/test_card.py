@@ -1,6 +1,7 @@
 """Cards survive the trip through their file, and spoiled ones are refused in one sentence."""
 
 import dataclasses
+import hashlib
 import json
 import os
 
@@ -10,7 +11,7 @@ import pytest
 
 from hrnet_tf.cards.classification import ClassificationCard
 from hrnet_tf.cards.codecs import DARK, UDP, UDPCombined
-from hrnet_tf.cards.files import card_from_json, card_path, read_card, write_card
+from hrnet_tf.cards.files import card_from_json, card_path, check_conversion, read_card, write_card
 from hrnet_tf.cards.pose import CODECS, PoseCard
 from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.classes import ADE20K, LIP
@@ -120,12 +121,31 @@ SEGMENTATION, CLASSIFICATION = CARDS[7], CARDS[9]
         (changed(codec={"name": "simcc"}), "one of msra, dark, .*Received: 'simcc'"),
         (changed(codec={"name": "dark", "blur": 3}), "'blur'"),
         (changed(codec="dark"), "must be a mapping"),
-        (changed(mean=[0.5, 0.5]), "must have three numbers"),
+        (changed(mean=[0.5, 0.5]), "`mean` must be a list of 3"),
         (changed(padding=0), "must be positive"),
         (changed(keypoints={"name": "coco"}), "missing"),
         (changed(keypoints=dataclasses.asdict(COCO) | {"sigmas": [0.1]}), "17 entries"),
         (changed(keypoints=dataclasses.asdict(COCO) | {"flip_pairs": [[0, 17]]}), "from 0 to 16"),
-        (changed(keypoints=dataclasses.asdict(COCO) | {"flip_pairs": [1]}), "fields of `to_json`"),
+        (changed(keypoints=dataclasses.asdict(COCO) | {"flip_pairs": [1]}), "must be a list of 2"),
+        (
+            changed(keypoints=dataclasses.asdict(COCO) | {"flip_pairs": [[1]]}),
+            "must be a list of 2",
+        ),
+        (
+            changed(keypoints=dataclasses.asdict(COCO) | {"skeleton": [[]]}),
+            r"`keypoints.skeleton\[0",
+        ),
+        (
+            changed(keypoints=dataclasses.asdict(COCO) | {"point_colors": [["x", 0, 0]] * 17}),
+            r"`keypoints.point_colors\[0\]\[0\]` must be a whole number",
+        ),
+        (changed(keypoints="coco"), "fields of `to_json`"),
+        (changed(mean=[0.5, 0.5, None]), r"`mean\[2\]` must be a finite number"),
+        (changed(std=[1, 1, float("nan")]), r"`std\[2\]` must be a finite number"),
+        (changed(padding=float("inf")), "`padding` must be a finite number"),
+        (changed(padding=True), "`padding` must be a finite number"),
+        (changed(codec={"name": "dark", "sigma": "2"}), "`codec.sigma` must be a finite number"),
+        ("[" * 100_000, "too many"),
         (
             changed(task="depth"),
             "one of pose, segmentation, classification, detection. Received: 'depth'",
@@ -136,7 +156,7 @@ SEGMENTATION, CLASSIFICATION = CARDS[7], CARDS[9]
         (changed(SEGMENTATION, flip_pairs=[[0, 1], [1, 2]]), "each at most once"),
         (changed(SEGMENTATION, resize="width"), "`resize` must be one of none, long, short, both"),
         (changed(SEGMENTATION, base_size=None), "`base_size` its pixels"),
-        (changed(SEGMENTATION, flip_pairs=3), "fields of `to_json`"),
+        (changed(SEGMENTATION, flip_pairs=3), "`flip_pairs` must be a list"),
         (changed(CLASSIFICATION, classes=[]), "`classes` must not be empty"),
         (changed(CLASSIFICATION, crop_fraction=1.5), "crop_fraction=1.5"),
         (changed(CLASSIFICATION, interpolation="nearest"), "one of bilinear, bicubic"),
@@ -168,3 +188,17 @@ def test_a_failed_write_leaves_the_old_card_and_no_rubbish(tmp_path, monkeypatch
         write_card(model, CARDS[1])
     assert read_card(model) == CARDS[0]
     assert os.listdir(tmp_path) == ["model.json"]
+
+
+def test_a_converted_file_that_is_not_its_cards_is_refused(tmp_path):
+    """Runtimes use a damaged file without a word."""
+    path = tmp_path / "net.tflite"
+    path.write_bytes(b"weights")
+    facts = {"conversion": {"sha256": hashlib.sha256(b"weights").hexdigest()}}
+    write_card(path, CARDS[0], facts)
+    check_conversion(path)
+    path.write_bytes(b"weighty")
+    with pytest.raises(ValueError, match=r"net.tflite: is damaged or another file than net.json"):
+        check_conversion(path)
+    write_card(path, CARDS[0])  # a card of one's own says nothing about the file
+    check_conversion(path)

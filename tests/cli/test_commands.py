@@ -306,6 +306,17 @@ def test_interruption_keeps_what_is_done(tmp_path, photos, model, monkeypatch, c
     assert [r["file_name"] for r in _results(out)] == [p.name for p in sorted(out.glob("*.jpg"))]
     assert len(_results(out)) >= 1
     assert capsys.readouterr().err.count("\n") == 1
+    done = len(_results(out))
+    monkeypatch.setattr(predict_files, "read_image", real)
+    changed = (*arguments, "--flip")
+    assert run("predict", *changed) == 1  # results of other settings are not mixed with these
+    assert "add --overwrite" in capsys.readouterr().err
+    assert run("predict", *arguments) in (0, 1)
+    assert f"Going on: {done} of" in capsys.readouterr().out
+    resumed = _results(out)
+    assert not (out / "unfinished.jsonl").exists()
+    assert run("predict", *arguments, "--overwrite") in (0, 1)
+    assert resumed == _results(out)
 
 
 def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
@@ -341,7 +352,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
         (["predict", "a.jpg", "--boxes=b.json", "--detector=none"], "goes with a detector"),
         (["predict", "a.jpg", "--detect_every=3"], "`--detect_every` is for videos"),
         (["predict", "a.mp4", "--csv"], "`--csv` is for pictures"),
-        (["predict", "a.mp4", "b.jpg"], "a video or camera stands alone"),
+        (["predict", "a.mp4", "b.jpg"], "videos and pictures do not go together"),
         (["predict", "--model=x", "--output=x"], "`INPUT` is missing"),
         (["predict", "a.jpg", "--batch_size=0"], "batch_size=0"),
         (["predict", "a.jpg", "--batch_size=many"], "batch_size=many"),
@@ -457,7 +468,7 @@ def test_evaluate_prints_and_writes_numbers_and_keypoints(tmp_path, model, monke
     assert seen == {
         **{"flip": False, "protocol": "annotated", "annotations": "a.json", "images": "b"},
         **{"data_format": "coco", "score_threshold": 0.0, "ground_truth": None},
-        "detections": None,
+        **{"detections": None, "category": None},
     }
     printed = capsys.readouterr().out
     assert re.search(r"AP +0\.5000\nAR +0\.6250", printed)

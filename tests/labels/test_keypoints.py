@@ -111,6 +111,24 @@ def test_names_pair_up_as_far_as_both_sides_are_there():
     assert keypoint_set(["left", "right"], flip_pairs=()).flip_pairs == ()
 
 
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (["snout", "leftear", "rightear", "tailbase"], ((1, 2),)),
+        (["lshoulder", "rshoulder"], ((0, 1),)),
+        (["FL_paw", "FR_paw", "HL_paw", "HR_paw"], ((0, 1), (2, 3))),
+        (["paw1LH", "paw1RH", "paw2LF", "paw2RF"], ((0, 1), (2, 3))),
+        (["lf", "rf", "lr", "rr"], ((0, 1), (2, 3))),
+        (["ll", "lr", "rl", "rr"], ()),
+        (["left_eye", "right_eye", "eyeballl", "eyeballr"], ((0, 1), (2, 3))),
+        (["head", "tail", "trail"], ()),
+    ],
+)
+def test_names_without_separators_pair_up(names, pairs):
+    """As DeepLabCut's example and many mouse projects write them; two partners are none."""
+    assert keypoint_set(names).flip_pairs == pairs
+
+
 def test_names_and_lines_give_the_published_colors():
     """However the sides are spelt: a set of one's own looks like COCO's."""
     names = [name.replace("_", " ").title() for name in COCO.names]

@@ -194,10 +194,35 @@ def test_a_listed_picture_may_be_empty_an_unlisted_one_is_an_error(tmp_path):
             boxes(name, None)
 
 
+def test_boxes_of_a_picture_of_another_size_are_refused(tmp_path):
+    """It was resized or turned since; the boxes would show other things."""
+    images = [{"id": 5, "file_name": "five.jpg", "height": 40, "width": 60}]
+    boxes = read_boxes(_save(tmp_path / "a.json", ANNOTATIONS | {"images": images}))
+    assert len(boxes("five.jpg", np.zeros((40, 60, 3)))[0]) == 1
+    with pytest.raises(ValueError, match=r"it is 40 x 60 pixels, as its EXIF .* it was 60 x 40"):
+        boxes("five.jpg", np.zeros((60, 40, 3)))
+
+
 def test_equal_names_in_two_folders_need_the_folder(tmp_path):
     images = [{"id": 1, "file_name": "a/x.jpg"}, {"id": 2, "file_name": "b/x.jpg"}]
     boxes = read_boxes(_save(tmp_path / "a.json", ANNOTATIONS | {"images": images}))
     assert [boxes.image_id(f"in/{name}/x.jpg") for name in "abc"] == [1, 2, None]
+
+
+@pytest.mark.parametrize("category", [0, 1, 7, "0", None])
+def test_detections_of_one_category_are_of_people(tmp_path, category):
+    """Ultralytics numbers the classes from 0."""
+    found = [{"image_id": i, "category_id": category, "bbox": [1, 2, 3, 4]} for i in (139, "140")]
+    boxes = read_boxes(_save(tmp_path / "d.json", found))
+    assert [len(boxes(f"{i:012}.jpg", None)[0]) for i in (139, 140, 141)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("categories", [(0, 1), (0, 5), (2, 3)])
+def test_detections_whose_person_nothing_tells_are_refused(tmp_path, categories):
+    found = [{"image_id": 1, "category_id": each, "bbox": [1, 2, 3, 4]} for each in categories * 2]
+    kinds = ", ".join(rf"{each} \(2 boxes\)" for each in categories)
+    with pytest.raises(ValueError, match=rf"d.json: nothing tells which .* are {kinds}"):
+        read_boxes(_save(tmp_path / "d.json", found))
 
 
 def test_detections_are_found_by_number_or_name_and_thresholded(tmp_path):
@@ -239,3 +264,24 @@ def test_text_that_is_not_json_is_named(tmp_path):
     (tmp_path / "x.json").write_bytes(b"\xff\xfe{")
     with pytest.raises(ValueError, match="not a json file"):
         read_boxes(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(("bits", "brightest"), [(10, 1000), (12, 4080), (14, 9000), (16, 60000)])
+def test_grey_of_16_bits_is_scaled_by_the_bits_in_use(tmp_path, caplog, bits, brightest):
+    """Cameras fill the lower bits; the upper 8 alone would be black."""
+    grey = np.linspace(0, brightest, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(grey).save(tmp_path / "x.png")
+    assert (read_image(tmp_path / "x.png")[..., 1] == grey >> (bits - 8)).all()
+    assert (
+        caplog.messages
+        == [f"{tmp_path / 'x.png'}: at most {brightest} of 65535, so it is read as {bits} bits."][
+            : bits < 16
+        ]
+    )
+
+
+def test_further_frames_are_mentioned(tmp_path, caplog):
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "green", "blue")]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    assert read_image(tmp_path / "x.gif")[0, 0].tolist() == [255, 0, 0]
+    assert "x.gif: 3 frames, of which only the first is read" in caplog.text

@@ -16,6 +16,7 @@ from hrnet_tf import cli
 from hrnet_tf.cards.files import write_card
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import COCO
+from hrnet_tf.media.find import is_video
 from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.tasks.pose.track import Tracking
@@ -163,6 +164,40 @@ def test_pictures_come_the_way_up_that_the_file_asks_for(tmp_path, degrees, mirr
         order = [int(np.abs(np.array(QUARTERS) - color).sum(axis=1).argmin()) for color in around]
         start = order.index(0)
         assert order[start:] + order[:start] == [0, 2, 3, 1]
+
+
+@pytest.mark.parametrize("ratio", [Fraction(2), Fraction(1, 2), Fraction(64, 45)])
+def test_pixels_that_are_not_square_become_square(tmp_path, ratio):
+    """DV, DVD and surveillance recorders say how wide a pixel is to be shown."""
+    path = tmp_path / "wide.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = ratio
+        frame = av.VideoFrame.from_ndarray(picture(), "rgb24").reformat(format="yuv420p")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    (frame,) = read_frames(path)
+    width, height = round(64 * max(ratio, 1)), round(48 / min(ratio, 1))
+    assert frame.image.shape == (height, width, 3)
+    assert np.abs(quarters(frame.image) - np.reshape(QUARTERS, (2, 2, 3))).max() < 30
+
+
+def test_videos_without_their_suffix_are_told_by_opening_them(tmp_path, dance):
+    (tmp_path / "clip").write_bytes(dance.read_bytes())
+    (tmp_path / "clip.dav").write_bytes(dance.read_bytes())
+    Image.fromarray(picture()).save(tmp_path / "photo.png")
+    (tmp_path / "picture").write_bytes((tmp_path / "photo.png").read_bytes())
+    (tmp_path / "notes.txt").write_text("to do")
+    names = [name for name in sorted(os.listdir(tmp_path)) if is_video(str(tmp_path / name))]
+    assert names == ["clip", "clip.dav", "dance.mp4"]
+
+
+@pytest.mark.parametrize("address", ["rtsp://127.0.0.1:9/stream", "http://127.0.0.1:9/clip.mp4"])
+def test_an_address_where_nobody_answers_is_one_sentence(address, capsys):
+    assert is_video(address)
+    with pytest.raises(OSError, match=rf"^{address}: no video from this address \(.+\); check it"):
+        Video(address)
 
 
 def test_a_frame_of_another_size_is_scaled(tmp_path):

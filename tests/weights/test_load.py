@@ -231,6 +231,26 @@ def test_other_files_are_refused_in_a_sentence(tmp_path, content, message):
         read_checkpoint(tmp_path / "w.pth")
 
 
+def test_a_flipped_bit_in_a_zip_is_noticed(tmp_path):
+    """Each record has a CRC-32."""
+    path = next(path for path in FILES if zipfile.is_zipfile(path))
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        info = max(archive.infolist(), key=lambda each: each.file_size)
+    content[info.header_offset + info.file_size // 2 + 100] ^= 1
+    (tmp_path / "bad.pth").write_bytes(content)
+    with pytest.raises(ValueError, match=r"bad.pth.* damaged: the check sum of .* differs"):
+        read_checkpoint(tmp_path / "bad.pth")
+
+
+def test_a_small_archive_does_not_fill_the_memory(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(6):
+            archive.writestr(f"{i}.npy", bytes(50 * 2**20))
+    with pytest.raises(ValueError, match="unfolds to 300 MiB from"):
+        read_checkpoint(tmp_path / "bomb.npz")
+
+
 def test_other_zips_are_refused_in_a_sentence(tmp_path):
     with zipfile.ZipFile(tmp_path / "w.keras", "w") as archive:
         archive.writestr("config.json", "{}")

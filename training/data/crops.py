@@ -5,7 +5,11 @@ files and from records are equal to the bit. About 1 value in 50000 differs from
 the whole image by one grey level, where rounding depends on the last bit of a float.
 """
 
+from pathlib import Path
+
 import tensorflow as tf
+
+from hrnet_tf.training.data.sources import read_annotated
 
 # libjpeg smooths colours across blocks, and at the edge of a decoded window it lacks the blocks
 # outside. Windows are therefore decoded with this many more pixels on each side.
@@ -38,6 +42,25 @@ def window(inverse: tf.Tensor, output_size: tuple[int, int], bounds: tf.Tensor) 
     low = tf.clip_by_value(tf.cast(low, tf.int32) - 1, least, most - 2)
     high = tf.clip_by_value(tf.cast(high, tf.int32) + 3, low + 2, most)
     return tf.concat((low, high), axis=1)
+
+
+def read_any(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor, plain: tf.Tensor) -> tuple:
+    """`read_image` of any file that `read_annotated` reads; `plain` ones are read by TensorFlow.
+
+    The others, such as those that EXIF turns, are decoded whole, in Python.
+    """
+
+    def other():
+        pixels = tf.numpy_function(_read_whole, (path, size), tf.uint8)
+        low, high = window[:2], window[2:]
+        pixels = pixels[low[0] : high[0], low[1] : high[1]]
+        return tf.ensure_shape(pixels, (None, None, 3)), low
+
+    return tf.cond(plain, lambda: read_image(path, size, window), other)
+
+
+def _read_whole(path, size):
+    return read_annotated(Path(path.decode()), tuple(size.tolist()))
 
 
 def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:

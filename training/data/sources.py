@@ -1,17 +1,29 @@
 """Functions for all kinds of annotation files: checks of paths and images, JSON, image sizes."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from PIL import ExifTags, Image
+import numpy as np
+from PIL import Image
+
+from hrnet_tf.media.images import TURNS, is_plain, orientation, read_image
 
 Report = Callable[[str], None]
 
-DECODERS = ("JPEG", "PNG")  # formats that the training pipeline decodes
+DRAWINGS = "person_keypoints.json"  # as `data.synthetic` calls annotations
+ALIKE = (2, 3, 4)  # EXIF orientations that do not change the size
+
+
+class Note(str):
+    """A line for `report` that needs no action: nothing was left out, and no number changes."""
+
+    __slots__ = ()
 
 
 def to_stderr(line: str) -> None:
@@ -21,30 +33,54 @@ def to_stderr(line: str) -> None:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image file; `size` is (height, width) from the annotations, or else from the file."""
+    """An image file.
+
+    Attributes:
+        id: of the annotations.
+        path: of the file.
+        size: (height, width) from the annotations, or else from the file.
+        plain: whether TensorFlow decodes it to the same pixels as `read_annotated`, as far as
+            `look` has told.
+    """
 
     id: int
     path: Path
     size: tuple[int, int]
+    plain: bool = True
 
 
 def check_paths(annotations: str | Path, images_dir: str | Path) -> tuple[Path, Path]:
     """Returns both as paths; raises FileNotFoundError if one does not exist."""
-    if not Path(annotations).is_file():
+    if not os.path.isfile(annotations):
         raise FileNotFoundError(
             f"`annotations` must be a file. Received: annotations={annotations}. Check the path."
+            f"{how_to_draw(Path(annotations))}"
         )
-    if not Path(images_dir).is_dir():
+    if not os.path.isdir(images_dir):
         raise FileNotFoundError(
             f"`images_dir` must be a folder. Received: images_dir={images_dir}. Check the path."
         )
     return Path(annotations), Path(images_dir)
 
 
+def how_to_draw(path: Path) -> str:
+    """The command that makes the file, if it has the name of the annotations of drawings."""
+    if path.name != DRAWINGS:
+        return ""
+    more = "--num_images=110 --seed=1" if path.parent.name == "val" else "--num_images=1000"
+    command = f"python -m hrnet_tf.training.data.synthetic --output={path.parent} {more}"
+    return f" For drawings of people, `{command}` makes it."
+
+
 def read_json(annotations: Path) -> object:
-    """The content of a JSON file; raises ValueError if it is not JSON."""
+    """The content of a JSON file in any UTF; raises ValueError if it is not JSON."""
     try:
-        return json.loads(annotations.read_text(encoding="utf-8"))
+        return json.loads(annotations.read_bytes())  # which tells the encoding
+    except RecursionError:
+        raise ValueError(
+            f"`annotations` must be JSON of a few levels. Received: annotations={annotations}, "
+            "which is nested too deeply."
+        ) from None
     except ValueError as error:
         raise ValueError(
             f"`annotations` must be JSON ({error}). Received: annotations={annotations}. "
@@ -61,8 +97,8 @@ def left_out(annotations: Path, what: str, error: Exception) -> str:
 def measure(folder: Path, names: Iterable[str], report: Report) -> dict[str, ImageFile]:
     """Reads the sizes of images from their headers; reports each unusable image with a line.
 
-    This is for annotation files without sizes. EXIF orientation is ignored, as everywhere in
-    training.
+    This is for annotation files without sizes. EXIF orientation is ignored, as by the
+    original.
 
     Returns:
         The usable images by name.
@@ -79,26 +115,102 @@ def measure(folder: Path, names: Iterable[str], report: Report) -> dict[str, Ima
     return images
 
 
-def flaw(image: ImageFile, decode: bool = True) -> str:
-    """Why an image cannot be trained on; empty if it can. Without `decode`, reads headers only."""
+class Look(NamedTuple):
+    """What the file of an annotated image is like.
+
+    Attributes:
+        flaw: why it cannot be used; empty if it can.
+        remark: what may be wrong with it, though it is used; empty if nothing.
+        plain: whether TensorFlow decodes it to the same pixels as `read_annotated`.
+    """
+
+    flaw: str = ""
+    remark: str = ""
+    plain: bool = True
+
+
+def look(image: ImageFile, decode: bool = True) -> Look:
+    """Compares the file of an image with its annotated size; without `decode`, by its header."""
     try:
         with Image.open(image.path) as picture:
-            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) > 4
-            if decode:
+            turn = orientation(picture)
+            plain = is_plain(picture)
+            frames = plain or picture.format == "MPO" or not getattr(picture, "is_animated", False)
+            stored = picture.size[::-1]
+            if decode and plain:
                 picture.load()
-            kind, size = picture.format, picture.size[::-1]
+        if decode and not plain:
+            read_image(image.path)
     except FileNotFoundError:
-        return "the file is not there"
+        return Look("the file is not there")
     except Exception as error:  # Pillow raises many types on damaged files
-        return f"it cannot be decoded ({_one_line(error)})"
-    if kind not in DECODERS:
-        return f"it is {kind}, not {' or '.join(DECODERS)}"
-    if size == image.size:
-        return ""
-    reason = f"it is {_pixels(size)}, its annotation says {_pixels(image.size)}"
-    if turned and size == image.size[::-1]:
-        reason += ": the annotation follows its EXIF orientation, so turn the pixels for good"
-    return reason
+        return Look(f"it cannot be decoded ({_one_line(error)})")
+    if stored == image.size:
+        remark = "" if frames else "it has several frames, of which the first is used"
+        if turn in ALIKE or (turn in TURNS and stored[0] == stored[1]):
+            remark = (
+                "EXIF turns or mirrors it, and its size does not tell whether the annotation "
+                "follows that; the stored pixels are used"
+            )
+        return Look("", remark, plain)
+    if turn in TURNS and turn not in ALIKE and stored[::-1] == image.size:
+        return Look("", "", False)
+    reason = f"it is {_pixels(stored)}, by its `width` and `height` {_pixels(image.size)}"
+    down, across = (ours / theirs for ours, theirs in zip(stored, image.size, strict=True))
+    if abs(down - across) < 0.02 * down:
+        reason += f": {across:.3g} times as large; was it resized after annotation?"
+    elif stored[::-1] == image.size:
+        reason += ": was it turned after annotation?"
+    return Look(reason)
+
+
+def flaw(image: ImageFile, decode: bool = True) -> str:
+    """Why TensorFlow cannot read an image as annotated; empty if it can. See `look`."""
+    found = look(image, decode)
+    if found.flaw or found.plain:
+        return found.flaw
+    return "it is no JPEG or PNG of 8 bits without transparency that is stored as it is annotated"
+
+
+def read_annotated(
+    path: Path, size: tuple[int, int] | None = None, part: tuple[int, int] | None = None
+) -> np.ndarray:
+    """The pixels of an image as its annotation sees them, (H, W, 3) uint8.
+
+    They are the stored ones if these have the annotated size, or else those that EXIF turns upright
+    if these have it. COCO's annotations, for example, ignore EXIF; those of most tools follow it.
+
+    Args:
+        path: the image file.
+        size: annotated (height, width); the stored one if None.
+        part: the image's place in a file of several, as in `read_image`.
+
+    Raises:
+        OSError, ValueError: the file cannot be read, or neither has the annotated size.
+    """
+    pixels = read_image(path, apply_exif=False, part=part)
+    if size is None or pixels.shape[:2] == tuple(size):
+        return pixels
+    if pixels.shape[1::-1] == tuple(size):
+        upright = read_image(path, part=part)
+        if upright.shape[:2] == tuple(size):
+            return upright
+    raise ValueError(f"{path} is left out: {look(ImageFile(0, path, tuple(size)), False).flaw}.")
+
+
+def size_without_turn(path: Path) -> tuple[int, int] | str:
+    """(height, width) of a file that EXIF does not turn, or a text that says why there is none."""
+    try:
+        with Image.open(path) as picture:
+            turn, size = orientation(picture), picture.size[::-1]
+    except Exception as error:
+        return f"it cannot be read ({_one_line(error)})"
+    if turn in TURNS:
+        return (
+            "EXIF turns it, and without `width` and `height` nothing tells whether the annotation "
+            "follows that"
+        )
+    return size
 
 
 def _stored_size(path):

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from hrnet_tf.files import whole
+from hrnet_tf.training.data.sources import how_to_draw
 from hrnet_tf.training.loop.resume import differences
 from hrnet_tf.training.recipe import Recipe, completed
 from hrnet_tf.weights.download import is_url
@@ -32,11 +33,12 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
             raise FileExistsError(
                 f"{workdir} holds a run of another recipe ({differing}): choose another folder, or "
                 "replace its results with --overwrite."
+                f"{_on_from(workdir)}"
             )
         if is_finished(workdir):
             raise FileExistsError(
                 f"{workdir} holds a finished run of this recipe: choose another folder, or replace "
-                "its results with --overwrite."
+                f"its results with --overwrite.{_on_from(workdir)}"
             )
     if overwrite:
         for name in RESULTS:
@@ -46,6 +48,16 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
     with whole(earlier) as part:
         part.write_text(recipe.to_json(), encoding="utf-8")
     return workdir
+
+
+def _on_from(workdir: Path) -> str:
+    """How to train on from a finished run; empty if it has no result yet."""
+    if not is_finished(workdir):
+        return ""
+    return (
+        f" To train on from its result, add --weights={workdir / 'model.keras'} and another "
+        "--workdir."
+    )
 
 
 def differing_values(workdir: Path, recipe: Recipe) -> str:
@@ -71,7 +83,9 @@ def check_files(recipe: Recipe) -> None:
         place = Path(path)
         if path and not (place.is_file() or (place.is_dir() and name != "weights")):
             kind = "a file" if name == "weights" else "a file or a folder"
-            raise FileNotFoundError(f"`{name}` must be {kind}. Received: {name}={path}.")
+            raise FileNotFoundError(
+                f"`{name}` must be {kind}. Received: {name}={path}.{how_to_draw(place)}"
+            )
 
 
 def empty_folder(folder: str | Path, overwrite: bool) -> Path:

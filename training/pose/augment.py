@@ -58,7 +58,7 @@ def draw(
         "center": center,
         "scale": scale * zoom[:, None],
         "angle": tf.where(turned < recipe.rotation_probability, angle, 0.0),
-        "mirrored": mirrored < recipe.flip_probability,
+        "mirrored": mirrored < recipe.flip_probability * bool(recipe.keypoints.flip_pairs),
         "color": tf.transpose(1 + recipe.color_jitter * (2 * uniform[6:9] - 1)),
         "hole": tf.transpose(hole),
     }

@@ -1,7 +1,6 @@
 """Makes batches from people: augmentation, crops and targets, all in the `tf.data` graph."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import tensorflow as tf
@@ -10,7 +9,6 @@ from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.training.data import crops
 from hrnet_tf.training.data.batching import Share, Steps, load_items, make_batches
 from hrnet_tf.training.data.colors import recolor
-from hrnet_tf.training.data.sources import Report, flaw, to_stderr
 from hrnet_tf.training.pose import augment as augmentation
 from hrnet_tf.training.pose.people import People, check_reach, images, regions
 from hrnet_tf.training.pose.readers.coco import Record
@@ -67,22 +65,6 @@ def batches(
         partial(_load, people=people, recipe=recipe),
         partial(_finish, recipe=recipe),
     )
-
-
-def readable(records: Sequence[Record], report: Report = to_stderr) -> list[Record]:
-    """Leaves out persons in unusable images, and reports each such image with a line.
-
-    Only headers are read: decoding all pixels of a large set from a slow disk takes hours, and
-    `batches` handles images that turn out to be damaged later.
-    """
-    files = list({record.image.id: record.image for record in records}.values())
-    with ThreadPoolExecutor() as pool:
-        found = pool.map(partial(flaw, decode=False), files)
-        reasons = dict(zip((file.id for file in files), found, strict=True))
-    for file in files:
-        if reasons[file.id]:
-            report(f"{file.path} is left out: {reasons[file.id]}.")
-    return [record for record in records if not reasons[record.image.id]]
 
 
 def _views(rows: dict, step: tf.Tensor, recipe: PoseRecipe, augment: bool) -> dict:

@@ -4,18 +4,18 @@ A bad record gets one line, and the check continues with the next record.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hrnet_tf.labels.keypoints import KeypointSet, plain_name
-from hrnet_tf.training.data.sources import flaw
-from hrnet_tf.training.pose.readers import Annotations, read, to_train_on
+from hrnet_tf.training.data.sources import Note
+from hrnet_tf.training.pose.readers import Annotations, check_names, read, to_train_on
 from hrnet_tf.training.pose.readers.coco import Record
+from hrnet_tf.training.pose.readers.oddities import oddities, one_picture, suspicions
+from hrnet_tf.training.pose.readers.pictures import readable
 
-FAR = 0.5  # longer sides of the box; no joint of 259 people of COCO lies that far outside its box
 ENOUGH = 20  # smallest number of people from which exchanged sides are inferred
 
 
@@ -61,7 +61,7 @@ def check(
         ValueError: the file is not of this format, or there is no such format.
     """
     problems = []
-    found = read(data_format, annotations, images_dir, problems.append)
+    found = read(data_format, annotations, images_dir, problems.append, keypoints)
     return examine(found, keypoints, problems)
 
 
@@ -73,15 +73,19 @@ def examine(found: Annotations, keypoints: KeypointSet, problems: Sequence[str] 
         keypoints: the keypoints that the file should have.
         problems: the lines that the reader reported.
     """
-    annotations, everyone, problems, remarks = found.path, found.everyone, [*problems], []
+    annotations, everyone = found.path, found.everyone
+    remarks = [line for line in problems if isinstance(line, Note)]
+    problems = [line for line in problems if not isinstance(line, Note)]
     if found.coco:
         problems += [f"{annotations}: {line}." for line in found.coco.double_ids()]
-        names = _other_names(found.coco.categories, keypoints)
-        remarks += [f"{annotations}: {line}." for line in names]
+        if line := one_picture(found.images):
+            remarks.append(f"{annotations}: {line}.")
+        try:
+            check_names(found, keypoints, remarks.append)
+        except ValueError as error:
+            problems.append(str(error))
     people = to_train_on(everyone, found.data_format, problems.append)
-    flaws = _flaws(people)
-    problems += [f"{path} is left out: {reason}." for path, reason in flaws.items()]
-    people = [record for record in people if record.image.path not in flaws]
+    people = readable(people, problems.append, decode=True)
     if not people:
         problems.append(f"{annotations}: there is nobody to train on.")
     names = keypoints.names
@@ -94,9 +98,13 @@ def examine(found: Annotations, keypoints: KeypointSet, problems: Sequence[str] 
         names = tuple(map(str, range(count)))
     else:
         remarks += _swapped(people, keypoints)
-    for record in people:
-        where = f"{record.image.path}: annotation {record.id}"
-        remarks += [f"{where}: {reason}." for reason in _oddities(record, names)]
+    if found.data_format == "coco":
+        remarks += [f"{annotations}: {line}." for line in suspicions(people)]
+    for what, mask in oddities(people, found.data_format == "coco").items():
+        for row in np.flatnonzero(mask if mask.ndim == 1 else mask.any(axis=1)):
+            where = f"{people[row].image.path}: annotation {people[row].id}"
+            which = "" if mask.ndim == 1 else f": {_list(names, mask[row])}"
+            remarks.append(f"{where}: {what}{which}.")
     remarks += _same(people)
     labelled = np.array([r.keypoints[:, 2] > 0 for r in people]).reshape(-1, len(names)).sum(axis=0)
     if people:
@@ -111,51 +119,6 @@ def examine(found: Annotations, keypoints: KeypointSet, problems: Sequence[str] 
         unlabelled=sum(not r.crowd and not (r.keypoints[:, 2] > 0).any() for r in everyone),
         labelled=dict(zip(names, labelled.tolist(), strict=True)),
     )
-
-
-def _flaws(people: Sequence[Record]) -> dict[Path, str]:
-    """The paths of unusable images, each with the reason."""
-    images = list({record.image.path: record.image for record in people}.values())
-    with ThreadPoolExecutor() as pool:
-        reasons = pool.map(flaw, images)
-    return {image.path: reason for image, reason in zip(images, reasons, strict=True) if reason}
-
-
-def _other_names(categories: list, keypoints: KeypointSet) -> Iterator[str]:
-    """A sentence for each category whose keypoint names differ; usually their order does."""
-    for category in categories:
-        names = category.get("keypoints") if isinstance(category, dict) else None
-        if not isinstance(names, list) or len(names) != len(keypoints.names):
-            continue
-        for i, (theirs, ours) in enumerate(zip(names, keypoints.names, strict=True)):
-            if plain_name(str(theirs)) != plain_name(ours):
-                yield (
-                    f"keypoint {i} is called {theirs!r} in category {category.get('name')!r} and "
-                    f"{ours!r} in the set {keypoints.name!r}"
-                )
-                break
-
-
-def _oddities(record: Record, names: Sequence[str]) -> Iterator[str]:
-    """The things that look wrong in one person."""
-    height, width = record.image.size
-    low, high = record.box[:2], record.box[:2] + record.box[2:]
-    if (high <= 0).any() or (low >= (width, height)).any():
-        yield "its box lies outside the image"
-    points, visible = record.keypoints[:, :2], record.keypoints[:, 2]
-    labelled = visible > 0
-    zero = labelled & (points == 0).all(axis=1)
-    outside = labelled & ((points < -1) | (points > (width, height))).any(axis=1)
-    beyond = np.maximum(low - points, points - high).max(axis=1)
-    far = labelled & (beyond > FAR * record.box[2:].max())
-    if zero.any():
-        yield f"labelled at (0, 0): {_list(names, zero)}"
-    if outside.any():
-        yield f"outside the image: {_list(names, outside)}"
-    if (far & ~zero & ~outside).any():
-        yield f"far outside its box: {_list(names, far & ~zero & ~outside)}"
-    if (visible > 2).any() or (visible < 0).any():
-        yield f"visibility is not 0, 1 or 2: {_list(names, (visible > 2) | (visible < 0))}"
 
 
 def _list(names, mask):

@@ -4,7 +4,7 @@
 | ----------- | -------------- | -------------------------------------------- |
 | coco        | with sigmas    | OKS average precision                        |
 | coco        | without sigmas | PCK at 0.2 of the box, AUC 0..30 pixels, EPE |
-| mpii        | MPII's         | PCKh at 0.5 and 0.1                          |
+| mpii        | MPII's         | PCKh at 0.5 and 0.1; PCK without gt_valid    |
 | landmarks   | faces          | NME, failure rates, AUC                      |
 
 The `original` protocol clips COCO's annotated boxes to their images, or takes all boxes of
@@ -26,16 +26,22 @@ import numpy as np
 from keras import ops
 
 from hrnet_tf.cards.pose import PoseCard
-from hrnet_tf.labels.keypoint_sets import COCO_WHOLEBODY
-from hrnet_tf.labels.keypoints import KeypointSet
+from hrnet_tf.labels.keypoint_sets import COCO_AIC, COCO_WHOLEBODY, CROWDPOSE
+from hrnet_tf.labels.keypoints import KeypointSet, plain_name
 from hrnet_tf.tasks.detection.box_files import read_boxes
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.tasks.pose.results import coco_result
-from hrnet_tf.training.data.sources import Report, to_stderr
-from hrnet_tf.training.evaluate import Evaluator, Wanted
+from hrnet_tf.training.data.sources import Note, Report, to_stderr
+from hrnet_tf.training.evaluate import Evaluator, Wanted, by_reason
 from hrnet_tf.training.pose.diagnosis import diagnosis
-from hrnet_tf.training.pose.oks_metrics import coco_ap, ground_truth, oks_nms, whole_body_ap
+from hrnet_tf.training.pose.oks_metrics import (
+    WHOLE_BODY_PARTS,
+    ground_truth,
+    oks_nms,
+    score,
+    whole_body_ap,
+)
 from hrnet_tf.training.pose.options import PoseScoring
 from hrnet_tf.training.pose.point_evaluators import (
     DistanceEvaluator,
@@ -43,11 +49,16 @@ from hrnet_tf.training.pose.point_evaluators import (
     HeadEvaluator,
     PoseEvaluator,
     scored_people,
+    truth_beside,
 )
-from hrnet_tf.training.pose.readers import Annotations, read
-from hrnet_tf.training.pose.readers.coco import Record
+from hrnet_tf.training.pose.readers import Annotations, check_names, read, usable
+from hrnet_tf.training.pose.readers.categories import keypoint_names, named
+from hrnet_tf.training.pose.readers.coco import AREA_OF_BOX, Record
+from hrnet_tf.training.pose.readers.oddities import one_picture, summaries, suspicions
+from hrnet_tf.training.pose.readers.segments import polygon_area
 
 NMS_THRESHOLD = 0.9
+OF_BOXES = (CROWDPOSE, COCO_AIC)  # sets whose files have no areas
 
 
 def evaluator(
@@ -62,7 +73,7 @@ def evaluator(
         card: the card of the networks to evaluate.
         scoring: the data and the settings.
         report: receives a line for each person or image that is left out.
-        annotations: the annotations of `scoring`, if they have been read already.
+        annotations: what `read_scored` gives, if they have been read already.
 
     Raises:
         OSError, ValueError: a file cannot be read, or networks with this card cannot be scored on
@@ -74,17 +85,47 @@ def evaluator(
             "`detections` go with protocol='original' and keypoints that have sigmas; all else "
             f"takes the boxes of the annotations. Received: detections={str(scoring.detections)!r}."
         )
+    lines = []
+
+    def noted(line):
+        lines.append(line)
+        report(line)
+
     if annotations is None:
-        annotations = read(scoring.data_format, scoring.annotations, scoring.images, report)
+        annotations = read_scored(card, scoring, noted)
     kinds = {"mpii": HeadEvaluator, "landmarks": FaceEvaluator}
     coco = SimilarityEvaluator if similarity else DistanceEvaluator
-    made = kinds.get(scoring.data_format, coco)(card, scoring, report, annotations)
+    if scoring.data_format == "mpii" and not (
+        scoring.ground_truth or truth_beside(annotations.path)
+    ):
+        kinds["mpii"] = DistanceEvaluator
+        noted(
+            Note(
+                f"{annotations.path}: without gt_valid.mat of MPII beside it, or --ground_truth, "
+                "whose head sizes PCKh is measured in, PCK is measured in sizes of the boxes."
+            )
+        )
+    made = kinds.get(scoring.data_format, coco)(card, scoring, noted, annotations)
     if not made.wanted:
         raise ValueError(
             f"No image of {scoring.annotations} in {scoring.images} has a person to predict. "
-            "Do the files belong together?"
+            f"Do the files belong together? {by_reason(lines)}".strip()
         )
     return made
+
+
+def read_scored(card: PoseCard, scoring: PoseScoring, report: Report) -> Annotations:
+    """The annotations of a scoring without people in unusable pictures; raises as `evaluator`."""
+    files = scoring.annotations, scoring.images
+    found = read(scoring.data_format, *files, report, card.keypoints, scoring.category)
+    found = usable(found, report)
+    check_names(found, card.keypoints, report)
+    if found.data_format == "coco":
+        people = [record for record in found.everyone if not record.crowd]
+        for line in (*suspicions(people), *summaries(found.everyone), one_picture(found.images)):
+            if line:
+                report(f"{found.path}: {line}.")
+    return found
 
 
 class SimilarityEvaluator(PoseEvaluator):
@@ -98,13 +139,17 @@ class SimilarityEvaluator(PoseEvaluator):
         self._scoring = scoring
         self._ids = _known_keypoints(card.keypoints, annotations)
         self._keypoints = _part(card.keypoints, self._ids)
-        self._truth = ground_truth(annotations.coco, self._keypoints.sigmas)
+        _check_derived(annotations, card.keypoints, report)
+        people = _without_parts(annotations.everyone, len(self._keypoints.names))
+        self._truth = ground_truth(people, annotations.images, self._keypoints.sigmas)
         if scoring.detections is None:
             boxes = _by_image(scored_people(annotations, scoring, report))
         else:
             boxes = _detected(scoring)
         images = annotations.images
-        self.wanted = [Wanted(i, images[i].path, *boxes[i]) for i in images if i in boxes]
+        self.wanted = [
+            Wanted(i, images[i].path, *boxes[i], size=images[i].size) for i in images if i in boxes
+        ]
 
     def add(self, key: int, poses: list[Pose]) -> None:
         """Adds the poses of the image with this id, in COCO's results format."""
@@ -118,10 +163,47 @@ class SimilarityEvaluator(PoseEvaluator):
 
     def _scores(self):
         truth, results, keypoints = self._truth, self._results, self._keypoints
-        numbers = coco_ap(truth, results, keypoints.sigmas)
+        numbers = score(truth, results, keypoints.sigmas)
         if keypoints.names == COCO_WHOLEBODY.names:
             numbers |= whole_body_ap(truth, results)
         return numbers, diagnosis(truth["annotations"], results, keypoints)
+
+
+def _check_derived(annotations: Annotations, keypoints: KeypointSet, report: Report) -> None:
+    """Reports areas and counts that contradict what they are derived from, and missing areas."""
+    found = {"no": [], "wrong": []}
+    for place, each in enumerate(annotations.coco.annotations):
+        if not isinstance(each, dict) or not each.get("keypoints"):
+            continue
+        area, inside = each.get("area"), polygon_area(each)
+        if area is None:
+            found["no"].append(named(each, place))
+        elif inside and isinstance(area, int | float) and not 0.8 * inside < area < 1.25 * inside:
+            found["wrong"].append(named(each, place))
+    if keypoints in OF_BOXES:
+        found["no"] = []
+    lines = {
+        "no": f"no `area`; {AREA_OF_BOX} of that of their box is taken, as for CrowdPose",
+        "wrong": "another `area` than their `segmentation`",
+    }
+    for kind, line in lines.items():
+        if names := found[kind]:
+            report(
+                f"{annotations.path}: {len(names)} annotations have {line}; the first is "
+                f"annotation {names[0]}."
+            )
+
+
+def _without_parts(people: Sequence[Record], count: int) -> Sequence[Record]:
+    """People of a whole-body file with the keypoints of their bodies only, if these are scored."""
+    body = slice(*WHOLE_BODY_PARTS["body"])
+    if not people or len(people[0].keypoints) == count or count != body.stop:
+        return people
+    whole = len(COCO_WHOLEBODY.names)
+    return [
+        replace(each, keypoints=each.keypoints[body]) if len(each.keypoints) == whole else each
+        for each in people
+    ]
 
 
 def _known_keypoints(keypoints: KeypointSet, annotations: Annotations) -> list[int]:
@@ -129,10 +211,11 @@ def _known_keypoints(keypoints: KeypointSet, annotations: Annotations) -> list[i
     records, everything = annotations.everyone, list(range(len(keypoints.names)))
     if not records or len(records[0].keypoints) == len(everything):
         return everything
-    for category in annotations.coco.categories:
-        names = category.get("keypoints") or ["?"]
-        if set(names) <= set(keypoints.names) and len(names) == len(records[0].keypoints):
-            return [keypoints.names.index(name) for name in names]
+    ours = list(map(plain_name, keypoints.names))
+    for names in map(keypoint_names, annotations.coco.categories):
+        theirs = list(map(plain_name, names))
+        if set(theirs) <= set(ours) and len(theirs) == len(records[0].keypoints):
+            return [ours.index(name) for name in theirs]
     return everything  # `ground_truth` raises an error if they do not fit
 
 

@@ -6,6 +6,7 @@ is float64, as theirs.
 """
 
 import contextlib
+import copy
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,8 +17,9 @@ from pycocotools.cocoeval import COCOeval
 
 from hrnet_tf.labels.keypoint_sets import COCO, COCO_WHOLEBODY
 from hrnet_tf.tasks.pose.oks import similarity
-from hrnet_tf.training.data.coco_json import CocoFile, read_coco_json
-from hrnet_tf.training.pose.readers.coco import AREA_OF_BOX, all_keypoints
+from hrnet_tf.training.data.coco_json import CocoFile, coco_file, listed_images, read_coco_json
+from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.pose.readers.coco import Record, people_of
 
 # Indices into COCO-WholeBody's 133 keypoints (Jin et al. ECCV 2020).
 WHOLE_BODY_PARTS = {
@@ -27,7 +29,6 @@ WHOLE_BODY_PARTS = {
     "left hand": (91, 112),
     "right hand": (112, 133),
 }
-SCORED = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "keypoints", "num_keypoints")
 COCO_NUMBERS = ("AP", "AP50", "AP75", "AP_M", "AP_L", "AR", "AR50", "AR75", "AR_M", "AR_L")
 
 
@@ -90,19 +91,49 @@ def coco_ap(
     results: Sequence[Mapping],
     sigmas: Sequence[float] | None = COCO.sigmas,
     image_ids: Iterable[int] | None = None,
+    report: Report = to_stderr,
 ) -> dict[str, float]:
-    """COCO's ten keypoint numbers, by pycocotools.
+    """COCO's ten keypoint numbers of results on a file; see `score`.
 
-    The size of a result is computed from its keypoints, as in COCO; its `bbox` is ignored.
     Annotations without `area` get 0.53 of the area of their box, as in CrowdPose's evaluation. All
-    categories with keypoints count as one.
+    categories with keypoints count as one. Annotations that cannot be read do not count.
 
     Args:
         annotations: COCO keypoint annotation file, parsed or not, or its contents, which are not
             changed.
+        results: as in `score`.
+        sigmas: K spreads, usually of a `KeypointSet`.
+        image_ids: count these images only.
+        report: receives a line for each annotation that cannot be read.
+
+    Raises:
+        ValueError: the file has no COCO keypoints, their number is not that of `sigmas`, a result
+            is for an unknown image, or there are no sigmas.
+    """
+    if isinstance(annotations, str | Path):
+        annotations = read_coco_json(annotations)
+    if not isinstance(annotations, CocoFile):
+        annotations = coco_file(copy.deepcopy(dict(annotations)), Path("`annotations`"))
+    images = listed_images(annotations)
+    people = people_of(annotations, images, images, report)
+    return score(ground_truth(people, images, sigmas), results, sigmas, image_ids)
+
+
+def score(
+    truth: Mapping,
+    results: Sequence[Mapping],
+    sigmas: Sequence[float],
+    image_ids: Iterable[int] | None = None,
+) -> dict[str, float]:
+    """COCO's ten keypoint numbers, by pycocotools.
+
+    The size of a result is computed from its keypoints, as in COCO; its `bbox` is ignored.
+
+    Args:
+        truth: of `ground_truth`.
         results: dicts of `image_id`, `keypoints` (3 K numbers: x, y in image pixels, score) and
             `score`. Without any results, the numbers are 0.
-        sigmas: K spreads, usually of a `KeypointSet`.
+        sigmas: K spreads.
         image_ids: count these images only.
 
     Returns:
@@ -110,16 +141,17 @@ def coco_ap(
         ground truth has no object of that size.
 
     Raises:
-        ValueError: the file has no COCO keypoints, their number is not that of `sigmas`, a result
-            is for an unknown image, or there are no sigmas.
+        ValueError: a result is for an unknown image, or has another number of keypoints.
     """
-    truth = ground_truth(annotations, sigmas)
     found = {**truth, "annotations": _detections(results, truth, len(sigmas))}
+    # pycocotools sorts the ids of images, so they must not be numbers here and text there.
+    numbers = {image["id"]: number for number, image in enumerate(truth["images"], 1)}
+    truth, found = (_renumbered(each, numbers) for each in (truth, found))
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         evaluation = COCOeval(_index(truth), _index(found), "keypoints")
         evaluation.params.kpt_oks_sigmas = np.asarray(sigmas, "float64")
         if image_ids is not None:
-            evaluation.params.imgIds = sorted(image_ids)
+            evaluation.params.imgIds = sorted(numbers[each] for each in image_ids)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -134,20 +166,31 @@ def whole_body_ap(truth: Mapping, results: Sequence[Mapping]) -> dict[str, float
 
     Args:
         truth: from `ground_truth`, with 133 keypoints.
-        results: as in `coco_ap`.
+        results: as in `score`.
     """
     numbers = {}
     for part, (first, end) in WHOLE_BODY_PARTS.items():
-        persons = [
-            {key: value for key, value in each.items() if key != "num_keypoints"}
-            | {"keypoints": each["keypoints"][3 * first : 3 * end]}
-            for each in truth["annotations"]
-        ]
+        persons = []
+        for each in truth["annotations"]:
+            keypoints = each["keypoints"][3 * first : 3 * end]
+            labelled = sum(v > 0 for v in keypoints[2::3])
+            persons.append(each | {"keypoints": keypoints, "num_keypoints": labelled})
         found = [each | {"keypoints": each["keypoints"][3 * first : 3 * end]} for each in results]
         sigmas = COCO_WHOLEBODY.sigmas[first:end]
-        ten = coco_ap(truth | {"annotations": persons}, found, sigmas)
+        ten = score(truth | {"annotations": persons}, found, sigmas)
         numbers |= {f"{name} {part}": ten[name] for name in ("AP", "AR")}
     return numbers
+
+
+def _renumbered(dataset, numbers):
+    """A copy of a data set with these numbers for the ids of its images."""
+    return {
+        **dataset,
+        "images": [{"id": numbers[each["id"]]} for each in dataset["images"]],
+        "annotations": [
+            each | {"image_id": numbers[each["image_id"]]} for each in dataset["annotations"]
+        ],
+    }
 
 
 def _index(dataset):
@@ -158,49 +201,49 @@ def _index(dataset):
 
 
 def ground_truth(
-    annotations: str | Path | CocoFile | Mapping, sigmas: Sequence[float] | None = COCO.sigmas
+    people: Iterable[Record], images: Iterable[int], sigmas: Sequence[float] | None = COCO.sigmas
 ) -> dict:
-    """A copy of the parts of COCO annotations that `coco_ap` needs; raises its errors."""
+    """COCO annotations of people for `score`, with ids 1, 2, … and counts of their own.
+
+    Args:
+        people: all people, with crowds and those without labelled keypoints, which are ignored.
+        images: the ids of all images.
+        sigmas: K spreads.
+
+    Raises:
+        ValueError: people have other keypoints, or there are no sigmas.
+    """
     if sigmas is None:
         raise ValueError(
             "`sigmas` must be one number per keypoint. Received: sigmas=None. A keypoint set that "
             "defines no OKS has no AP; use its own metric (MPII: PCKh)."
         )
-    count, name = len(sigmas), "`annotations`"
-    if isinstance(annotations, str | Path):
-        annotations = read_coco_json(annotations)
-    if isinstance(annotations, CocoFile):
-        name, annotations = str(annotations.path), vars(annotations)
-    parts = ("images", "annotations")
-    if any(part not in annotations for part in parts):
-        raise ValueError(
-            f"{name} must be COCO annotations with images and annotations, "
-            "like person_keypoints_val2017.json."
-        )
-    truth = {part: [dict(each) for each in annotations[part]] for part in parts}
-    categories = annotations.get("categories", [])
-    if any(each.get("keypoints") for each in categories):
-        others = [each["id"] for each in categories if not each.get("keypoints")]
-        truth["annotations"] = [e for e in truth["annotations"] if e["category_id"] not in others]
-    truth["categories"] = [{"id": 1, "name": "person"}]
-    for each in truth["annotations"]:
-        if len(each.get("keypoints", ())) != 3 * count and "face_kpts" in each:
-            each["keypoints"] = all_keypoints(each)
-            each.pop("num_keypoints", None)  # it counts those of the body only
-        given = len(each.get("keypoints", ())) // 3
-        if given != count or not {"id", "image_id", "bbox"} <= set(each):
+    annotations = []
+    for number, person in enumerate(people, 1):
+        if len(person.keypoints) != len(sigmas):
             raise ValueError(
-                f"{name} must give each object id, image_id, bbox and {count} keypoints. Received: "
-                f"{given} keypoints in annotation {each.get('id')}. Use the keypoint file of the "
-                "data set (person_keypoints_….json) and the sigmas of its keypoint set."
+                f"`annotations` must have {len(sigmas)} keypoints. Received: "
+                f"{len(person.keypoints)} keypoints in annotation {person.id}. Use the keypoint "
+                "file of the data set (person_keypoints_….json) and the sigmas of its keypoint set."
             )
-        each["category_id"] = 1  # all categories are scored together
-        each.setdefault("iscrowd", 0)
-        each.setdefault("num_keypoints", sum(v > 0 for v in each["keypoints"][2::3]))
-        each.setdefault("area", AREA_OF_BOX * each["bbox"][2] * each["bbox"][3])
-    # Segments and captions, which scoring does not need, would take many times the memory.
-    truth["annotations"] = [{key: e[key] for key in SCORED} for e in truth["annotations"]]
-    return truth
+        annotations.append(
+            {
+                # pycocotools takes the id 0 for "not matched", and keeps one of equal ids.
+                "id": number,
+                "image_id": person.image.id,
+                "category_id": 1,  # all categories are scored together
+                "bbox": person.box.tolist(),
+                "area": person.area,
+                "iscrowd": int(person.crowd),
+                "keypoints": person.keypoints.ravel().tolist(),
+                "num_keypoints": int((person.keypoints[:, 2] > 0).sum()),
+            }
+        )
+    return {
+        "images": [{"id": each} for each in images],
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "person"}],
+    }
 
 
 def _detections(results, truth, count):

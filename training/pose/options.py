@@ -16,6 +16,7 @@ class PoseScoring:
         annotations: the annotation file.
         images: folder of the annotated pictures.
         data_format: format of the annotations.
+        category: name or id of the category to score, if the annotations have several.
         ground_truth: MPII: gt_valid.mat, if not beside the annotations.
         detections: boxes of a detector instead of annotated ones.
         score_threshold: lowest score of a detector's box (default: 0, for objects that of the
@@ -30,6 +31,7 @@ class PoseScoring:
     annotations: str
     images: str
     data_format: str = field(default="coco", metadata={"choices": FORMATS})
+    category: str | None = None
     ground_truth: str | None = None
     detections: str | None = None
     score_threshold: float = 0.0

@@ -51,7 +51,12 @@ def images(records: Sequence[Record]) -> People:
         "size": sizes,
         "bounds": np.concatenate((np.zeros_like(sizes), sizes), axis=1),
     }
-    return People(rows, lambda row, window: crops.read_image(row["path"], row["size"], window))
+    if all(record.image.plain for record in records):
+        return People(rows, lambda row, window: crops.read_image(row["path"], row["size"], window))
+    rows["plain"] = np.array([record.image.plain for record in records])
+    return People(
+        rows, lambda row, window: crops.read_any(row["path"], row["size"], window, row["plain"])
+    )
 
 
 def regions(boxes: np.ndarray, recipe: PoseRecipe) -> tuple[np.ndarray, np.ndarray]:

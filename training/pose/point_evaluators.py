@@ -65,7 +65,14 @@ class PointEvaluator(PoseEvaluator):
         self._records = records = self._choose(annotations, report)
         by_path = sorted(range(len(records)), key=lambda i: str(records[i].image.path))
         self.wanted = [
-            Wanted(i, records[i].image.path, records[i].box[None], np.ones(1)) for i in by_path
+            Wanted(
+                i,
+                records[i].image.path,
+                records[i].box[None],
+                np.ones(1),
+                size=records[i].image.size,
+            )
+            for i in by_path
         ]
 
     def _choose(self, annotations: Annotations, report: Report) -> list[Record]:
@@ -92,7 +99,7 @@ class PointEvaluator(PoseEvaluator):
 
 
 class DistanceEvaluator(PointEvaluator):
-    """PCK, AUC and EPE on a COCO-format file, for keypoints without sigmas."""
+    """PCK, AUC and EPE for keypoints without sigmas, and for MPII's form without its heads."""
 
     main = ("PCK@0.2", True)
 
@@ -165,7 +172,7 @@ def scored_people(annotations: Annotations, scoring: PoseScoring, report: Report
     """The records of a COCO-format file that are scored, with the boxes of the protocol."""
     if scoring.protocol == "annotated":
         return trainable(annotations.everyone)
-    return to_train_on(annotations.everyone, "coco", report)
+    return to_train_on(annotations.everyone, annotations.data_format, report)
 
 
 def conditions(scoring: PoseScoring, predictor: PosePredictor) -> dict[str, Any]:
@@ -192,16 +199,22 @@ def _flips(predictor) -> bool:
     return getattr(predictor, "flip", False)
 
 
-def truth_beside(annotations: Path) -> Path:
-    """MPII's ground truth in the folder of its annotations; raises ValueError if it is missing."""
+def truth_beside(annotations: Path) -> Path | None:
+    """MPII's ground truth in the folder of its annotations; None for data of one's own without it.
+
+    Raises:
+        ValueError: it is missing beside a file that has the name of one of MPII's.
+    """
     names = (f"gt_{annotations.stem}.mat", "mpii_gt_val.mat")
     for name in names:
         if (annotations.parent / name).is_file():
             return annotations.parent / name
+    if annotations.stem not in ("train", "valid", "trainval"):
+        return None
     raise ValueError(
         "`ground_truth` must be gt_valid.mat of MPII, whose head sizes PCKh is measured in. "
         f"Received: ground_truth=None, and neither {' nor '.join(names)} in {annotations.parent}; "
-        "put it there."
+        "put it there. Data of your own need another name than MPII's; they are scored by PCK."
     )
 
 

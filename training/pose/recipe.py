@@ -60,6 +60,7 @@ class PoseRecipe(Recipe):
     Attributes:
         head: "v1" or "v2", as in `hrnet_tf.pose`.
         data_format: format of the annotation files: "coco", "mpii" or "landmarks".
+        category: name or id of the category to train on, if the annotations have several.
         keypoints: what the annotations hold: a set's name or, on the command line, its .json file.
         codec: makes the targets and reads the heat maps; in text such as `dark` or `udp,sigma=3`.
         padding: the crop shows this many times a person's box.
@@ -85,6 +86,7 @@ class PoseRecipe(Recipe):
     }
     head: str = dataclasses.field(default="v1", metadata={"choices": ("v1", "v2")})
     data_format: str = dataclasses.field(default="coco", metadata={"choices": FORMATS})
+    category: str = ""
     keypoints: KeypointSet = COCO
     codec: Codec = dataclasses.field(default_factory=MSRA)
     padding: float = 1.25

@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from hrnet_tf.training.data.crops import read_image
+from hrnet_tf.training.data.crops import read_any
 from hrnet_tf.training.data.sources import Report, to_stderr
 from hrnet_tf.training.data.tfrecord.shards import (
     Items,
@@ -34,10 +34,10 @@ from hrnet_tf.training.data.tfrecord.shards import (
     serialized,
     write_shards,
 )
-from hrnet_tf.training.pose.batches import readable
 from hrnet_tf.training.pose.people import People, images, reach
-from hrnet_tf.training.pose.readers import FORMATS
+from hrnet_tf.training.pose.readers import read, to_train_on
 from hrnet_tf.training.pose.readers.coco import Record
+from hrnet_tf.training.pose.readers.pictures import readable
 from hrnet_tf.training.pose.recipe import PoseRecipe
 
 COLUMNS = ("box", "keypoints", "size", "bounds")  # columns of the tables of contents
@@ -51,8 +51,9 @@ def write_recipe_people(
     Raises:
         OSError, ValueError: as `write_people`, or the annotations cannot be used.
     """
-    read = FORMATS[recipe.data_format]
-    records = readable(read(recipe.train_annotations, recipe.train_images))
+    files = recipe.train_annotations, recipe.train_images
+    found = read(recipe.data_format, *files, to_stderr, recipe.keypoints, recipe.category)
+    records = readable(to_train_on(found.everyone, found.data_format))
     paths = write_people(records, recipe, output, shards, overwrite)
     return len(read_people(f"{output}/people-*.tfrecord")), paths
 
@@ -126,7 +127,8 @@ def _example(records, people, row):
     """A serialised example, or a text that says why there is none."""
     record, window = records[row], people.rows["bounds"][row]
     try:
-        pixels, corner = read_image(str(record.image.path), people.rows["size"][row], window)
+        path, size = str(record.image.path), people.rows["size"][row]
+        pixels, corner = read_any(path, size, window, tf.constant(record.image.plain))
     except tf.errors.OpError as error:
         return f"it cannot be decoded ({' '.join(error.message.split())})"
     top, left, bottom, right = window - np.tile(corner, 2)

@@ -15,9 +15,8 @@ from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.check import Findings, examine
 from hrnet_tf.training.pose.people import People, images
 from hrnet_tf.training.pose.pictures import by_side, draw_points, enlarge, joint_heat
-from hrnet_tf.training.pose.readers import read
 from hrnet_tf.training.pose.recipe import PoseRecipe
-from hrnet_tf.training.pose.source import people_for, training_people
+from hrnet_tf.training.pose.source import people_for, read_people_of, training_people
 from hrnet_tf.training.report.inspect import View
 from hrnet_tf.training.report.page import bars, listing
 
@@ -54,9 +53,10 @@ def view(recipe: PoseRecipe) -> View:
             problems.append(line)
             to_stderr(line)
 
-        found = read(recipe.data_format, recipe.train_annotations, recipe.train_images, report)
+        found = read_people_of(recipe, report)
+        lines = tuple(problems)
         people = images(people_for(recipe, found))
-        findings = _findings(examine(found, recipe.keypoints, problems), people)
+        findings = _findings(examine(found, recipe.keypoints, lines), people)
     return View(
         count=len(people),
         findings=findings,
@@ -114,6 +114,8 @@ def _lines(title: str, lines: tuple[str, ...]) -> str:
 
 def _pairs(keypoints: KeypointSet) -> str:
     names = [html.escape(name) for name in keypoints.names]
+    if not keypoints.flip_pairs:
+        return "None, so nothing is mirrored; <code>flip_pairs</code> in the keypoint file tell."
     pairs = [f"{names[a]} ↔ {names[b]}" for a, b in keypoints.flip_pairs]
     paired = {i for pair in keypoints.flip_pairs for i in pair}
     alone = ", ".join(name for i, name in enumerate(names) if i not in paired)

@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ class BoxFile:
     ids: dict[str, int]  # file name -> image id
     boxes: dict[int, list[list[float]]]  # image id -> [x, y, w, h, score] each
     lists_all: bool  # whether the file also lists pictures without people
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)  # image id -> (height, width)
 
     def image_id(self, path: str | os.PathLike) -> int | None:
         """The id of a picture, or None if the file does not have it."""
@@ -37,8 +39,20 @@ class BoxFile:
             raise ValueError(
                 f"{path}: {self.path} does not list it; add it there, or predict it without boxes."
             )
+        self._check_size(path, image, image_id)
         rows = np.array(self.boxes.get(image_id, []), np.float64).reshape(-1, 5)
         return rows[:, :4], rows[:, 4]
+
+    def _check_size(self, path, image, image_id):
+        """Boxes of a picture that was resized or turned would show other things."""
+        size = self.sizes.get(image_id)
+        if image is not None and size and image.shape[:2] != size:
+            height, width = image.shape[:2]
+            turned = ", as its EXIF orientation says" if (width, height) == size else ""
+            raise ValueError(
+                f"{path}: it is {width} x {height} pixels{turned}, and by `width` and `height` in "
+                f"{self.path} it was {size[1]} x {size[0]}; use the annotated pictures."
+            )
 
 
 def read_boxes(path: str | os.PathLike, score_threshold: float = 0.3) -> BoxFile:
@@ -57,7 +71,9 @@ def read_boxes(path: str | os.PathLike, score_threshold: float = 0.3) -> BoxFile
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_bytes())  # which tells the encoding
+    except RecursionError:
+        raise ValueError(f"{path}: JSON that is nested too deeply.") from None
     except ValueError as error:
         raise ValueError(f"{path}: not a json file ({error}).") from error
     lists_all = isinstance(content, dict)
@@ -65,7 +81,7 @@ def read_boxes(path: str | os.PathLike, score_threshold: float = 0.3) -> BoxFile
         entries = content["annotations"] if lists_all else list(content)
         images = content["images"] if lists_all else [e for e in entries if "file_name" in e]
         ids = _ids_by_name(images)
-        people = _people(content.get("categories", []) if lists_all else [])
+        people = _people(content.get("categories") or [] if lists_all else [], entries, path)
     except (KeyError, TypeError, AttributeError):
         raise ValueError(
             f"{path}: neither COCO annotations (an object with 'images' and 'annotations') "
@@ -75,7 +91,8 @@ def read_boxes(path: str | os.PathLike, score_threshold: float = 0.3) -> BoxFile
     for index, entry in enumerate(entries):
         try:
             image_id, box, score = _box(entry)
-            wanted = entry.get("category_id", 1) in people and not entry.get("iscrowd", 0)
+            category = _identity(entry.get("category_id"))
+            wanted = (category is None or category in people) and not entry.get("iscrowd", 0)
             if wanted and score >= score_threshold and not (box[2] <= 0 or box[3] <= 0):
                 boxes.setdefault(image_id, []).append([*box, score])
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -83,24 +100,54 @@ def read_boxes(path: str | os.PathLike, score_threshold: float = 0.3) -> BoxFile
                 f"{path}: entry {index} needs an 'image_id', a 'bbox' of four numbers "
                 f"[x, y, width, height] and, if any, a 'score' that is a number."
             ) from None
-    return BoxFile(path, ids, boxes, lists_all)
+    return BoxFile(path, ids, boxes, lists_all, _sizes(images))
 
 
 def _ids_by_name(images):
     """Image ids by file name, and by its last part where no other image shares that."""
-    names = {image["file_name"]: image.get("image_id", image.get("id")) for image in images}
+    names = {
+        image["file_name"].replace("\\", "/"): _identity(image.get("image_id", image.get("id")))
+        for image in images
+    }
     short = {}
     for name, image_id in names.items():
         short.setdefault(name.rsplit("/", 1)[-1], set()).add(image_id)
     return {name: ids.pop() for name, ids in short.items() if len(ids) == 1} | names
 
 
-def _people(categories):
-    named = {c["id"]: c.get("name") for c in categories} or {1: "person"}
-    # AP-10K and others have no category "person"; their networks were trained on all categories.
-    return {i for i, name in named.items() if name == "person"} or set(named)
+def _sizes(images):
+    """Sizes by image id; images without whole numbers have none."""
+    found = {_identity(each.get("id")): (each.get("height"), each.get("width")) for each in images}
+    return {i: size for i, size in found.items() if all(type(s) is int and s > 0 for s in size)}
+
+
+def _people(categories, entries, path):
+    """The ids of the category of people; raises ValueError if nothing tells which it is."""
+    named = {_identity(c["id"]): c.get("name") for c in categories}
+    if named:
+        people = {i for i, name in named.items() if str(name).lower() in ("person", "people")}
+        # AP-10K and others have no category "person"; their networks know all categories.
+        return people or set(named)
+    counts = Counter(_identity(entry.get("category_id", 1)) for entry in entries)
+    if len(counts) < 2:
+        return set(counts)
+    if 1 in counts and 0 not in counts:
+        return {1}  # as COCO counts
+    kinds = ", ".join(f"{each} ({number} boxes)" for each, number in counts.most_common(5))
+    raise ValueError(
+        f"{path}: nothing tells which `category_id` is a person. COCO's is 1, and there are "
+        f"{kinds}. Leave only the boxes of people."
+    )
+
+
+def _identity(value):
+    """An id that is a whole number in another form, such as "7", as an integer."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    whole = isinstance(value, str) and value.isdecimal() and str(int(value)) == value
+    return int(value) if whole else value
 
 
 def _box(entry):
     x, y, w, h = map(float, entry["bbox"])
-    return entry["image_id"], (x, y, w, h), float(entry.get("score", 1.0))
+    return _identity(entry["image_id"]), (x, y, w, h), float(entry.get("score", 1.0))

@@ -22,6 +22,7 @@ from hrnet_tf.tasks import streaming
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.streaming import Timings, ahead
 
+NO_PAIRS = "No keypoints are known to be left and right of each other, so nothing is %s."
 LOG = logging.getLogger(__name__)
 
 SEEN = 0.2  # only keypoints with higher scores count for a pose's score (Sun et al. CVPR 2019)
@@ -116,7 +117,9 @@ class PosePredictor:
                 f"`batch_size` must be a positive integer. Received: batch_size={batch_size!r}."
             )
         self._network, self.card = settled(model, card, weights, PoseCard)
-        self.flip = flip
+        self.flip = flip and bool(self.card.keypoints.flip_pairs)
+        if flip and not self.flip:
+            LOG.warning(NO_PAIRS, "averaged with the mirrored picture")
         self.batch_size = batch_size
         self.input_size = crop_size(self._network, input_size)
         self.inside = inside

@@ -21,6 +21,7 @@ MARGINS = (0.05, 0.3)  # smallest and largest distance from joints to box, in si
 STILL = 0.93  # the last box is kept if its IoU with the new one is at least this
 APART = 0.1  # people do not disturb each other if the IoU of their boxes is below this
 LEAST_SIZE = 12.0  # pixels; a person is never taken to be smaller
+FRAMES = 2  # for which somebody is looked for at least, however slow the frames
 LEAST_STEP = 1e-3  # seconds that count between frames with the same time stamp
 
 
@@ -143,6 +144,8 @@ class Tracker:
         self._tracks = []
         self._next_id = 1
         self._since = 0  # frames since the last detection
+        self._coast = self.settings.coast
+        self._last = None  # time of the last frame
         self._own = np.zeros((0, 4), np.float32)  # boxes from tracks, not from the detector
 
     @property
@@ -167,7 +170,8 @@ class Tracker:
         Returns:
             Boxes (M, 4) float32 as x, y, width, height in image pixels.
         """
-        coasting = [t for t in self._tracks if time - t.found <= self.settings.coast]
+        # Who was found in the last frame is looked for, however late the next one comes.
+        coasting = [t for t in self._tracks if not t.lost or time - t.found <= self._coast]
         own = np.array([t.box(time) for t in coasting], np.float32).reshape(-1, 4)
         corners = own[:, :2], own[:, :2] + own[:, 2:]
         own = own[((corners[0] < size[::-1]) & (corners[1] > 0)).all(axis=1)]
@@ -189,11 +193,12 @@ class Tracker:
         Returns:
             The poses of people who are followed, with `id` and smoothed keypoints, sorted by id.
         """
-        seconds = max([time - t.time for t in self._tracks] or [0.0])
+        seconds = 0.0 if self._last is None else time - self._last
+        self._last = time
         lost = [track for track in self._tracks if track.lost]
         known = [track for track in self._tracks if not track.lost]
         for track in self._tracks:
-            track.move(time, self.settings.coast)
+            track.move(time, self._coast)
         poses = [pose for pose in poses if self._is_person(pose)]
         matches, strangers = self._match((known, lost), poses)
         for track, pose in matches:
@@ -201,10 +206,14 @@ class Tracker:
         if detected:
             new = [pose for pose in strangers if not self._is_own(pose)]
             matches += [(self._start(pose, time), pose) for pose in new]
-        self._tracks = [t for t in self._tracks if time - t.found <= self.settings.forget]
+        # Limits in seconds count at least FRAMES frames, so that slow videos are followed, too.
+        self._coast = max(self.settings.coast, FRAMES * seconds)
+        forget = max(self.settings.forget, FRAMES * seconds)
+        self._tracks = [t for t in self._tracks if time - t.found <= forget]
         self._since = 1 if detected else self._since + 1
         missing = not self._tracks or any(track.lost for track in self._tracks)
         every, retry = self.settings.detect_every, self.settings.retry_every
+        retry = min(retry, max(1, round(self.settings.coast / max(seconds, LEAST_STEP))))
         self.detect = self._since >= (min(every, retry) if missing else every)
         return [
             replace(pose, id=track.id, keypoints=track.smooth.astype(np.float32))

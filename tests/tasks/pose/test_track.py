@@ -294,3 +294,33 @@ def test_any_keypoints_can_be_followed():
 def test_settings_are_checked(value):
     with pytest.raises(ValueError, match=r"`detect_every` must be a positive integer.*Received"):
         Tracking(detect_every=value)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.0, 60.0])
+def test_a_person_is_followed_however_slow_the_frames_are(seconds):
+    """Time-lapse and surveillance cameras: limits in seconds never end before the next frame."""
+    tracker, ids = Tracker(COCO.sigmas), []
+    for index in range(12):
+        now, detected = index * seconds, tracker.detect
+        boxes = tracker.boxes(now, SIZE, person(300).box[None] if detected else None)
+        found = tracker.update(answer(boxes, [person(300)]), now, detected)
+        ids.append([each.id for each in found])
+    assert ids == [[1]] * 12
+
+
+def test_a_pause_loses_nobody():
+    """A camera whose frames got lost for a second, or a paused stream."""
+    tracker = Tracker(COCO.sigmas)
+    for index, now in enumerate([0.0, 0.03, 0.07, 1.4, 1.43, 4.0]):
+        boxes = tracker.boxes(now, SIZE, person(300).box[None] if index == 0 else None)
+        found = tracker.update(answer(boxes, [person(300)]), now, index == 0)
+        assert [each.id for each in found] == [1], now
+
+
+def test_slow_frames_ask_the_detector_again_at_once():
+    """Ten frames would be ten seconds."""
+    tracker = Tracker(COCO.sigmas)
+    for index in range(3):
+        tracker.boxes(float(index), SIZE, np.zeros((0, 4)))
+        tracker.update([], float(index), True)
+    assert tracker.detect

@@ -9,12 +9,8 @@ from PIL import Image
 
 from hrnet_tf.labels.keypoint_sets import COCO_WHOLEBODY
 from hrnet_tf.training.data.coco_json import image_files, read_coco_json
-from hrnet_tf.training.pose.readers.coco import (
-    all_keypoints,
-    clean_boxes,
-    read_coco,
-    trainable,
-)
+from hrnet_tf.training.pose.readers.coco import clean_boxes, read_coco, trainable
+from hrnet_tf.training.pose.readers.points import all_keypoints
 
 CONTENT = {
     "images": [
@@ -90,15 +86,25 @@ def test_images_without_people_are_known(write):
     ("change", "reason"),
     [
         ({"keypoints": [1, 2, 2]}, "3 values, not 6"),
-        ({"keypoints": [1, 2, 2, 0, float("nan"), 0]}, "not a number"),
-        ({"keypoints": None}, "1 values, not 6"),
+        ({"keypoints": [1, 2, 2, 0, float("inf"), 0]}, "not a number"),
+        ({"keypoints": [1, 2, 2, 0, "left", 0]}, "not a number"),
+        ({"keypoints": [1, 2, True, 0, 0, 0]}, "`keypoints` has True"),
+        ({"keypoints": [1, 1e200, 2, 0, 0, 0]}, "far outside its image"),
+        ({"keypoints": [[1, 2, 2], [0, 0]]}, "three numbers for each keypoint"),
+        ({"keypoints": None}, "`keypoints` is no list: None"),
+        ({"keypoints": []}, "0 values, not 6"),
         ({"bbox": [1, 2, 3]}, "not four numbers"),
         ({"bbox": [1, 2, float("inf"), 3]}, "not four numbers"),
-        ({"bbox": [1, 2, 0, 3]}, "box is empty"),
+        ({"bbox": [1, 2, 0, 3]}, "`bbox` is empty"),
         ({"bbox": "wide"}, "annotation 10"),
         ({"area": float("nan")}, "area is nan"),
-        ({"area": None}, "annotation 10"),
+        ({"area": "large"}, "`area` has a value that is not a number"),
+        ({"bbox": [1, 2, True, 3]}, "`bbox` has True"),
+        ({"bbox": [1, 2, 1e200, 3]}, "not four numbers within an image"),
+        ({"iscrowd": "no"}, "`iscrowd` must be 0 or 1"),
         ({"image_id": 99}, "no image has the id 99"),
+        ({"image_id": None}, "no image has the id None"),
+        ({"image_id": [5]}, r"no image has the id [5]"),
     ],
 )
 def test_a_bad_annotation_gets_one_line_and_the_rest_goes_on(write, change, reason):
@@ -115,7 +121,7 @@ def test_what_is_missing_or_no_annotation_is_named(write):
     del content["annotations"][0]["bbox"]
     content["annotations"].append("person")
     assert len(read_coco(*write(content), problems.append)) == 2
-    assert "annotation 10 is left out: it has no 'bbox'." in problems[0]
+    assert "annotation 10 is left out: it has no `bbox`, and one" in problems[0]
     assert "annotation number 4 is left out" in problems[1]
 
 
@@ -123,7 +129,7 @@ def test_a_missing_image_is_reported_once(write):
     problems = []
     assert read_coco(*write(CONTENT, images=["b.png"]), problems.append) == []
     (line,) = problems
-    assert line.endswith("image a.png is left out: the file is not there.")
+    assert line.endswith("image a.png is left out: its `file_name` is not there.")
 
 
 def test_other_categories_are_passed_over(write):

@@ -116,15 +116,8 @@ def test_only_the_chosen_images_count():
     assert coco_ap(truth, results, image_ids=half) == coco_ap(part, own)
 
 
-def spoil(truth, **change):
-    first, *rest = truth["annotations"]
-    return truth | {"annotations": [first | change, *rest]}
-
-
 def test_files_that_are_not_keypoint_annotations_are_refused_in_one_sentence(tmp_path):
     truth, results = read("gt.json"), read("results.json")
-    with pytest.raises(ValueError, match=r"17 keypoints\. Received: 0 keypoints in annotation"):
-        coco_ap(spoil(truth, keypoints=[]), results)
     with pytest.raises(ValueError, match=r"14 keypoints\. Received: 17 keypoints"):
         coco_ap(truth, results, CROWDPOSE.sigmas)
     with pytest.raises(ValueError, match="defines no OKS"):

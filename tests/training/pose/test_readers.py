@@ -58,7 +58,7 @@ def test_coco_boxes_are_clipped_and_only_people_to_train_on_come_out(write):
     )
     records, problems = read("coco", write("coco.json", content))
     assert [(r.id, r.box.tolist()) for r in records] == [(0, [0, 10, 19, 29])]
-    assert "annotation 3 is left out: its box lies outside the image." in problems[0]
+    assert "annotation 3 is left out: its `bbox` lies outside the image." in problems[0]
     assert "annotation 4 is left out: its area is 0." in problems[1]
     assert len(problems) == 2
     everyone = READERS["coco"](*write("coco.json", content), problems.append)

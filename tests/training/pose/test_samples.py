@@ -76,7 +76,7 @@ def test_the_same_person_is_shown_before_and_after(recipe, tmp_path, mirrored):
 def test_bad_records_are_on_the_page(recipe, tmp_path):
     content = json.loads(Path(recipe.train_annotations).read_text())
     content["images"][0]["file_name"] = "lost & found.jpg"
-    content["annotations"][-1]["keypoints"][0] = 5000
+    content["annotations"][-1]["keypoints"][0] = content["images"][0]["width"] + 9
     file = tmp_path / "people.json"
     file.write_text(json.dumps(content))
     bad = dataclasses.replace(recipe, train_annotations=str(file))
@@ -115,7 +115,8 @@ def test_a_page_is_never_replaced_unasked(recipe, tmp_path):
         (["inspect", "synthetic_pose", "--output=x", "--epoch=1"], 2, "Did you mean: epochs"),
         (["inspect", "synthetic_pose", "--output=x", "--ema=1"], 1, "below 1"),
         (["inspect", "nowhere.json", "--output=x"], 1, "nowhere.json"),
-        (["inspect", "synthetic_pose", "--output=x"], 1, "must be a file"),
+        (["inspect", "synthetic_pose", "--output=x"], 1, "synthetic --output=runs/drawings/train"),
+        (["train", "synthetic_pose", "--workdir=x"], 1, "synthetic --output=runs/drawings/train"),
         (["train", "synthetic_pose"], 2, "--workdir"),
         (["train", "coco_w33_256x192", "--workdir=x"], 1, "Did you mean coco_w32_256x192"),
     ],

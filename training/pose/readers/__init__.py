@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from hrnet_tf.labels.keypoints import KeypointSet, plain_name
 from hrnet_tf.names import check_choice
 from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
 from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, to_stderr
+from hrnet_tf.training.pose.readers.categories import fits, keypoint_names, wanted
 from hrnet_tf.training.pose.readers.coco import (
     Record,
-    annotated_box,
+    box_or_around,
     clean_boxes,
     people_of,
     read_coco,
@@ -24,6 +26,7 @@ from hrnet_tf.training.pose.readers.coco import (
 )
 from hrnet_tf.training.pose.readers.landmarks import face_box, read_landmarks
 from hrnet_tf.training.pose.readers.mpii import read_mpii
+from hrnet_tf.training.pose.readers.pictures import readable
 
 Reader = Callable[..., list[Record]]  # (annotations, images_dir, report)
 
@@ -41,6 +44,7 @@ class Annotations:
         everyone: all people in the file, with the annotated boxes.
         images: images by id, with and without people; empty if the format lists only people.
         coco: the parsed file, if it is in COCO's format; otherwise None.
+        categories: ids of the categories that are read.
     """
 
     path: Path
@@ -48,6 +52,7 @@ class Annotations:
     everyone: list[Record]
     images: Mapping[int, ImageFile]
     coco: CocoFile | None
+    categories: tuple = ()
 
 
 def read(
@@ -55,12 +60,23 @@ def read(
     annotations: str | Path,
     images_dir: str | Path,
     report: Report = to_stderr,
+    keypoints: KeypointSet | None = None,
+    category: str | None = None,
 ) -> Annotations:
     """Reads an annotation file.
 
+    Args:
+        data_format: a name of `READERS`.
+        annotations: the file.
+        images_dir: the folder that its file names are relative to.
+        report: receives a line for each record that is left out.
+        keypoints: the set that is meant where a COCO-format file has several categories.
+        category: name or id of the only category to read of a COCO-format file.
+
     Raises:
         FileNotFoundError: there is no such file or folder.
-        ValueError: the file is not in this format, or the format is unknown.
+        ValueError: the file is not in this format, the format is unknown, or it is not clear which
+            category is meant.
     """
     check_choice("data_format", data_format, READERS)
     path, folder = check_paths(annotations, images_dir)
@@ -69,8 +85,45 @@ def read(
         return Annotations(path, data_format, READERS[data_format](path, folder, report), {}, None)
     coco = read_coco_json(path)
     images, known = image_files(coco, folder, report)
-    everyone = people_of(coco, images, known, report, face_box if faces else annotated_box)
-    return Annotations(path, data_format, everyone, images, coco)
+    box = face_box if faces else box_or_around
+    everyone = people_of(coco, images, known, report, box, keypoints, category)
+    ids = tuple(each["id"] for each in wanted(coco, keypoints, category))
+    return Annotations(path, data_format, everyone, images, coco, ids)
+
+
+def usable(found: Annotations, report: Report = to_stderr) -> Annotations:
+    """The annotations without people in images that cannot be used; see `pictures.readable`."""
+    everyone = readable(found.everyone, report)
+    bad = {record.image.id for record in found.everyone} - {each.image.id for each in everyone}
+    images = {key: image for key, image in found.images.items() if key not in bad}
+    return dataclasses.replace(found, everyone=everyone, images=images)
+
+
+def check_names(found: Annotations, keypoints: KeypointSet, report: Report = to_stderr) -> None:
+    """Compares the names of keypoints in a COCO-format file with those of a set of as many.
+
+    Other names are reported.
+
+    Raises:
+        ValueError: the names are those of the set in another order.
+    """
+    for category in found.coco.categories if found.coco else ():
+        names = keypoint_names(category)
+        if len(names) != len(keypoints.names) or fits(names, keypoints):
+            continue
+        theirs, ours = list(map(plain_name, names)), list(map(plain_name, keypoints.names))
+        place = next(i for i in range(len(ours)) if theirs[i] != ours[i])
+        line = (
+            f"{found.path}: keypoint {place} is called {names[place]!r} in the category "
+            f"{category.get('name')!r} and {keypoints.names[place]!r} in the set {keypoints.name!r}"
+        )
+        if sorted(theirs) == sorted(ours):
+            raise ValueError(
+                f"{line}: its `keypoints` have another order. Put names and numbers into that of "
+                "the set, or train with the file as --keypoints."
+            )
+        if category["id"] in found.categories:
+            report(f"{line}; is it the same?")
 
 
 def to_train_on(
@@ -91,7 +144,7 @@ def to_train_on(
     )
     for record, kept in zip(records, keep, strict=True):
         if not kept:
-            reason = "its box lies outside the image" if record.area > 0 else "its area is 0"
+            reason = "its `bbox` lies outside the image" if record.area > 0 else "its area is 0"
             report(f"{record.image.path}: annotation {record.id} is left out: {reason}.")
     rows = zip(records, boxes, keep, strict=True)
     return [dataclasses.replace(record, box=box) for record, box, kept in rows if kept]

@@ -1,0 +1,400 @@
+"""Annotation files as exporters write them: what has one meaning is scored as the clean file.
+
+Every case gets perfect predictions. It then has AP 1, or a line names what was not understood.
+"""
+
+import copy
+import json
+import math
+import random
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hrnet_tf.cards.pose import PoseCard
+from hrnet_tf.labels.keypoint_sets import COCO
+from hrnet_tf.labels.keypoints import keypoint_set
+from hrnet_tf.media.images import TURNS
+from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
+from hrnet_tf.training.evaluate import evaluate
+
+SIZE = (90, 120)
+FOLDER = "photos"
+
+
+def clean():
+    """Three images of different sizes with two people each, of whom some joints are hidden."""
+    rng = np.random.default_rng(0)
+    images, people = [], []
+    for i in range(3):
+        height, width = 90 + 10 * i, 120 + 16 * i
+        images.append({"id": i + 1, "file_name": f"{i}.png", "height": height, "width": width})
+        for j in range(2):
+            x, y, w, h = 8 + 52 * j, 10 + i, 44, 70
+            points = rng.integers((x, y), (x + w, y + h), (17, 2), endpoint=True)
+            seen = rng.integers(0, 3, 17)
+            seen[:6] = 2
+            keypoints = np.column_stack([points, seen]) * (seen > 0)[:, None]
+            people.append(
+                {
+                    **{"id": 10 * i + j + 5, "image_id": i + 1, "category_id": 1, "iscrowd": 0},
+                    **{"bbox": [x, y, w, h], "area": 0.4 * w * h},
+                    **{"segmentation": [[x, y, x + w, y, x + w, y + 0.4 * h, x, y + 0.4 * h]]},
+                    **{"keypoints": keypoints.ravel().tolist()},
+                    **{"num_keypoints": int((seen > 0).sum())},
+                }
+            )
+    category = {"id": 1, "name": "person", "keypoints": list(COCO.names), "skeleton": [[1, 2]]}
+    return {"images": images, "annotations": people, "categories": [category]}
+
+
+class Perfect:
+    """Predicts the clean file's people in each picture, whatever boxes it is given."""
+
+    card, input_size, flip = PoseCard(), (256, 192), False
+
+    def __init__(self, off=0.0):
+        self._people, self._off = {}, off
+        for number, person in enumerate(clean()["annotations"]):
+            points = np.array(person["keypoints"], float).reshape(-1, 3)
+            self._people.setdefault(person["image_id"], []).append((points, person["bbox"], number))
+
+    def stream(self, items):
+        for key, image, boxes, _ in items:
+            # The pictures tell by their width which they are.
+            people = self._people[(image.shape[1] - 120) // 16 + 1]
+            near = [min(people, key=lambda each, b=box: abs(each[1][0] - b[0])) for box in boxes]
+            found = [
+                Pose(p[:, :2] + self._off * (n % 3 + 1), np.ones(17), np.array(b), 1 - 0.1 * n)
+                for p, b, n in near
+            ]
+            yield key, image, found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The pictures of the clean file."""
+    folder = tmp_path_factory.mktemp(FOLDER)
+    for image in clean()["images"]:
+        noise = Image.effect_noise((image["width"], image["height"]), 50)
+        noise.convert("RGB").save(folder / image["file_name"])
+    return folder
+
+
+@pytest.fixture
+def scored(folder, tmp_path):
+    """Evaluates perfect predictions on such content."""
+
+    def scored(content, images=folder, predictor=None, **scoring):
+        file = tmp_path / "ann.json"
+        if not isinstance(content, bytes):
+            content = json.dumps(content).encode()
+        file.write_bytes(content)
+        return evaluate(predictor or Perfect(), file, images, **scoring)
+
+    return scored
+
+
+def each_person(change):
+    def changed(content):
+        for number, person in enumerate(content["annotations"]):
+            change(person, number)
+
+    return changed
+
+
+def each_image(change):
+    def changed(content):
+        for number, image in enumerate(content["images"]):
+            change(image, number)
+
+    return changed
+
+
+def drop(*fields):
+    return each_person(lambda person, _: [person.pop(field) for field in fields])
+
+
+def put(field, value):
+    return each_person(lambda person, _: person.update({field: value}))
+
+
+def triples(person, _):
+    person["keypoints"] = np.reshape(person["keypoints"], (-1, 3)).tolist()
+
+
+def nested(person, _):
+    person["keypoints"] = [person["keypoints"]]
+
+
+def pairs(person, _):
+    person["keypoints"] = np.reshape(person["keypoints"], (-1, 3))[:, :2].ravel().tolist()
+
+
+def unlabelled(value):
+    def change(person, _):
+        points = [
+            p if p[2] else [value] * 3 for p in np.reshape(person["keypoints"], (-1, 3)).tolist()
+        ]
+        person["keypoints"] = [number for point in points for number in point]
+
+    return change
+
+
+def of_text(person, _):
+    person["keypoints"] = list(map(str, person["keypoints"]))
+    person["bbox"] = list(map(str, person["bbox"]))
+    person["area"] = str(person["area"])
+
+
+def ids_of_text(content):
+    for image in content["images"]:
+        image["id"] = str(image["id"])
+    content["categories"][0]["id"] = 1.0
+
+
+def another_category(content):
+    """Dogs of as many keypoints, whose names are others."""
+    names = [f"dog_{i}" for i in range(17)]
+    content["categories"].insert(0, {"id": 2, "name": "dog", "keypoints": names})
+    person = copy.deepcopy(content["annotations"][0])
+    content["annotations"].append(person | {"id": 77, "category_id": 2, "bbox": [1, 1, 30, 30]})
+
+
+ONE_MEANING = {
+    "ids from zero": each_person(lambda person, i: person.update(id=i)),
+    "ids all the same": put("id", 0),
+    "ids null": put("id", None),
+    "no ids": drop("id"),
+    "ids of text": ids_of_text,
+    "no category": drop("category_id"),
+    "category null": put("category_id", None),
+    "category unknown": put("category_id", 9),
+    "no categories": lambda content: content.pop("categories"),
+    "categories null": lambda content: content.update(categories=None),
+    "no iscrowd": drop("iscrowd"),
+    "iscrowd null": put("iscrowd", None),
+    "iscrowd false": put("iscrowd", False),
+    "num_keypoints 0": put("num_keypoints", 0),
+    "num_keypoints null": put("num_keypoints", None),
+    "num_keypoints text": put("num_keypoints", "many"),
+    "no num_keypoints": drop("num_keypoints"),
+    "triples": each_person(triples),
+    "nested": each_person(nested),
+    "pairs": each_person(pairs),
+    "NaN": each_person(unlabelled(math.nan)),
+    "null": each_person(unlabelled(None)),
+    "minus one": each_person(unlabelled(-1)),
+    "numbers of text": each_person(of_text),
+    "no size": each_image(lambda image, _: [image.pop("width"), image.pop("height")]),
+    "size null": each_image(lambda image, _: image.update(width=None)),
+    "size 0": each_image(lambda image, _: image.update(width=0, height=0)),
+    "size of text": each_image(lambda image, _: image.update(width=str(image["width"]))),
+    "backslashes": each_image(
+        lambda image, _: image.update(file_name=rf"..\{FOLDER}0\{image['file_name']}")
+    ),
+    "another machine": each_image(
+        lambda image, i: image.update(file_name=f"/home/me/{i}/{image['file_name']}")
+    ),
+    "images twice": lambda content: content["images"].append(dict(content["images"][0])),
+    "another category": another_category,
+}
+
+
+@pytest.mark.parametrize("change", ONE_MEANING.values(), ids=ONE_MEANING)
+def test_what_has_one_meaning_is_scored_as_the_clean_file(scored, change):
+    content = clean()
+    change(content)
+    found = scored(content)
+    assert found.problems == ()
+    assert found.numbers == scored(clean()).numbers
+    assert found.numbers["AP"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_any_utf_is_read(scored, encoding):
+    assert scored(json.dumps(clean()).encode(encoding)).numbers["AP"] == pytest.approx(1)
+
+
+def test_a_category_is_chosen_by_its_keypoints_or_by_name(scored):
+    content = clean()
+    another_category(content)
+    found = scored(content)
+    (note,) = found.notes
+    assert "1 annotations of the category 'dog' are left out" in note
+    assert scored(content, category="person").numbers == found.numbers
+    with pytest.raises(ValueError, match=r"`category` must be one of 'dog', 'person'"):
+        scored(content, category="cat")
+    content["categories"][1]["keypoints"] = [f"part_{i}" for i in range(17)]
+    with pytest.raises(ValueError, match=r"'dog', 'person' have different .* Name one with"):
+        scored(content)
+
+
+def test_keypoints_in_another_order_are_refused(scored):
+    """Nothing tells whether names or numbers are in the wrong order."""
+    content = clean()
+    content["categories"][0]["keypoints"].reverse()
+    with pytest.raises(ValueError, match=r"keypoint 0 is called 'right_ankle' .* another order"):
+        scored(content)
+
+
+def test_without_pairs_nothing_is_mirrored(caplog):
+    """It would teach and average left for right."""
+    dots = keypoint_set(["one", "two"])
+    predictor = PosePredictor(lambda x: x, PoseCard(dots), flip=True, input_size=(64, 48))
+    assert not predictor.flip
+    assert "nothing is averaged with the mirrored picture" in caplog.text
+
+
+def test_numbers_that_cannot_be_believed_are_no_results(scored):
+    """The sentence that is left says why, with counts and the first example."""
+    content = clean()
+    for image in content["images"]:
+        image["file_name"] = "x" + image["file_name"]
+    with pytest.raises(ValueError, match=r"Left out by reason: 3: its `file_name` is not there"):
+        scored(content)
+    content = clean()
+    for person in content["annotations"]:
+        person["keypoints"] = [0] * 51
+    with pytest.raises(ValueError, match=r"No image of .*ann.json .* has a person to predict"):
+        scored(content)
+    found = scored(clean(), predictor=Perfect(off=1000))
+    assert found.doubt.startswith("No numbers: none of 6 persons matches the annotations.")
+
+
+def fractions(person, number):
+    """Coordinates as shares of the image."""
+    width, height = 120 + 16 * (number // 2), 90 + 10 * (number // 2)
+    points = np.reshape(person["keypoints"], (-1, 3)) / (width, height, 1)
+    person["keypoints"] = points.ravel().tolist()
+
+
+def corners(person, _):
+    x, y, w, h = person["bbox"]
+    person["bbox"] = [x, y, x + w, y + h]
+
+
+def resized(person, _):
+    person["keypoints"] = (np.reshape(person["keypoints"], (-1, 3)) * (3, 3, 1)).ravel().tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (each_person(fractions), "`keypoints` look like shares of the image, 0 to 1"),
+        (each_person(corners), "`bbox` looks like left, top, right, bottom"),
+        (each_person(resized), "most `keypoints` lie outside their images: were they resized"),
+        (
+            each_image(lambda image, _: image.update(width=60, height=45)),
+            "was it resized after annotation",
+        ),
+        (drop("bbox"), "6 annotations have no `bbox`; their boxes are made around"),
+        (drop("area"), "6 annotations have no `area`; 0.53"),
+    ],
+)
+def test_a_mistake_that_most_people_share_is_named(scored, change, said):
+    content = clean()
+    change(content)
+    try:
+        found = scored(content)
+        lines = " ".join(found.problems)
+    except ValueError as error:
+        lines = str(error)
+    assert said in lines
+
+
+@pytest.mark.parametrize("turn", [5, 6, 7, 8])
+def test_photos_of_a_phone_are_scored_upright(scored, folder, tmp_path, turn):
+    """The pixels lie on their side, EXIF turns them; the annotated size is the upright one."""
+    back = {5: 5, 6: 8, 7: 7, 8: 6}[turn]
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    for image in clean()["images"]:
+        with Image.open(folder / image["file_name"]) as picture:
+            lying = picture.transpose(TURNS[back])
+            lying.save(tmp_path / image["file_name"], exif=exif)
+    found = scored(clean(), images=tmp_path)
+    assert found.problems == () and found.numbers["AP"] == pytest.approx(1)
+
+
+def mutated(seed):
+    """A clean file with one mutation, and the name of the field that it changed.
+
+    What no reader can notice is left out: people who are given the id of another image.
+    """
+    rng, content = random.Random(seed), clean()
+    part = rng.choice(["images"] * 3 + ["annotations"] * 8 + ["categories", "top"])
+    if part == "top":
+        owners, field = [content], rng.choice(["images", "annotations", "categories"])
+    else:
+        owners = content[part] if rng.random() < 0.4 else [rng.choice(content[part])]
+        field = rng.choice([each for each in owners[0] if each != "segmentation"])
+    kind = rng.choice(["drop", "null", "retype", "permute", "scale", "duplicate", "insert"])
+    factor, other = rng.choice(FACTORS), rng.choice(OTHERS)
+    for owner in [*owners]:
+        value = owner[field]
+        if kind == "drop":
+            del owner[field]
+        elif kind == "null":
+            owner[field] = None
+        elif kind == "retype":
+            owner[field] = other(value)
+        elif kind == "permute" and isinstance(value, list):
+            owner[field] = rng.sample(value, len(value))
+        elif kind == "scale" and field != "image_id":
+            owner[field] = scaled(value, factor)
+        elif kind == "duplicate" and part != "top":
+            content[part].insert(rng.randrange(len(content[part]) + 1), copy.deepcopy(owner))
+        elif kind == "insert" and isinstance(value, list) and value:
+            owner[field] = [*value]
+            owner[field][rng.randrange(len(value))] = rng.choice(STRANGE)
+    return content, field, kind
+
+
+FACTORS = (0, -1, 2, 10, 1e3, 1e200, 0.01)
+STRANGE = (None, "x", True, [], {}, -5, 1e200, 10**400, math.nan, math.inf, "")
+OTHERS = (
+    *(str, lambda value: [value], lambda value: {"value": value}, lambda value: True),
+    *(lambda value: "", lambda value: [], lambda value: -1, lambda value: 10**400),
+    *(lambda value: math.nan, lambda value: math.inf, lambda value: "none", lambda value: 0.5),
+)
+
+
+def scaled(value, factor):
+    if isinstance(value, list):
+        return [scaled(each, factor) for each in value]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value * factor if is_number else value
+
+
+def check_mutations(seeds, scored):
+    """Each mutated file scores as the clean one, or a line names the field; none crashes."""
+    predictor = Perfect(off=1.5)
+    expected, bad = scored(clean(), predictor=predictor).numbers, []
+    assert 0 < expected["AP"] < 1
+    for seed in seeds:
+        content, field, kind = mutated(seed)
+        try:
+            found = scored(content, predictor=predictor)
+            same = found.numbers == pytest.approx(expected, abs=1e-9)
+            said = " ".join([*found.problems, found.doubt])
+        except (OSError, ValueError) as error:  # what `hrnet-tf` prints in a sentence
+            same, said = False, str(error)
+        except Exception as error:
+            bad.append((seed, kind, field, repr(error)))
+            continue
+        if not same and not re.search(rf"\b{field.removesuffix('s')}", said):
+            bad.append((seed, kind, field, said))
+        assert "\n" not in said
+    assert not bad, "\n".join(map(str, bad[:20])) + f"\n{len(bad)} in all"
+
+
+def test_mutated_files_score_as_the_clean_one_or_name_the_field(scored):
+    check_mutations(range(60), scored)
+
+
+@pytest.mark.slow
+def test_2000_mutated_files(scored):
+    check_mutations(range(2000), scored)
