@@ -87,7 +87,7 @@ def test_inspect_draws_crops_and_names_what_is_left_out(recipe, tmp_path, capsys
 def test_an_interrupted_run_ends_as_if_it_had_not_been(recipe, changes, monkeypatch, tmp_path):
     """To the bit: weights, optimizer, averages, history; in the middle of an epoch."""
     recipe = dataclasses.replace(recipe, epochs=3, **changes)
-    train.train(recipe, tmp_path / "quiet", distribute="none")
+    train.train(recipe, tmp_path / "quiet", distribute="none", deterministic=True)
     count, steps = Count.on_train_batch_end, [3]
 
     def counted(self, batch, logs=None):
@@ -98,8 +98,8 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(recipe, changes, monkeypa
 
     monkeypatch.setattr(Count, "on_train_batch_end", counted)
     with pytest.raises(KeyboardInterrupt, match="Stopped after step 3"):
-        train.train(recipe, tmp_path / "broken", distribute="none")
-    train.train(recipe, tmp_path / "broken", distribute="none")
+        train.train(recipe, tmp_path / "broken", distribute="none", deterministic=True)
+    train.train(recipe, tmp_path / "broken", distribute="none", deterministic=True)
     runs = [tmp_path / "quiet", tmp_path / "broken"]
     one, other = (resume.newest(run / "checkpoints", pytest.fail) for run in runs)
     assert one.position == other.position and one.position.step == 6
