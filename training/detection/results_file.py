@@ -30,7 +30,7 @@ def read_results(path: Path, truth: Truth, report: Report) -> list[dict]:
         ValueError: it is not such a list, or no entry can be used.
     """
     try:
-        entries = json.loads(existing(path).read_text(encoding="utf-8"))
+        entries = json.loads(existing(path).read_bytes())
     except ValueError as error:
         raise ValueError(f"{path}: not a json file ({error}).") from None
     if not isinstance(entries, list):
