@@ -14,8 +14,6 @@ import os
 import statistics
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,6 +23,7 @@ os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before TensorFlow cou
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+from processor import seconds
 
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.training.pose.batches import batches
@@ -167,28 +166,6 @@ def decoded(records):
     return People({**files.rows, "start": np.concatenate(([0], ends[:-1]))}, load)
 
 
-def seconds(step):
-    """Processor time of one sample, that of refilling the buffers included."""
-    start = time.process_time()
-    for _ in range(STEPS):
-        step()
-    looking, calm = time.thread_time(), 0
-    while calm < 4:  # looks in a row
-        time.sleep(0.01)
-        calm = 0 if threads_work() else calm + 1
-    looking = time.thread_time() - looking
-    return (time.process_time() - start - looking) / STEPS / RECIPE.batch_size
-
-
-def threads_work():
-    """Whether a thread but this one runs, waits for the core, or for a disk."""
-    states = []
-    for task in Path("/proc/self/task").iterdir():
-        if int(task.name) != threading.get_native_id():
-            states.append((task / "stat").read_text().rpartition(") ")[2][0])
-    return bool({"R", "D"} & set(states))
-
-
 def main():
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as scratch:
@@ -213,7 +190,7 @@ def main():
             runs[name] = iter(batches(source, RECIPE, augment=True)).__next__
         times = {name: [] for name in runs}
         for name in [*runs] * (ROUNDS + 1):
-            times[name].append(seconds(runs[name]))
+            times[name].append(seconds(runs[name], STEPS) / RECIPE.batch_size)
     report({name: values[1:] for name, values in times.items()})
 
 

@@ -35,6 +35,8 @@ def convert_demo(folder: str | os.PathLike, threads: int = 2) -> list[str]:
     model = Path(folder) / "model" / "model.keras"
     recipe = load_recipe(str(model.with_name("recipe.json")))
     data = {"calibration": recipe.train_annotations, "images": recipe.train_images}
+    if Path(recipe.train_annotations).is_dir():  # of masks: pictures are used whole
+        data = {"calibration": recipe.train_images}
     files = [
         to_tflite(model, options=dataclasses.replace(options, **data), report=lambda line: None)
         for options in VARIANTS

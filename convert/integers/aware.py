@@ -9,6 +9,7 @@ here ranges are shared along concatenations and sums, as in the file.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -19,6 +20,7 @@ from hrnet_tf.convert.graph.compute import Weights, compute
 from hrnet_tf.convert.integers.plan import plan as make_plan
 from hrnet_tf.convert.integers.simulate import LEAST, Plan, rounded
 from hrnet_tf.convert.source import Source, plain_graph
+from hrnet_tf.runtime.keras_model import named_outputs
 from hrnet_tf.runtime.network import Arrays
 from hrnet_tf.training.loop.imitation import Imitation, to_imitate
 from hrnet_tf.training.loop.workdir import differing_values, is_finished
@@ -89,7 +91,7 @@ def fine_tune(
     Its targets are the outputs of the unquantized network on the recipe's data, not labels.
 
     Args:
-        source: a pose network.
+        source: a network.
         examples: "image" (N, H, W, 3) float32, as the network takes it, to measure ranges on.
         recipe: data and values, such as `qat_recipe` makes of the recipe of the network.
         workdir: folder of the run, as in `train`.
@@ -118,6 +120,7 @@ def fine_tune(
 
 def aware_training(training: Training, source: Source, plan: Plan) -> Training:
     """A task's training, changed to train the plan of a network to answer as the network does."""
+    teacher = _with_outputs(source.model, [*plan.graph.outputs])
 
     def trainee(network, recipe):
         image = keras.Input(plan.graph.inputs["image"].shape, name="image")
@@ -141,9 +144,18 @@ def aware_training(training: Training, source: Source, plan: Plan) -> Training:
         start=lambda network, recipe: "",  # the source has its weights
         trainee=trainee,
         batches=batches,
-        loss=lambda recipe: Imitation(source.model, (training.distance or training.loss)(recipe)),
+        loss=lambda recipe: Imitation(teacher, (training.distance or training.loss)(recipe)),
         publish=publish,
     )
+
+
+def _with_outputs(model: keras.Model, names: Sequence[str]) -> keras.Model:
+    """The model with these outputs alone; a lone output may have another name."""
+    found = named_outputs(model.output)
+    if len(found) == 1:
+        return model
+    chosen = {name: found[name] for name in names}
+    return keras.Model(model.input, chosen if len(names) > 1 else chosen[names[0]])
 
 
 def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float) -> Recipe:
@@ -158,6 +170,10 @@ def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float
         epochs=epochs,
         learning_rate=learning_rate,
         milestones=(max(1, epochs * 2 // 3),),
+        optimizer="adam",
+        weight_decay=0.0,
+        power=0.0,
+        head_rate=1.0,
         evaluate_every=0,
         val_annotations="",
         warmup_steps=0,

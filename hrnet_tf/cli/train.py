@@ -1,6 +1,7 @@
 """`hrnet-tf train`, `inspect` and `demo`: the commands of `hrnet_tf.training`."""
 
 import importlib
+import importlib.util
 import os
 
 from absl import flags
@@ -8,6 +9,7 @@ from absl import flags
 from hrnet_tf.cards import NAMES
 from hrnet_tf.cli.command import Command, UsageError, required
 from hrnet_tf.quiet import import_keras
+from hrnet_tf.training.recipes import TASKS
 
 TRAIN_USAGE = """\
   hrnet-tf train RECIPE --workdir=DIR [--FIELD=VALUE...]
@@ -86,26 +88,33 @@ INSPECT = Command("see what a network will be trained on", INSPECT_USAGE, _inspe
 
 
 DEMO_USAGE = """\
-  hrnet-tf demo --output=DIR
+  hrnet-tf demo --output=DIR [--task=TASK]
 
 Draws people, trains a tiny HRNet on them for about three minutes on two CPU cores, evaluates it on
 drawings it has never seen, and shows everything on one page: DIR/index.html. Then it makes files
-for phones of it, in DIR/model, and prints what becomes of AP, size and time.
+for phones of it, in DIR/model, and prints what becomes of accuracy, size and time.
 """
 
 
 def _demo_flags():
     values = flags.FlagValues()
     flags.DEFINE_string("output", "demo", "folder for page and pictures", flag_values=values)
+    flags.DEFINE_enum("task", NAMES[0], _demos(), "what it learns", flag_values=values)
     flags.DEFINE_bool("overwrite", False, "replace an earlier demo there", flag_values=values)
     return values
+
+
+def _demos():
+    """The tasks that have a demo."""
+    rooms = {name: f"hrnet_tf.training.{name}" for name in TASKS}
+    return [name for name, room in rooms.items() if importlib.util.find_spec(f"{room}.demo")]
 
 
 def _demo(values, inputs):
     if inputs:
         raise UsageError(f"`demo` takes flags only. Received: {inputs[0]!r}.")
     import_keras()
-    demo = importlib.import_module(f"hrnet_tf.training.{NAMES[0]}.demo").demo
+    demo = importlib.import_module(f"hrnet_tf.training.{values.task}.demo").demo
     demo(values.output, overwrite=values.overwrite)
     print("For phones:", flush=True)
     from hrnet_tf.convert.demo import convert_demo

@@ -4,10 +4,10 @@ A bad picture gets one line, and the check continues with the next one.
 """
 
 import hashlib
+import io
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -86,13 +86,13 @@ def _look(name, path, part):
     except (OSError, ValueError) as error:
         return name, str(error), [], None
     with open(path, "rb") as file:
-        file.seek(part[0] if part else 0)
-        digest = hashlib.sha1(file.read(part[1] if part else -1)).digest()
-    return name, "", [] if part else _notes(Path(path)), digest
+        file.seek(part[0])
+        content = file.read(part[1])
+    return name, "", _notes(content), hashlib.sha1(content).digest()
 
 
-def _notes(path):
-    with Image.open(path) as image:
+def _notes(content):
+    with Image.open(io.BytesIO(content)) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
         clear = image.has_transparency_data
     notes = ["is stored turned (EXIF), and training does not turn it"] if turned else []

@@ -13,7 +13,7 @@ from hrnet_tf.cards.classification import ClassificationCard
 from hrnet_tf.tasks.classification.predictor import Prediction
 from hrnet_tf.training.classification.metrics import Confusion
 from hrnet_tf.training.classification.options import ClassificationScoring
-from hrnet_tf.training.classification.pictures import held_out
+from hrnet_tf.training.classification.pictures import Pictures, held_out
 from hrnet_tf.training.classification.readers import read
 from hrnet_tf.training.data.sources import Report, to_stderr
 from hrnet_tf.training.evaluate import Evaluation, Wanted
@@ -94,12 +94,11 @@ class ClassificationEvaluator:
         ]
 
 
-def places(pictures):
-    """Paths, and the part of each file; None for a whole one."""
+def places(pictures: Pictures) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """The files of pictures, and the part of each: first byte and number of bytes."""
     rows = pictures.rows
-    if "start" not in rows:
-        return rows["path"], [None] * len(pictures)
-    return rows["path"], list(zip(rows["start"].tolist(), rows["length"].tolist(), strict=True))
+    parts = zip(rows["start"].tolist(), rows["length"].tolist(), strict=True)
+    return rows["path"], list(parts)
 
 
 def _wanted(key, path, part):

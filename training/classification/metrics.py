@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+DENSE = 100  # classes
+
 
 class Confusion:
     """Counts predictions by true and predicted class; its size does not depend on their number.
@@ -52,9 +54,13 @@ class Confusion:
         return table
 
     def table(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
-        """True class -> predicted class -> number of pictures, where there are any."""
-        columns = [*names, "(none)"]
+        """True class -> predicted class -> number of pictures.
+
+        With more than `DENSE` classes, numbers of 0 are left out.
+        """
+        columns, dense = [*names, "(none)"], len(names) <= DENSE
+        shown = self.counts.any(axis=0)
         return {
-            name: {columns[i]: int(row[i]) for i in np.flatnonzero(row)}
+            name: {columns[i]: int(row[i]) for i in np.flatnonzero(shown if dense else row)}
             for name, row in zip(names, self.counts, strict=True)
         }

@@ -18,7 +18,7 @@ import numpy as np
 
 from hrnet_tf.labels.classes import CLASS_SETS
 from hrnet_tf.names import did_you_mean
-from hrnet_tf.training.classification.pictures import Pictures, read_file, read_part
+from hrnet_tf.training.classification.pictures import Pictures, read_part
 from hrnet_tf.training.data.sources import Report, to_stderr
 
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
@@ -104,13 +104,8 @@ def _in_folders(images, known, classes, report):
             report(f"{folder.path}: an empty folder.")
         paths += inside
         labels += [known[folder.name]] * len(inside)
-    usable = _usable(paths, report)
-    rows = {
-        "name": np.array([os.path.relpath(path, images) for path in paths], object)[usable],
-        "path": np.array(paths, object)[usable],
-        "label": np.array(labels, np.int32)[usable],
-    }
-    return Pictures(rows, read_file)
+    names = [os.path.relpath(path, images) for path in paths]
+    return _of_files(names, labels, paths, report)
 
 
 def _files(folder):
@@ -122,25 +117,36 @@ def _files(folder):
     return sorted(found)
 
 
-def _usable(paths, report):
-    """Which files (N,) begin as JPEG or PNG files; reading all of them takes hours for ImageNet."""
+def _of_files(names, labels, paths, report):
+    """The pictures in files that begin as JPEG or PNG; reading all of ImageNet takes an hour."""
     with ThreadPoolExecutor() as pool:
-        reasons = list(pool.map(_reason, paths, chunksize=256))
-    for path, reason in zip(paths, reasons, strict=True):
-        if reason:
-            report(f"{path}: left out: {reason}.")
-    return np.array([not reason for reason in reasons], bool)
+        found = list(pool.map(_size, paths, chunksize=256))
+    usable = np.array([isinstance(size, int) for size in found], bool)
+    for path, size in zip(paths, found, strict=True):
+        if isinstance(size, str):
+            report(f"{path}: left out: {size}.")
+    sizes = np.array([size for size in found if isinstance(size, int)], np.int64)
+    rows = {
+        "name": np.array(names, object)[usable],
+        "label": np.array(labels, np.int32)[usable],
+        "path": np.array(paths, object)[usable],
+        "start": np.zeros_like(sizes),
+        "length": sizes,
+        "size": sizes,
+    }
+    return Pictures(rows, read_part)
 
 
-def _reason(path):
+def _size(path):
+    """The size of a file, or a text that says why it cannot be used."""
     try:
         with open(path, "rb") as file:
-            start = file.read(8)
+            start, size = file.read(8), os.fstat(file.fileno()).st_size
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
     if not start:
         return "it is empty"
-    return "" if start.startswith(SIGNATURES) else "it is no JPEG or PNG file"
+    return size if start.startswith(SIGNATURES) else "it is no JPEG or PNG file"
 
 
 def _listed(images, annotations, known, report):
@@ -221,12 +227,9 @@ def _tar_places(images) -> Mapping[str, tuple]:
 
 
 def _pictures(images, names, labels, found, report):
-    rows = {"name": np.array(names, object), "label": np.array(labels, np.int32)}
     if images.suffix != TAR:
-        paths = [place[0] for place in found]
-        usable = _usable(paths, report)
-        rows["path"] = np.array(paths, object)
-        return Pictures(rows, read_file)[usable]
+        return _of_files(names, labels, [place[0] for place in found], report)
+    rows = {"name": np.array(names, object), "label": np.array(labels, np.int32)}
     start, length = np.array(found, np.int64).reshape(-1, 2).T
     size = images.stat().st_size
     rows |= {"path": np.array([str(images)] * len(names), object), "start": start}

@@ -89,7 +89,11 @@ def stored_size(content: tf.Tensor) -> tf.Tensor:
 
 
 def crop(
-    pixels: tf.Tensor, corner: tf.Tensor, inverse: tf.Tensor, output_size: tuple[int, int]
+    pixels: tf.Tensor,
+    corner: tf.Tensor,
+    inverse: tf.Tensor,
+    output_size: tuple[int, int],
+    continued: bool = False,
 ) -> tf.Tensor:
     """Crops bilinearly, with zeros outside the image; rounds to whole grey levels.
 
@@ -98,6 +102,7 @@ def crop(
         corner: (2,) top and left of this part.
         inverse: (6,) map from crop pixels to image pixels.
         output_size: (height, width) of the crop.
+        continued: outside, the image continues with its last pixels instead of zeros.
 
     Returns:
         (height, width) uint32, red + 256 green + 65536 blue.
@@ -108,11 +113,11 @@ def crop(
     # Uninitialized bytes: they are read together with the last pixels and are not used.
     rest = tf.raw_ops.Empty(shape=[room - size], dtype=tf.uint8)
     words = tf.bitcast(tf.reshape(tf.concat((flat, rest), axis=0), (-1, 4)), tf.uint32)
-    return _warp(words, corner, tf.shape(pixels), inverse, output_size)
+    return _warp(words, corner, tf.shape(pixels), inverse, output_size, continued)
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _warp(words, corner, size, inverse, output_size):
+def _warp(words, corner, size, inverse, output_size, continued):
     """Crops in one loop, compiled by XLA; TensorFlow's own operations take five times as long."""
     a, b, shift_x, c, d, shift_y = tf.unstack(inverse)
     u = tf.range(output_size[1], dtype=tf.float32)
@@ -121,6 +126,9 @@ def _warp(words, corner, size, inverse, output_size):
     height, width, _ = tf.unstack(size)
     x = a * u + b * v + shift_x - tf.cast(left, tf.float32)
     y = c * u + d * v + shift_y - tf.cast(top, tf.float32)
+    if continued:
+        x = tf.clip_by_value(x, 0.0, tf.cast(width - 1, tf.float32))
+        y = tf.clip_by_value(y, 0.0, tf.cast(height - 1, tf.float32))
     # The upper left of the four pixels to interpolate, clipped so that all four exist.
     column = tf.clip_by_value(tf.floor(x), 0.0, tf.cast(width - 2, tf.float32))
     row = tf.clip_by_value(tf.floor(y), 0.0, tf.cast(height - 2, tf.float32))

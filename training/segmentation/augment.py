@@ -8,6 +8,9 @@ what lies beyond the picture is black and has no class.
 
 import tensorflow as tf
 
+from hrnet_tf.labels.label_values import IGNORED
+from hrnet_tf.training.data.colors import recolor
+from hrnet_tf.training.data.crops import crop
 from hrnet_tf.training.segmentation.recipe import SegmentationRecipe
 
 BRIGHTNESS = 10  # grey levels: the largest shift of `random_brightness`
@@ -102,87 +105,96 @@ def places(place: tf.Tensor, size: tf.Tensor, crop: tuple[int, int]) -> tf.Tenso
     return tf.cast(tf.minimum(tf.floor(place * (room + 1)), room), tf.int32)
 
 
-def view(
-    pixels: tf.Tensor, raw: tf.Tensor, row: dict, recipe: SegmentationRecipe
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The crop of one picture and of its mask, in the graph.
+def view(pixels: tf.Tensor, classes: tf.Tensor, row: dict, recipe: SegmentationRecipe) -> tf.Tensor:
+    """The crop of one picture and of its classes, in the graph; `finished` completes it.
 
     Args:
         pixels: (H, W, 3) uint8.
-        raw: (H, W, 1) stored pixels of the mask.
+        classes: (H, W) uint8.
         row: `first` and `scaled` (2,) from `sizes`, `corner` (2,) from `places`, `mirrored`.
         recipe: has the size of the crop.
 
     Returns:
-        Pixels (h, w, 3) uint8, raw (h, w) and whether there is a picture (h, w); mirrored.
+        (h, w) uint32: red + 256 green + 65536 blue + 2^24 class.
     """
-    before = recipe.resize == "both"  # LIP's pictures are mirrored before they are resized
-    if before:
-        mirrored = row["mirrored"]
-        pixels, raw = (
-            tf.cond(mirrored, lambda x=x: x[:, ::-1], lambda x=x: x) for x in (pixels, raw)
-        )
-    if before or recipe.resize == "short_long":
-        whole = row["first"]
-        pixels = resized(pixels, whole, tf.zeros(2, tf.int32), whole)
-        raw = nearest(raw, whole, tf.zeros(2, tf.int32), whole)
-    corner, scaled = row["corner"], row["scaled"]
-    size = tf.minimum(scaled - corner, tf.constant(recipe.input_size))
-    pixels = resized(pixels, scaled, corner, size)
-    raw = nearest(raw, scaled, corner, size)
-    height, width = recipe.input_size
-    margin = ((0, height - size[0]), (0, width - size[1]), (0, 0))
-    inside = tf.pad(tf.ones_like(raw, tf.bool), margin)
-    pixels, raw, inside = tf.pad(pixels, margin), tf.pad(raw, margin)[..., 0], inside[..., 0]
-    if not before:
+    if recipe.resize == "both":  # LIP's pictures are mirrored before they are resized
         flip = tf.where(row["mirrored"], -1, 1)
-        pixels, raw, inside = (each[:, ::flip] for each in (pixels, raw, inside))
-    pixels = tf.ensure_shape(pixels, (height, width, 3))
-    raw, inside = (tf.ensure_shape(each, (height, width)) for each in (raw, inside))
-    return pixels, raw, inside
+        pixels, classes = pixels[:, ::flip], classes[:, ::flip]
+    if recipe.resize in ("both", "short_long"):
+        pixels = resized(pixels, row["first"])
+        classes = nearest(classes, row["first"], tf.zeros(2, tf.int32), row["first"])
+    corner, scaled = row["corner"], row["scaled"]
+    step = tf.cast(tf.shape(classes), tf.float32) / tf.cast(scaled, tf.float32)
+    start = (tf.cast(corner, tf.float32) + 0.5) * step - 0.5
+    inverse = tf.stack((step[1], 0.0, start[1], 0.0, step[0], start[0]))
+    levels = crop(pixels, tf.zeros(2, tf.int32), inverse, recipe.input_size, continued=True)
+    size = tf.minimum(scaled - corner, tf.constant(recipe.input_size))
+    classes = nearest(classes, scaled, corner, size)
+    margin = tf.constant(recipe.input_size) - size
+    classes = tf.pad(classes, ((0, margin[0]), (0, margin[1])), constant_values=IGNORED)
+    classes = tf.ensure_shape(classes, recipe.input_size)
+    return levels + tf.bitwise.left_shift(tf.cast(classes, tf.uint32), tf.constant(24, tf.uint32))
 
 
-def resized(pixels: tf.Tensor, scaled: tf.Tensor, corner: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """A part of a picture resized bilinearly, as `cv2.resize` of the whole picture gives it.
+def finished(
+    crops: tf.Tensor, row: dict, recipe: SegmentationRecipe
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Grey levels (B, h, w, 3) float32 and classes (B, h, w) int32 of crops (B, h, w) of `view`.
 
-    OpenCV's arithmetic of 11 bits differs by one grey level at some pixels.
-
-    Args:
-        pixels: (H, W, 3) uint8.
-        scaled: (2,) height and width of the resized picture.
-        corner: (2,) top left of the part in it.
-        size: (2,) height and width of the part.
-
-    Returns:
-        (h, w, 3) uint8.
+    `row` has `scaled` and `corner` (B, 2), `mirrored`, `shift` (B,) and `color` (B, 3). Beyond the
+    resized picture it is black; crops are mirrored as wholes, but for LIP's.
     """
-    shape = tf.shape(pixels)[:2]
-    step = tf.cast(shape, tf.float64) / tf.cast(scaled, tf.float64)
-    start = (tf.cast(corner, tf.float64) + 0.5) * step - 0.5
-    end = start + tf.cast(size - 1, tf.float64) * step
-    low = tf.clip_by_value(tf.cast(tf.floor(start), tf.int32), 0, shape - 1)
-    high = tf.clip_by_value(tf.cast(tf.floor(end), tf.int32) + 1, 0, shape - 1)
-    # One more pixel on each side: beyond the edges the picture continues with its last pixels.
-    part = pixels[low[0] : high[0] + 1, low[1] : high[1] + 1]
-    part = tf.pad(part, ((1, 1), (1, 1), (0, 0)), "SYMMETRIC")
-    room = tf.cast(high - low + 2, tf.float64)
-    box = tf.concat([(each - tf.cast(low, tf.float64) + 1) / room for each in (start, end)], axis=0)
-    found = tf.image.crop_and_resize(part[None], tf.cast(box, tf.float32)[None], [0], size)
+    parts = tf.bitwise.right_shift(crops[..., None], tf.constant((0, 8, 16, 24), tf.uint32))
+    parts = tf.cast(parts & 255, tf.int32)
+    levels, classes = tf.cast(parts[..., :3], tf.float32), parts[..., 3]
+    height, width = recipe.input_size
+    left = row["scaled"] - row["corner"]
+    rows = tf.range(height)[None, :, None] < left[:, :1, None]
+    columns = tf.range(width)[None, None] < left[:, 1:, None]
+    levels = tf.where((rows & columns)[..., None], levels, 0.0)
+    if recipe.random_brightness:
+        levels = brightened(levels, row["shift"])
+    if recipe.color_jitter:
+        levels = recolor(levels, row["color"])
+    if recipe.resize != "both":
+        flip = row["mirrored"][:, None, None]
+        levels = tf.where(flip[..., None], levels[:, :, ::-1], levels)
+        classes = tf.where(flip, classes[:, :, ::-1], classes)
+    return levels, classes
+
+
+def resized(pixels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """A picture (H, W, 3) uint8 resized bilinearly to (height, width), as `cv2.resize` does it."""
+    scale = tf.cast(size, tf.float32) / tf.cast(tf.shape(pixels)[:2], tf.float32)
+    found = tf.raw_ops.ScaleAndTranslate(
+        images=pixels[None],
+        size=size,
+        scale=scale,
+        translation=tf.zeros(2),
+        kernel_type="triangle",
+        antialias=False,
+    )
     return tf.cast(tf.round(found[0]), tf.uint8)
 
 
-def nearest(raw: tf.Tensor, scaled: tf.Tensor, corner: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """A part of a mask (H, W, 1) resized to the nearest pixels, as `cv2.resize` does it.
+def nearest(classes: tf.Tensor, scaled: tf.Tensor, corner: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """A part of a mask (H, W) resized to the nearest pixels, as `cv2.resize` does it.
 
-    Pixel x of the result is pixel floor(x * old / new) of the mask. Arguments as in `resized`.
+    Pixel x of the result is pixel floor(x * old / new) of the mask.
+
+    Args:
+        classes: (H, W).
+        scaled: (2,) height and width of the resized mask.
+        corner: (2,) top left of the part in it.
+        size: (2,) height and width of the part.
     """
     for axis in (0, 1):
-        old = tf.shape(raw)[axis]
+        old = tf.shape(classes)[axis]
         places = tf.cast(corner[axis] + tf.range(size[axis]), tf.float64)
         step = 1 / (tf.cast(scaled[axis], tf.float64) / tf.cast(old, tf.float64))
         chosen = tf.minimum(tf.cast(tf.floor(places * step), tf.int32), old - 1)
-        raw = tf.gather(raw, chosen, axis=axis)
-    return raw
+        classes = tf.gather(classes, chosen, axis=axis)
+    return classes
 
 
 def brightened(levels: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:

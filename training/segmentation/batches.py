@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from hrnet_tf.labels.label_values import IGNORED
 from hrnet_tf.training.data.batching import Share, Steps, load_items, make_batches
-from hrnet_tf.training.data.colors import recolor
 from hrnet_tf.training.segmentation import augment as augmentation
-from hrnet_tf.training.segmentation.masks import classes_of
 from hrnet_tf.training.segmentation.pictures import Pictures, decode
 from hrnet_tf.training.segmentation.recipe import SegmentationRecipe
+
+VIEW = ("scaled", "corner", "mirrored", "shift", "color")  # what `finished` needs of a row
 
 
 def batches(
@@ -67,27 +67,19 @@ def _plan(rows: dict, step: tf.Tensor, recipe: SegmentationRecipe, augment: bool
 
 
 def _load(chunk: dict, source: Pictures, recipe: SegmentationRecipe) -> dict:
-    """Reads the crops of a chunk, (B, H, W, 4): red, green, blue, class."""
+    """Reads the crops of a chunk, as `augment.view` returns them."""
 
     def read(row):
-        pixels, raw = decode(*source.load(row), row["size"], source.meaning)
-        pixels, raw, inside = augmentation.view(pixels, raw, row, recipe)
-        classes = tf.where(inside, classes_of(raw, source.meaning), IGNORED)
-        return tf.concat((pixels, classes[..., None]), axis=-1)
+        pixels, classes = decode(*source.load(row), row["size"], source.meaning)
+        return augmentation.view(pixels, classes, row, recipe)
 
-    rest = {name: chunk.pop(name) for name in ("shift", "color")}
-    crops, seen = load_items(chunk, read, tf.zeros((*recipe.input_size, 4), tf.uint8))
-    return rest | {"crops": crops, "seen": seen, "mirrored": chunk["mirrored"]}
+    crops, seen = load_items(chunk, read, tf.zeros(recipe.input_size, tf.uint32))
+    return {name: chunk[name] for name in VIEW} | {"crops": crops, "seen": seen}
 
 
 def _finish(batch: dict, recipe: SegmentationRecipe) -> tuple:
     """Network inputs, targets and weights from crops."""
-    levels = tf.cast(batch["crops"][..., :3], tf.float32)
-    classes = tf.cast(batch["crops"][..., 3], tf.int32)
-    if recipe.random_brightness:
-        levels = augmentation.brightened(levels, batch["shift"])
-    if recipe.color_jitter:
-        levels = recolor(levels, batch["color"])
+    levels, classes = augmentation.finished(batch["crops"], batch, recipe)
     if recipe.classes.flip_pairs:
         swapped = tf.gather(tf.constant(_swap(recipe), tf.int32), classes)
         classes = tf.where(batch["mirrored"][:, None, None], swapped, classes)

@@ -104,14 +104,11 @@ class PixelDistance(keras.losses.Loss):
     def __init__(self, reduction="sum_over_batch_size", name="pixel_distance", dtype="float32"):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """The distance; weights are not applied."""
-        return super().__call__(y_true, y_pred)
-
     def call(self, y_true, y_pred):
-        """Distances (B, h, w)."""
+        """Distances (B,)."""
         theirs, ours = (tf.nn.log_softmax(tf.cast(x, tf.float32)) for x in (y_true, y_pred))
-        return tf.reduce_sum(tf.exp(theirs) * (theirs - ours), axis=-1)
+        distances = tf.reduce_sum(tf.exp(theirs) * (theirs - ours), axis=-1)
+        return tf.reduce_mean(distances, axis=(1, 2))
 
 
 def upsampled(logits: tf.Tensor, size: tf.Tensor, align_corners: bool) -> tf.Tensor:

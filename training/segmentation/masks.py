@@ -238,49 +238,53 @@ def png(classes: np.ndarray) -> bytes:
 # In the graph
 
 
-def decode_raw(content: tf.Tensor, meaning: Meaning) -> tf.Tensor:
-    """The stored pixels of a PNG: numbers (H, W, 1) int32, or colours as one number each."""
-    if meaning.values is None:
-        colors = tf.cast(tf.io.decode_png(content, channels=3), tf.int32)
-        return tf.reduce_sum(colors * tf.constant((65536, 256, 1)), axis=-1, keepdims=True)
+def decode_mask(content: tf.Tensor, meaning: Meaning) -> tf.Tensor:
+    """The classes (H, W) uint8 of a PNG, with `IGNORED` where there is none.
+
+    Raises:
+        tf.errors.InvalidArgumentError: it is damaged, or a pixel has no class.
+    """
+    found = _of_colors(content, meaning) if meaning.values is None else _numbers(content, meaning)
+    strange = tf.reduce_any(found == UNKNOWN)
+    check = tf.debugging.Assert(~strange, ["A mask has a number or colour that no class has."])
+    with tf.control_dependencies([check]):
+        return tf.identity(found)
+
+
+def _of_colors(content, meaning):
+    colors = tf.cast(tf.io.decode_png(content, channels=3), tf.int32)
+    colors = tf.reduce_sum(colors * tf.constant((65536, 256, 1)), axis=-1)
+    codes, classes = (tf.constant(each, tf.int32) for each in meaning.codes)
+    flat = tf.reshape(colors, [-1])
+    place = tf.minimum(tf.searchsorted(codes, flat), len(meaning.colors) - 1)
+    known = tf.gather(codes, place) == flat
+    found = tf.where(known, tf.gather(classes, place), UNKNOWN)
+    return tf.reshape(tf.cast(found, tf.uint8), tf.shape(colors))
+
+
+def _numbers(content, meaning):
     header = tf.io.decode_raw(tf.strings.substr(content, 24, 2), tf.uint8)
     depth, kind = tf.cast(header[0], tf.int32), tf.cast(header[1], tf.int32)
     grey = tf.debugging.Assert((kind == GREY) | (kind == PALETTE), ["A mask must have numbers."])
     with tf.control_dependencies([grey]):
         # TensorFlow replaces indices by their colours, unless the file claims to be grey.
         content = tf.cond(kind == PALETTE, lambda: _as_grey(content), lambda: content)
+    # libpng scales grey of fewer than 8 bits up to 255; so a table of 256 numbers for each depth.
+    small = meaning.table[:256]
+    tables = [small[np.minimum(np.arange(256) // (255 // (2**n - 1)), 255)] for n in (1, 2, 4)]
+    table = tf.stack([tf.constant(small), *map(tf.constant, tables)])
+    narrow = (kind == PALETTE) & (depth < 8)
+    table = table[tf.where(narrow, tf.where(depth == 4, 3, depth), 0)]
 
-    def narrow():
-        pixels = tf.cast(tf.io.decode_png(content, channels=1), tf.int32)
-        # libpng scales grey of fewer than 8 bits up to 255.
-        scale = tf.where(kind == PALETTE, 255 // (2**depth - 1), 1)
-        return pixels // scale
+    def of_bytes():
+        pixels = tf.io.decode_png(content, channels=1)[..., 0]
+        return tf.gather(table, tf.cast(pixels, tf.int32))
 
-    def wide():
-        return tf.cast(tf.io.decode_png(content, channels=1, dtype=tf.uint16), tf.int32)
+    def of_words():
+        pixels = tf.io.decode_png(content, channels=1, dtype=tf.uint16)[..., 0]
+        return tf.gather(tf.constant(meaning.table), tf.cast(pixels, tf.int32))
 
-    return tf.cond(depth == 16, wide, narrow)
-
-
-def classes_of(raw: tf.Tensor, meaning: Meaning) -> tf.Tensor:
-    """Classes (...) uint8 of stored pixels (...), in the graph.
-
-    Raises:
-        tf.errors.InvalidArgumentError: a pixel has no class.
-    """
-    if meaning.values is None:
-        codes, classes = (tf.constant(each, tf.int32) for each in meaning.codes)
-        flat = tf.reshape(raw, [-1])
-        place = tf.minimum(tf.searchsorted(codes, flat), len(meaning.colors) - 1)
-        known = tf.gather(codes, place) == flat
-        found = tf.where(known, tf.gather(classes, place), UNKNOWN)
-        found = tf.reshape(tf.cast(found, tf.uint8), tf.shape(raw))
-    else:
-        found = tf.gather(tf.constant(meaning.table), raw)
-    strange = tf.reduce_any(found == UNKNOWN)
-    check = tf.debugging.Assert(~strange, ["A mask has a number or colour that no class has."])
-    with tf.control_dependencies([check]):
-        return tf.identity(found)
+    return tf.cond(depth == 16, of_words, of_bytes)
 
 
 def _as_grey(content):

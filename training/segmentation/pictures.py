@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from hrnet_tf.training.segmentation.masks import Meaning, decode_raw
+from hrnet_tf.training.segmentation.masks import Meaning, decode_mask
 from hrnet_tf.training.segmentation.readers import Record
 
 
@@ -66,7 +66,7 @@ def decode(
         meaning: of the mask.
 
     Returns:
-        Pixels (H, W, 3) uint8, and what `decode_raw` returns (H, W, 1).
+        Pixels (H, W, 3) and classes (H, W), uint8.
     """
 
     def jpeg():
@@ -74,7 +74,7 @@ def decode(
         return tf.io.decode_jpeg(picture, channels=3, dct_method="INTEGER_ACCURATE")
 
     pixels = tf.cond(tf.io.is_jpeg(picture), jpeg, lambda: tf.io.decode_png(picture, channels=3))
-    raw = decode_raw(mask, meaning)
-    checks = [tf.debugging.assert_equal(tf.shape(each)[:2], size) for each in (pixels, raw)]
+    classes = decode_mask(mask, meaning)
+    checks = [tf.debugging.assert_equal(tf.shape(each)[:2], size) for each in (pixels, classes)]
     with tf.control_dependencies(checks):
-        return tf.ensure_shape(pixels, (None, None, 3)), tf.ensure_shape(raw, (None, None, 1))
+        return tf.ensure_shape(pixels, (None, None, 3)), tf.ensure_shape(classes, (None, None))

@@ -136,7 +136,7 @@ def test_lists_of_every_kind_name_the_classes_of_files_and_of_a_tar(
     judge = ClassificationEvaluator(
         recipe(images, classes=classes).card, ClassificationScoring(str(listing), str(images))
     )
-    assert len(judge.wanted) == 3 and bool(judge.wanted[0].part) == packed
+    assert len(judge.wanted) == 3 and bool(judge.wanted[0].part[0]) == packed
 
 
 def test_a_list_that_would_mean_other_classes_is_refused(photos, tmp_path):
