@@ -159,9 +159,7 @@ def _deltas(boxes, found, truth, stds):
     return tf.reshape(encode(*pair, stds), tf.shape(boxes))
 
 
-def regions(
-    maps: list[tuple], truth: Truth, settings: Settings
-) -> tuple[tf.Tensor, tf.Tensor]:
+def regions(maps: list[tuple], truth: Truth, settings: Settings) -> tuple[tf.Tensor, tf.Tensor]:
     """The RPN's proposals, (B, `settings.proposals`, 4), and which are some (B, …) bool."""
     maps = [tuple(map(tf.stop_gradient, level)) for level in maps]
     most = settings.proposals

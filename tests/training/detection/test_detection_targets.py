@@ -1,5 +1,7 @@
 """Assigning, sampling and targets of detectors against mmdetection's numbers."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -100,7 +102,8 @@ def test_points_of_fcos():
     data = fixture("det_fcos")
     sizes = data["sizes"].tolist()
     where = np.concatenate([points(h, w, 8 * 2**i) for i, (h, w) in enumerate(sizes)])
-    limits = np.concatenate([np.tile(r, (h * w, 1)) for r, (h, w) in zip(RANGES, sizes)])
+    counts = [h * w for h, w in sizes]
+    limits = np.repeat(RANGES, counts, axis=0)
     found = [
         points_targets(
             padded(data[f"gt{i}"]),
@@ -112,8 +115,7 @@ def test_points_of_fcos():
         for i in range(3)
     ]
     # The fixture goes through the levels, and within them through the images.
-    ends = np.cumsum([0, *(h * w for h, w in sizes)])
-    parts = [(a, b) for a, b in zip(ends, ends[1:])]
+    parts = list(pairwise(np.cumsum([0, *counts])))
     classes = np.concatenate([c.numpy()[a:b] for a, b in parts for c, _ in found])
     distances = np.concatenate([d.numpy()[a:b] for a, b in parts for _, d in found])
     np.testing.assert_array_equal(classes, data["labels_plain"])
