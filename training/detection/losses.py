@@ -4,6 +4,8 @@ Those that end in `_sum` are sums over all elements, weighted; what they are div
 caller.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
@@ -73,6 +75,7 @@ def fcos_losses(
     targets: tf.Tensor,
     truth: tf.Tensor,
     weights: tf.Tensor,
+    total: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
 ) -> dict[str, tf.Tensor]:
     """The losses of FCOS (`FCOSHead.loss_by_feat` of mmdetection 3), of all points of a batch.
 
@@ -84,19 +87,20 @@ def fcos_losses(
         targets: (N, 4) true distances.
         truth: (N,) true centerness.
         weights: (N,) 1, or 0 for the points of images that could not be read.
+        total: sums a number over all devices.
 
     Returns:
         "class", "box" and "centerness", scalars.
     """
     positive = tf.cast(classes < logits.shape[-1], tf.float32) * weights
-    count = tf.maximum(tf.reduce_sum(positive), 1.0)
+    count = tf.maximum(total(tf.reduce_sum(positive)), 1.0)
     central = truth * positive
     chosen = (positive > 0)[:, None]
     # Where there is no object, boxes of one pixel keep the gradients finite.
     found = tf.exp(tf.where(chosen, tf.minimum(log_distances, 20.0), 0.0))
     targets = tf.where(chosen, targets, 1.0)
     boxes = [tf.concat([-each[:, :2], each[:, 2:]], axis=1) for each in (found, targets)]
-    boxes = iou_log_sum(*boxes, central) / tf.maximum(tf.reduce_sum(central), 1e-6)
+    boxes = iou_log_sum(*boxes, central) / tf.maximum(total(tf.reduce_sum(central)), 1e-6)
     return {
         "class": focal_sum(logits, classes, weights) / count,
         "box": boxes,
