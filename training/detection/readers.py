@@ -1,7 +1,7 @@
 """Reads COCO's instances for training: images with boxes, classes and masks.
 
-As in mmdetection, crowds, boxes without an area, and boxes outside their image are left out, and so
-are images without objects. Everything else that cannot be used is named.
+As in mmdetection, crowds, objects with `ignore`, boxes without an area, and boxes outside their
+image are left out, and so are images without objects. Everything else that cannot be used is named.
 """
 
 from collections.abc import Sequence
@@ -91,7 +91,7 @@ def _objects(path, truth: Truth, numbers, files, report) -> dict[int, Record]:
     rows, crowds, reasons = {}, {}, Reasons()
     for position, each in enumerate(truth.annotations):
         image = each["image_id"]
-        if image not in files:
+        if image not in files or each["ignore"]:
             continue
         if each["iscrowd"]:
             crowds[image] = crowds.get(image, 0) + 1

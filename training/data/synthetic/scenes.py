@@ -110,7 +110,8 @@ def write_dataset(
     """Writes scenes as JPEG and their `person_keypoints.json`; returns the path of that file.
 
     Beside it, `instances.json` has boxes and masks of all objects, people and things, and `masks/`
-    the classes of each scene's pixels, as palette PNG. The same arguments give the same bytes. The folder appears only when it is complete.
+    the classes of each scene's pixels, as palette PNG. The same arguments give the same bytes. The
+    folder appears only when it is complete.
 
     Raises:
         FileExistsError: `folder` is already there and not empty.
