@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import tensorflow as tf
 
+from hrnet_tf.labels.label_values import IGNORED
 from hrnet_tf.networks.detection import HEADS
 from hrnet_tf.tasks.detection.anchors import anchors
 from hrnet_tf.tasks.detection.deltas import RPN_STDS, STAGE_STDS, encode
@@ -20,6 +21,7 @@ from hrnet_tf.training.detection.sample import Keys, Sampled, sample
 RPN_COUNT, RPN_SHARE = 256, 0.5
 COUNT, SHARE = 512, 0.25
 CANDIDATES = 2000  # anchors of a level that are decoded for proposals
+SEMANTIC_WEIGHT = 0.2
 SHORTEST = 1e-3  # pixels: sides below are no boxes
 
 
@@ -266,3 +268,17 @@ def mask_loss(
     number = tf.maximum(truth.total(tf.reduce_sum(weights)), 1.0)
     pixels = own.shape[1] * own.shape[2]
     return sigmoid_sum(own, targets, weights[:, None, None]) / (number * pixels)
+
+
+def semantic_loss(logits: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+    """The loss of HTC's semantic branch: cross-entropy, the mean over all pixels.
+
+    Args:
+        logits: (B, h, w, C).
+        classes: (B, h, w) integers, 255 where there is none; such pixels have no loss.
+    """
+    classes = tf.cast(classes, tf.int32)
+    known = classes != IGNORED
+    classes = tf.where(known, classes, 0)
+    found = tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
+    return SEMANTIC_WEIGHT * tf.reduce_mean(tf.where(known, found, 0.0))

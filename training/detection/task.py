@@ -8,6 +8,7 @@ from hrnet_tf.training.detection.evaluator import evaluator
 from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.detection.panels import panels
 from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training.detection.samples import view
 from hrnet_tf.training.detection.source import held_out, scored, settle, training_pictures
 from hrnet_tf.training.detection.trainee import trainee
 from hrnet_tf.training.task import Training
@@ -47,4 +48,5 @@ TRAINING = Training(
     scored=scored,
     evaluator=evaluator,
     panels=panels,
+    inspect=view,
 )

@@ -23,6 +23,7 @@ from hrnet_tf.training.detection.region_losses import (
     regions,
     rpn_losses,
     sampled_regions,
+    semantic_loss,
 )
 from hrnet_tf.training.detection.stages import refined
 
@@ -91,8 +92,13 @@ class RegionsTrainee(keras.Model):
         super().__init__(inputs=network.input, outputs=network.output, name="trainee")
         self.fixed, self.head = recipe.fixed_statistics, recipe.head
         self.keys = None  # tests choose samples
-        # In a list that Keras does not track: the layers are this model's already.
-        self.__dict__["parts"] = split(network)
+        # Keras does not track this: the layers are this model's already.
+        parts = split(network)
+        if self.head == "htc":
+            logits = {"semantic_logits": network.output["semantic_logits"]}
+            image = keras.Model(network.input["image"], {**parts.image.output, **logits})
+            parts = parts._replace(image=image)
+        self.__dict__["parts"] = parts
 
     def call(self, inputs, training=None, mask=None):
         """The maps of the image."""
@@ -117,6 +123,8 @@ class RegionsTrainee(keras.Model):
             for level in LEVELS["regions"]
         ]
         found = rpn_losses(maps, truth, settings)
+        if "semantic" in targets:
+            found["semantic"] = semantic_loss(outputs["semantic_logits"], targets["semantic"])
         boxes, usable = regions(maps, truth, settings)
         for stage in range(HEADS[self.head][0]):
             rule = settings.rules[stage]
@@ -126,16 +134,12 @@ class RegionsTrainee(keras.Model):
             count = targets["objects"].shape[1]
             if truth.masks is not None and self.head != "htc":
                 each["mask"] = self._masks(outputs, boxes, sampled, truth, targets, stage)
-            if stage + 1 < HEADS[self.head][0]:
-                args = (boxes, deltas, sampled, truth.size, count, stage)
-                boxes, usable = refined(*args)
-                if self.head == "htc":
-                    again = (boxes, usable, truth, rule, f"masks {stage}")
-                    each["mask"] = self._masks(
-                        outputs, *sampled_regions(*again), truth, targets, stage
-                    )
-            elif self.head == "htc":
-                each["mask"] = self._masks(outputs, boxes, sampled, truth, targets, stage)
+            if deltas.shape[-1] == 4:  # Cascade and HTC hand the boxes on
+                boxes, usable = refined(boxes, deltas, sampled, truth.size, count, stage)
+            if truth.masks is not None and self.head == "htc":
+                # HTC trains masks on the boxes that this stage has found, sampled again.
+                again = sampled_regions(boxes, usable, truth, rule, f"masks {stage}")
+                each["mask"] = self._masks(outputs, *again, truth, targets, stage)
             if "mask" in each:
                 each["mask"] *= settings.weights[stage]
             found |= {f"{name}_{stage + 1}": loss for name, loss in each.items()}
