@@ -174,7 +174,8 @@ def _objects(owners: np.ndarray) -> list[dict]:
         entry = {"category_id": OBJECTS.index(kind) + 1, "iscrowd": 0}
         entry |= {"bbox": coco_mask.toBbox(mask).tolist(), "area": int(coco_mask.area(mask))}
         counts = {"size": list(owners.shape), "counts": mask["counts"].decode("ascii")}
-        found.append({**entry, "segmentation": counts})
+        entry.update(segmentation=counts)
+        found.append(entry)
     return found
 
 

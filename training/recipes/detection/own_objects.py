@@ -9,7 +9,7 @@ file; category ids need not be contiguous.
         --val_annotations=val.json --val_images=val_photos
     hrnet-tf train look/recipe.json --workdir=runs/mine
 
-For masks, too, set `--head=mask_rcnn --weights=mask_rcnn_hrnetv2p_w18`.
+For masks, too, set `--head=mask_rcnn --weights=mask_rcnn_hrnet_w18_coco --channels=rgb`.
 
 Why these values: the network starts from COCO, so it needs a small rate, and its new last layers a
 larger one. Few images are not enough to estimate the statistics of normalization, so these are
@@ -26,7 +26,7 @@ RECIPE = DetectionRecipe(
     train_images="data/own/images",
     val_annotations="data/own/val.json",
     val_images="data/own/val_images",
-    weights="fcos_hrnetv2p_w18",
+    weights="fcos_hrnet_w18_coco",
     classes=(),
     category_ids=(),
     channels="bgr",
