@@ -83,6 +83,7 @@ def packed(masks: tf.Tensor) -> tf.Tensor:
 
 def unpacked(bits: tf.Tensor) -> tf.Tensor:
     """Bits (H, W / 8) uint8 as a mask (H, W) float32."""
-    shifted = tf.bitwise.right_shift(bits[..., None], tf.constant(range(7, -1, -1), tf.uint8))
+    places = tf.constant((7, 6, 5, 4, 3, 2, 1, 0), tf.uint8)
+    shifted = tf.bitwise.right_shift(bits[..., None], places)
     shape = tf.shape(bits)
     return tf.reshape(tf.cast(shifted & 1, tf.float32), (shape[0], shape[1] * 8))

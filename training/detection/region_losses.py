@@ -14,7 +14,7 @@ from hrnet_tf.networks.detection import HEADS
 from hrnet_tf.tasks.detection.anchors import anchors
 from hrnet_tf.tasks.detection.deltas import RPN_STDS, STAGE_STDS, encode
 from hrnet_tf.tasks.detection.proposals import proposals
-from hrnet_tf.training.detection.assign import RPN, Rule, assign, usable_anchors
+from hrnet_tf.training.detection.assign import RPN, UNUSED, Rule, assign, usable_anchors
 from hrnet_tf.training.detection.losses import sigmoid_sum, smooth_l1_sum, softmax_sum
 from hrnet_tf.training.detection.sample import Keys, Sampled, sample
 
@@ -194,18 +194,22 @@ def sampled_regions(
     Returns:
         Boxes (B, S, 4), and a sample whose `rows` below M are the objects themselves.
     """
-    area = truth.objects[..., 2:] - truth.objects[..., :2]
-    there = tf.reduce_all(area > SHORTEST, axis=2)
-    boxes = tf.concat([truth.objects, boxes], axis=1)
-    usable = tf.concat([there, usable], axis=1)
+    sides = truth.objects[..., 2:] - truth.objects[..., :2]
+    there = tf.reduce_all(sides > SHORTEST, axis=2)
+    numbers = tf.range(1, tf.shape(truth.objects)[1] + 1)
 
     def targets(row):
+        # Objects are theirs in any case, and the best box of an object is one of the others.
+        own = tf.where(there[row], numbers, UNUSED)
         assigned = assign(truth.objects[row], boxes[row], usable[row], rule)
+        assigned = tf.ensure_shape(tf.concat([own, assigned], axis=0), count)
         return truth.chosen(row, assigned, COUNT, SHARE, name)
 
+    count = truth.objects.shape[1] + boxes.shape[1]
     found = Sampled(*_each(targets, tf.shape(boxes)[0], SIGNATURE))
     used = found.used & (truth.seen > 0)[:, None]
     found = Sampled(found.rows, tf.where(used, found.objects, -1), used)
+    boxes = tf.concat([truth.objects, boxes], axis=1)
     return tf.gather(boxes, found.rows, batch_dims=1), found
 
 

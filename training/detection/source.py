@@ -29,13 +29,24 @@ def settle(recipe: DetectionRecipe) -> DetectionRecipe:
     return dataclasses.replace(recipe, classes=tuple(truth.names), category_ids=ids)
 
 
+def check(recipe: DetectionRecipe) -> None:
+    """Raises ValueError if the recipe wants what detectors do not have yet."""
+    if recipe.train_records:
+        raise ValueError(
+            "`train_records` must be empty: detectors are trained on files. "
+            f"Received: train_records={recipe.train_records!r}. Set `train_annotations` and "
+            "`train_images`."
+        )
+
+
 def training_pictures(recipe: DetectionRecipe) -> Pictures:
     """The images to train on: a source for `batches`.
 
     Raises:
         OSError: there is no such file or folder.
-        ValueError: no image can be used.
+        ValueError: no image can be used, or TFRecords are given.
     """
+    check(recipe)
     return from_records(read(recipe.train_annotations, recipe.train_images, recipe.card))
 
 

@@ -9,7 +9,7 @@ from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.detection.panels import panels
 from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.samples import view
-from hrnet_tf.training.detection.source import held_out, scored, settle, training_pictures
+from hrnet_tf.training.detection.source import check, held_out, scored, settle, training_pictures
 from hrnet_tf.training.detection.trainee import trainee
 from hrnet_tf.training.task import Training
 
@@ -37,6 +37,7 @@ TRAINING = Training(
     scoring=DetectionScoring,
     counted="pictures",
     settle=settle,
+    check=check,
     network=network,
     published=published,
     is_head=is_head,
