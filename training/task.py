@@ -99,7 +99,8 @@ class Training(Scored):
         batches: (source, recipe, augment, first_step, parts, first_part, local_parts) -> data set
             of (inputs, targets, weights), each an array or a dict of arrays by name; see
             `training.pose.batches`.
-        loss: recipe -> Keras loss; raises ValueError if there is none.
+        loss: recipe -> Keras loss; None if the `trainee` computes its own; raises ValueError if
+            there is none.
         scored: recipe -> the `scoring` by which a run is evaluated.
         options: recipe -> options of the predictor in the evaluations of a run, as for
             `hrnet_tf.predictor`.

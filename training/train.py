@@ -234,9 +234,10 @@ def _measure(
     evaluator: Evaluator,
 ) -> Measure:
     """The function by which `Judge` measures a network."""
-    network = networks.copy
+    loss = training.loss(recipe)
+    network = networks.trainee if loss is None else networks.copy
     predictor = predictor_of(networks.published, card=recipe.card, **training.options(recipe))
-    network.compile(loss=training.loss(recipe), jit_compile=False)
+    network.compile(loss=loss, jit_compile=False)
     data = training.batches(held_out, recipe, augment=False)
 
     def measure():

@@ -124,14 +124,14 @@ def make_batches(
 
 
 def load_items(
-    rows: Arrays, read: Callable[[Arrays], tf.Tensor], blank: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+    rows: Arrays, read: Callable[[Arrays], tf.Tensor | Arrays], blank: tf.Tensor | Arrays
+) -> tuple[tf.Tensor | Arrays, tf.Tensor]:
     """Reads the items of a chunk; a line on stderr names those that cannot be read.
 
     Args:
         rows: arrays (chunk, ...), "name" among them.
-        read: one row -> a tensor.
-        blank: what takes the place of an item that cannot be read; of the same shape.
+        read: one row -> a tensor, or several by name.
+        blank: what takes the place of an item that cannot be read; of the same shapes.
 
     Returns:
         The items (chunk, ...), and whether each was read (chunk,), float32 1 or 0.
@@ -145,7 +145,7 @@ def load_items(
     seen = tf.scatter_nd(numbers[:, None], tf.ones_like(numbers, tf.float32), [count + 1])[:count]
 
     def complete():
-        return items[:count]
+        return tf.nest.map_structure(lambda each: each[:count], items)
 
     def incomplete():
         tf.print(
@@ -153,6 +153,12 @@ def load_items(
             tf.strings.reduce_join(tf.boolean_mask(rows["name"], seen == 0), separator=", "),
             output_stream=sys.stderr,
         )
-        return tf.scatter_nd(numbers[:, None], items, [count + 1, *blank.shape])[:count]
+        return tf.nest.map_structure(
+            lambda each, like: tf.scatter_nd(numbers[:, None], each, [count + 1, *like.shape])[
+                :count
+            ],
+            items,
+            blank,
+        )
 
     return tf.cond(tf.reduce_all(seen == 1), complete, incomplete), seen

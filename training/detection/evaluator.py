@@ -16,7 +16,7 @@ from hrnet_tf.files import existing
 from hrnet_tf.tasks.detection.detections import Detections
 from hrnet_tf.tasks.detection.results import coco_results
 from hrnet_tf.tasks.task import Predictor
-from hrnet_tf.training.data.coco_json import read_coco_json
+from hrnet_tf.training.data.coco_json import CocoFile, read_coco_json
 from hrnet_tf.training.data.sources import Report, check_paths, left_out, measure, to_stderr
 from hrnet_tf.training.detection.categories import chosen, matched
 from hrnet_tf.training.detection.metrics import coco_numbers
@@ -31,7 +31,10 @@ PARTS = (("bbox", "bbox", ""), ("segm", "segmentation", " mask"))
 
 
 def evaluator(
-    card: DetectionCard | None, scoring: DetectionScoring, report: Report = to_stderr
+    card: DetectionCard | None,
+    scoring: DetectionScoring,
+    report: Report = to_stderr,
+    coco: CocoFile | None = None,
 ) -> "NetworkEvaluator | ResultsEvaluator":
     """The evaluator of a network, or of the results file that `scoring` names.
 
@@ -39,13 +42,15 @@ def evaluator(
         card: the card of the networks to evaluate; not needed for a results file.
         scoring: the data and the settings.
         report: receives a line for each image, annotation or result that is left out.
+        coco: the annotations of `scoring`, if they have been parsed already.
 
     Raises:
         OSError, ValueError: a file cannot be read, or networks with this card cannot be scored on
             it.
     """
-    kind = ResultsEvaluator if scoring.results else NetworkEvaluator
-    return kind(card, scoring, report)
+    if scoring.results:
+        return ResultsEvaluator(card, scoring, report)
+    return NetworkEvaluator(card, scoring, report, coco)
 
 
 class _Evaluator:
@@ -79,9 +84,16 @@ class _Evaluator:
 class NetworkEvaluator(_Evaluator):
     """Scores what a network finds in the images; raises as `evaluator`."""
 
-    def __init__(self, card: DetectionCard, scoring: DetectionScoring, report: Report):
+    def __init__(
+        self,
+        card: DetectionCard,
+        scoring: DetectionScoring,
+        report: Report,
+        coco: CocoFile | None = None,
+    ):
         path, folder = check_paths(scoring.annotations, scoring.images)
-        truth = chosen(read_truth(read_coco_json(path), report), scoring.classes, path)
+        truth = read_truth(coco or read_coco_json(path), report)
+        truth = chosen(truth, scoring.classes, path)
         self._truth, self._numbers = matched(truth, card, path)
         self.wanted = _images(self._truth, folder, report)
         if not self.wanted:

@@ -1,7 +1,53 @@
-"""Detectors for `evaluate`; they are not trained here."""
+"""Detectors for `train`, `evaluate`, `inspect` and the TFRecords."""
 
+import keras
+
+from hrnet_tf.networks.detection import detection
+from hrnet_tf.training.detection.batches import batches
 from hrnet_tf.training.detection.evaluator import evaluator
 from hrnet_tf.training.detection.options import DetectionScoring
-from hrnet_tf.training.task import Scored
+from hrnet_tf.training.detection.panels import panels
+from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training.detection.samples import view
+from hrnet_tf.training.detection.source import check, held_out, scored, settle, training_pictures
+from hrnet_tf.training.detection.trainee import trainee
+from hrnet_tf.training.task import Training
 
-TRAINING = Scored(scoring=DetectionScoring, evaluator=evaluator)
+HEADS = ("bbox_head", "roi_head", "rpn_head", "fpn_conv", "reduction_conv")
+
+
+def network(recipe: DetectionRecipe) -> keras.Model:
+    """The untrained network of a recipe."""
+    count = len(recipe.classes)
+    return detection(recipe.arch, count, recipe.head, (*recipe.input_size, 3))
+
+
+def published(recipe: DetectionRecipe) -> keras.Model:
+    """The network for images of any size."""
+    return detection(recipe.arch, len(recipe.classes), recipe.head)
+
+
+def is_head(layer: str) -> bool:
+    """Whether a layer belongs to the neck or a head."""
+    return layer.startswith(HEADS)
+
+
+TRAINING = Training(
+    recipe=DetectionRecipe,
+    scoring=DetectionScoring,
+    counted="pictures",
+    settle=settle,
+    check=check,
+    network=network,
+    published=published,
+    is_head=is_head,
+    source=training_pictures,
+    held_out=held_out,
+    batches=batches,
+    loss=lambda recipe: None,  # the trainee has its own
+    trainee=trainee,
+    scored=scored,
+    evaluator=evaluator,
+    panels=panels,
+    inspect=view,
+)

@@ -163,5 +163,6 @@ def _annotation(entry, images, sizes, categories):
         "bbox": box,
         "area": float(area),
         "iscrowd": int(bool(entry.get("iscrowd"))),
+        "ignore": int(bool(entry.get("ignore"))),  # scores count it, training does not
     }
     return found if mask is None else {**found, "segmentation": mask}

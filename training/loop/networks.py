@@ -35,8 +35,10 @@ class Networks:
     def settle(self) -> None:
         """Gives `published` the weights of `copy`."""
         if self.published is not self.copy:
-            for ours, theirs in zip(self.published.weights, self.copy.weights, strict=True):
-                ours.assign(theirs)
+            # The order of layers may depend on whether the size of images is known.
+            found = {theirs.path: theirs for theirs in self.copy.weights}
+            for ours in self.published.weights:
+                ours.assign(found[ours.path])
 
 
 def build(

@@ -2,7 +2,8 @@
 
 People are the dolls of `figures.py`. Left and right can be told only by whether a person shows the
 front or the back (face or hair, print or rucksack), so mirrored pictures with exchanged labels are
-correct, too. `write_dataset` stores the scenes with COCO annotations and masks.
+correct, too. `write_dataset` stores the scenes with COCO annotations, of people's joints and of
+all objects with their masks, and with the classes of all pixels.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+from pycocotools import mask as coco_mask
 
 from hrnet_tf.files import whole_folder
 from hrnet_tf.labels.classes import DRAWINGS
@@ -27,9 +29,11 @@ from hrnet_tf.training.data.synthetic.figures import (
 JPEG_QUALITY = 92
 
 # Owners of pixels besides the people, who are counted from 1; the class of each owner.
-GROUND, THING = 254, 255
+THING, GROUND = 128, 254  # things are counted from THING
 OWNERS = np.full(256, DRAWINGS.names.index("person"), np.uint8)
-OWNERS[[0, GROUND, THING]] = [DRAWINGS.names.index(n) for n in ("background", "ground", "thing")]
+OWNERS[THING:GROUND] = DRAWINGS.names.index("thing")
+OWNERS[[0, GROUND]] = [DRAWINGS.names.index(n) for n in ("background", "ground")]
+OBJECTS = ("person", "thing")  # categories of objects, from 1
 
 SCENERY = (
     "#bfe3f2", "#9cc9dd", "#f7d9a8", "#f2b6a0", "#cfe8c6", "#a8c686", "#6f9a5b", "#d9c7a5",
@@ -54,12 +58,18 @@ class Person:
 class Scene:
     """A drawing: `image` (H, W, 3) uint8 and the annotations of all people in it.
 
-    `classes` (H, W) uint8 are places in `labels.classes.DRAWINGS`.
+    `owners` (H, W) uint8 tell which object each pixel belongs to: people from 1, things from
+    `THING`, `GROUND`, and 0 for the background.
     """
 
     image: np.ndarray
     people: tuple[Person, ...]
-    classes: np.ndarray
+    owners: np.ndarray
+
+    @property
+    def classes(self) -> np.ndarray:
+        """(H, W) uint8, places in `labels.classes.DRAWINGS`."""
+        return OWNERS[self.owners]
 
 
 def draw_scene(
@@ -75,7 +85,7 @@ def draw_scene(
 
     columns = (rng.permutation(people) + rng.uniform(0.25, 0.75, people)) / people * width
     grounds = np.sort(rng.uniform(0.86, 0.99, people)) * height
-    skeletons = []
+    skeletons, things = [], THING
     for number, (column, ground) in enumerate(zip(columns, grounds, strict=True), start=1):
         tall = rng.uniform(0.5, 0.92) * min(height, 1.3 * width / people**0.5)
         strokes, joints = draw_figure(rng, (column, ground), tall)
@@ -84,13 +94,14 @@ def draw_scene(
         skeletons.append(joints)
         if rng.random() < 0.4:
             spot = (column + rng.uniform(-0.3, 0.3) * tall, min(ground + 4, height))
-            paint(image, owners, draw_thing(rng, spot, tall), owner=THING)
+            paint(image, owners, draw_thing(rng, spot, tall), owner=things)
+            things += 1
 
     pixels = np.asarray(image.reduce(SUPERSAMPLE))
     mask = np.asarray(owners)
     annotated = (_annotate(mask, number, j) for number, j in enumerate(skeletons, start=1))
     people = tuple(person for person in annotated if person is not None)
-    return Scene(pixels, people, OWNERS[mask])
+    return Scene(pixels, people, mask)
 
 
 def write_dataset(
@@ -98,8 +109,9 @@ def write_dataset(
 ) -> Path:
     """Writes scenes as JPEG and their `person_keypoints.json`; returns the path of that file.
 
-    `masks/` beside it has the classes of each scene's pixels, as palette PNG. The same arguments
-    give the same bytes. The folder appears only when it is complete.
+    Beside it, `instances.json` has boxes and masks of all objects, people and things, and `masks/`
+    the classes of each scene's pixels, as palette PNG. The same arguments give the same bytes. The
+    folder appears only when it is complete.
 
     Raises:
         FileExistsError: `folder` is already there and not empty.
@@ -113,7 +125,7 @@ def write_dataset(
 def _write_scenes(folder: Path, scenes: Iterable[Scene]) -> None:
     for name in ("images", "masks"):
         (folder / name).mkdir()
-    images, annotations = [], []
+    images, annotations, objects = [], [], []
     for image_id, scene in enumerate(scenes, start=1):
         name = f"{image_id:06d}.jpg"
         height, width = scene.image.shape[:2]
@@ -135,6 +147,10 @@ def _write_scenes(folder: Path, scenes: Iterable[Scene]) -> None:
                     "keypoints": [round(float(v), 2) for v in person.keypoints.ravel()],
                 }
             )
+        objects += [
+            {"id": len(objects) + 1 + i, "image_id": image_id, **each}
+            for i, each in enumerate(_objects(scene.owners))
+        ]
     category = {
         "id": 1,
         "name": "person",
@@ -144,6 +160,23 @@ def _write_scenes(folder: Path, scenes: Iterable[Scene]) -> None:
     }
     content = {"images": images, "annotations": annotations, "categories": [category]}
     (folder / "person_keypoints.json").write_text(json.dumps(content), encoding="utf-8")
+    categories = [{"id": i, "name": name} for i, name in enumerate(OBJECTS, start=1)]
+    content = {"images": images, "annotations": objects, "categories": categories}
+    (folder / "instances.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _objects(owners: np.ndarray) -> list[dict]:
+    """Box, mask and category of each object that has visible pixels, in COCO's format."""
+    found = []
+    for owner in np.unique(owners[(owners > 0) & (owners != GROUND)]).tolist():
+        mask = coco_mask.encode(np.asfortranarray(owners == owner, np.uint8))
+        kind = DRAWINGS.names[OWNERS[owner]]
+        entry = {"category_id": OBJECTS.index(kind) + 1, "iscrowd": 0}
+        entry |= {"bbox": coco_mask.toBbox(mask).tolist(), "area": int(coco_mask.area(mask))}
+        counts = {"size": list(owners.shape), "counts": mask["counts"].decode("ascii")}
+        entry.update(segmentation=counts)
+        found.append(entry)
+    return found
 
 
 def _annotate(mask: np.ndarray, number: int, joints: np.ndarray) -> Person | None:

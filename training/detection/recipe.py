@@ -1,0 +1,78 @@
+"""The recipe of a detector: adds classes, head, image sizes and augmentation to `Recipe`."""
+
+import dataclasses
+from typing import ClassVar
+
+from hrnet_tf.cards.detection import DetectionCard
+from hrnet_tf.labels.classes import COCO
+from hrnet_tf.networks.detection import HEADS
+from hrnet_tf.training.detection.options import DetectionScoring
+from hrnet_tf.training.recipe import Recipe
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DetectionRecipe(Recipe):
+    """How to train and judge one detector; the defaults are those of COCO.
+
+    Attributes:
+        input_size: height and width of the network's input in training; images that are larger
+            after scaling are cropped at random, smaller ones are padded with 0.
+        train_annotations, val_annotations: COCO's instances, or a file in their format.
+        head: a name of `networks.detection.HEADS`.
+        classes: names of the classes; those of the training annotations where empty.
+        category_ids: id of each class in files of results.
+        channels: order of the network's input channels, "rgb" or "bgr".
+        sides: images are scaled to fit: pixels of their longer and shorter side.
+        train_sides: shorter sides to choose from in training, in place of that of `sides`.
+        scale_range: least and largest factor of that scale in training.
+        flip_probability: how often images are mirrored.
+        color_jitter: brightness, contrast and saturation change by up to this share.
+        fixed_statistics: normalization uses the statistics of the weights that training starts
+            from, but scale and offset are trained; False where training starts from scratch.
+        score_threshold: boxes with a lower score are no objects.
+    """
+
+    task: ClassVar[str] = "detection"
+    head: str = dataclasses.field(default="fcos", metadata={"choices": tuple(HEADS)})
+    classes: tuple[str, ...] = COCO.names
+    category_ids: tuple[int, ...] = COCO.category_ids
+    channels: str = dataclasses.field(default="rgb", metadata={"choices": ("rgb", "bgr")})
+    sides: tuple[int, ...] = (1333, 800)
+    train_sides: tuple[int, ...] = ()
+    scale_range: tuple[float, ...] = (1.0, 1.0)
+    flip_probability: float = 0.5
+    color_jitter: float = 0.0
+    fixed_statistics: bool = True
+    score_threshold: float = 0.05
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._require_share("flip_probability", "color_jitter", "score_threshold")
+        fits = len(self.category_ids) == len(self.classes) == len(set(self.category_ids))
+        self._require("category_ids", fits, "have a different number for each of `classes`")
+        positive = len(self.sides) == 2 and min(self.sides) > 0
+        self._require("sides", positive, "be the pixels of a longer and a shorter side")
+        self._require("train_sides", min(self.train_sides, default=1) > 0, "be positive")
+        low_high = len(self.scale_range) == 2 and 0 < self.scale_range[0] <= self.scale_range[1]
+        self._require("scale_range", low_high, "be a least and a largest factor, above 0")
+
+    @property
+    def card(self) -> DetectionCard:
+        """How to feed the network that this recipe trains."""
+        return DetectionCard(
+            head=self.head,
+            classes=self.classes,
+            category_ids=self.category_ids,
+            channels=self.channels,
+            sides=self.sides,
+            score_threshold=self.score_threshold,
+        )
+
+    def for_card(self, card: DetectionCard) -> "DetectionRecipe":
+        """The recipe with a card's head, classes and sizes."""
+        names = ("head", "classes", "category_ids", "channels", "sides", "score_threshold")
+        return dataclasses.replace(self, **{name: getattr(card, name) for name in names})
+
+    def data(self, use: str) -> DetectionScoring:
+        """Where the data of "train" or "val" are."""
+        return DetectionScoring(getattr(self, f"{use}_annotations"), getattr(self, f"{use}_images"))

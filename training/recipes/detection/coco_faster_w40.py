@@ -1,0 +1,17 @@
+"""HRNetV2p-W40 with Faster R-CNN on COCO; otherwise as `coco_faster_w18`.
+
+Expected: the AP below on val2017 (mmdetection 2.x).
+
+    hrnet-tf train coco_faster_w40 --workdir=runs/coco_faster_w40
+"""
+
+import dataclasses
+
+from hrnet_tf.training.recipe import Expected
+from hrnet_tf.training.recipes.detection import coco_faster_w18
+
+RECIPE = dataclasses.replace(
+    coco_faster_w18.RECIPE,
+    arch="w40",
+    expected=Expected({"AP": 0.421}),
+)
