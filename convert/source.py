@@ -14,7 +14,7 @@ from hrnet_tf.convert.graph.fold import fold_factors, fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.opening import open_network
-from hrnet_tf.runtime.keras_model import KerasNetwork, input_shapes
+from hrnet_tf.runtime.keras_model import KerasNetwork, in_float32, input_shapes, named_outputs
 from hrnet_tf.runtime.network import Arrays, Shapes
 from hrnet_tf.tasks import task_named
 
@@ -24,9 +24,9 @@ class Source:
     """A network to convert.
 
     Attributes:
-        model: the Keras model, of fixed input sizes.
-        graph: the same network with normalization folded into the convolutions. It has the outputs
-            that the card describes, or all outputs if there is no card.
+        model: the Keras model, of fixed input sizes, in float32 whatever the file's precision.
+        graph: the same network with normalization folded into the convolutions, without the outputs
+            that its card calls `training_only`.
         card: how to feed the network and read its outputs; None if it has no card.
         name: the preset or path that it was opened by.
         sha256: SHA-256 of the file with its weights; empty for random weights.
@@ -56,6 +56,17 @@ class Source:
     @functools.cached_property
     def _network(self):
         return KerasNetwork(self.model)
+
+    @property
+    def decoded(self) -> set[str]:
+        """Names of the outputs that the card's decoder computes."""
+        return {name for name, node in self.graph.outputs.items() if node.kind == "decode"}
+
+    @property
+    def left_out(self) -> list[str]:
+        """Names of the network's outputs that the file does not have."""
+        found = [*named_outputs(self.model.output)]
+        return [name for name in found if name not in self.graph.outputs and len(found) > 1]
 
     @property
     def inputs(self) -> Shapes:
@@ -109,7 +120,7 @@ def open_sources(
             "A checkpoint goes into `weights`, beside the preset of its architecture."
         )
     opened = _opened(model, weights, size)
-    network, card = _resized(opened.model, size, model), opened.card
+    network, card = _resized(_in_float32(opened.model, model), size, model), opened.card
     facts = opened.name, opened.sha256
     try:
         parts = task_named(card.task).parts(network, card) if card else {}
@@ -125,14 +136,18 @@ def open_sources(
 
 
 def plain_graph(model: keras.Model, card: Card | None) -> Graph:
-    """The graph of the outputs that a card describes, with normalization folded.
+    """The graph of all outputs but those for training, with normalization folded.
 
-    Without a card the graph has all outputs.
+    The card says which ones these are.
 
     Raises:
         ValueError: the model cannot be converted, or lacks an output that the card describes.
     """
     outputs = [*card.outputs()] if card else None
+    found = [*named_outputs(model.output)]
+    if card and len(found) > 1:
+        others = [name for name in found if name not in (*outputs, *card.training_only)]
+        outputs += others
     return merge_resizes(fold_factors(fold_norms(read_graph(model, outputs))))
 
 
@@ -169,6 +184,13 @@ def _opened(model, weights, size):
             f"{model}: its published weights could not be had. Give the file by "
             f"--weights=FILE, or a network of your own by --model=FILE.keras. ({error})"
         ) from error
+
+
+def _in_float32(network, name):
+    try:
+        return in_float32(network)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _resized(network: keras.Model, size, name) -> keras.Model:

@@ -120,15 +120,24 @@ def _write(source, output, options, examples, others, report):
         from hrnet_tf.convert.verify import reported
 
         content = onnx_file.onnx_model(source.graph, options.opset, options.batch, options.nchw)
+
+    def written(graph):
+        return onnx_file.onnx_model(graph, options.opset).SerializeToString()
+
     with whole(output) as part:
         part.write_bytes(content.SerializeToString())
-        found = examples and reported(part, output.name, source, examples.examples, report)
-        facts = origin(part.read_bytes(), source, "float32", None, found)
+        found = examples and reported(part, output.name, source, examples.examples, report, written)
+        known = found and dataclasses.asdict(found)
+        facts = origin(part.read_bytes(), source, "float32", None, known)
         facts |= {"parts": others} if others else {}
         write_card(output, source.card, onnx_file.tensor_facts(content) | facts)
     report(
         f"Wrote {output}, {output.stat().st_size / 1e6:.2f} MB, and its card {output.stem}.json."
     )
+    for name in source.left_out:
+        report(f"Left out: {name}, which is for training.")
+    for name, kind in source.graph.fallbacks.items():
+        report(f"{name}: a {kind}, computed as Keras computes it.")
 
 
 def default_output(model: str | os.PathLike, options: Options) -> Path:

@@ -114,6 +114,7 @@ def _write(source, output, options, precision, found, others, report):
     with quiet():
         from hrnet_tf.cards.files import write_card
         from hrnet_tf.convert.examples import part as part_of
+        from hrnet_tf.convert.formats.emit import tflite
         from hrnet_tf.convert.formats.origin import origin, tensor_facts
         from hrnet_tf.convert.graph.faster import repeat_pixels
         from hrnet_tf.convert.source import with_decoded
@@ -130,14 +131,25 @@ def _write(source, output, options, precision, found, others, report):
         verification = None
         if options.verify:
             examples = part_of(found.examples, 0, VERIFIED)
-            verification = reported(part, output.name, source, examples, report)
+            verification = reported(
+                part, output.name, source, examples, report, lambda graph: tflite(graph, "float32")
+            )
         calibration = found if precision.calibrated else None
         training = {"epochs": options.qat_epochs, "learning_rate": options.qat_rate}
         training = training if options.qat else None
-        facts = origin(content, source, options.precision, calibration, verification, training)
+        known = verification and dataclasses.asdict(verification)
+        facts = origin(content, source, options.precision, calibration, known, training)
         facts |= {"parts": others} if others else {}
-        write_card(output, source.card, tensor_facts(content) | facts)
+        read = [*source.card.outputs()] if source.card else []
+        first = read if len(read) == 1 else []  # what the app and others read
+        write_card(output, source.card, tensor_facts(content, first) | facts)
     report(f"Wrote {output}, {len(content) / 1e6:.2f} MB, and its card {output.stem}.json.")
+    for name in source.left_out:
+        report(f"Left out: {name}, which is for training.")
+    for name, kind in source.graph.fallbacks.items():
+        report(f"{name}: a {kind}, computed as Keras computes it; the rest is rewritten for speed.")
+    if verification and verification.loss:
+        report(verification.loss)
 
 
 def _calibrations(sources, options, precision, report):

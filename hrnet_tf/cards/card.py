@@ -39,6 +39,8 @@ class Card:
         task: the network's task, one of `cards.NAMES`.
         returns: the kind of its output, for messages: "heat maps", "logits".
         default: the labels of a card without arguments, for messages.
+        training_only: outputs that networks of the task have for training alone; converted files
+            leave them out.
         channels: order of the input's channels, "rgb" or "bgr".
         mean: subtracted from each channel of an RGB image scaled to 0..1.
         std: divides each channel after that.
@@ -50,6 +52,7 @@ class Card:
     task: ClassVar[str]
     returns: ClassVar[str]
     default: ClassVar[str]
+    training_only: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[str] = "rgb"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)

@@ -32,6 +32,7 @@ class SegmentationCard(Card):
     task: ClassVar[str] = "segmentation"
     returns: ClassVar[str] = "logits"
     default: ClassVar[str] = "Cityscapes' 19 classes"
+    training_only: ClassVar[tuple[str, ...]] = ("aux",)
     classes: tuple[str, ...] = CITYSCAPES.names
     palette: tuple[Color, ...] = CITYSCAPES.palette
     align_corners: bool = False
