@@ -80,12 +80,13 @@ class Source:
 
 
 def open_source(
-    model: str | os.PathLike,
+    model: str | os.PathLike | keras.Model,
     weights: str | os.PathLike | None = "published",
     size: tuple[int, int] | None = None,
+    card: Card | None = None,
 ) -> Source:
     """Opens a network that is converted as a whole; arguments and errors as of `open_sources`."""
-    found = open_sources(model, weights, size)
+    found = open_sources(model, weights, size, card)
     if len(found) > 1:
         raise ValueError(
             f"{model}: is converted in the parts {', '.join(found)}, which this command does not "
@@ -96,16 +97,19 @@ def open_source(
 
 
 def open_sources(
-    model: str | os.PathLike,
+    model: str | os.PathLike | keras.Model,
     weights: str | os.PathLike | None = "published",
     size: tuple[int, int] | None = None,
+    card: Card | None = None,
 ) -> dict[str, Source]:
     """Opens a network and reads its graph, which is float32 for any precision of the network.
 
     Args:
-        model: a preset, or any `.keras` file; its card is read if it lies beside the file.
+        model: a preset; a `.keras` or `.h5` file or the folder of a run, whose card is read if it
+            lies beside the file; or a Keras model.
         weights: for a preset: "published", a checkpoint, or None for random weights.
         size: (height, width) of the images; the network's own if None.
+        card: how to feed the network, in place of its own card.
 
     Returns:
         The parts that become files, by name: "image" alone for most networks. Only "image" has the
@@ -114,13 +118,14 @@ def open_sources(
     Raises:
         OSError, ValueError: it cannot be fetched, opened or converted, or not in this size.
     """
-    if Path(model).suffix not in ("", ".keras"):
+    opened, model = _opened(model, weights, size), name_of(model)
+    if opened.model is None:
         raise ValueError(
-            f"`model` must be a preset or a .keras file. Received: model={str(model)!r}. "
-            "A checkpoint goes into `weights`, beside the preset of its architecture."
+            f"{model}: is a converted file, whose layers are not known any more. Convert the "
+            "network that it was made from."
         )
-    opened = _opened(model, weights, size)
-    network, card = _resized(_in_float32(opened.model, model), size, model), opened.card
+    card = card or opened.card
+    network = _resized(_in_float32(opened.model, model), size, model)
     facts = opened.name, opened.sha256
     try:
         parts = task_named(card.task).parts(network, card) if card else {}
@@ -173,12 +178,17 @@ def with_decoded(source: Source) -> Source:
     return dataclasses.replace(source, graph=graph)
 
 
+def name_of(model: str | os.PathLike | keras.Model) -> str:
+    """The preset or path, or the name of a Keras model."""
+    return model.name if isinstance(model, keras.Model) else os.fspath(model)
+
+
 def _opened(model, weights, size):
     shape = None if size is None else (*size, 3)
     try:
         return open_network(model, weights, input_shape=shape)
     except OSError as error:
-        if weights != "published" or Path(model).suffix:
+        if weights != "published" or Path(name_of(model)).suffix:
             raise
         raise OSError(
             f"{model}: its published weights could not be had. Give the file by "

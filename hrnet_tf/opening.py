@@ -14,6 +14,7 @@ from hrnet_tf.cards.files import other_parts, read_card
 from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
+from hrnet_tf.runtime.keras_files import SUFFIXES, load_keras, load_weights, network_file
 from hrnet_tf.runtime.keras_model import KerasNetwork, functional
 from hrnet_tf.runtime.network import (
     IMAGES,
@@ -55,25 +56,27 @@ def known_card(model: str | os.PathLike) -> Card | None:
     """The card of a preset, or the one beside a file; None if there is none.
 
     Raises:
-        ValueError: the file there is not a card.
+        ValueError: the file there is not a card, or no network is there.
     """
-    if Path(model).suffix:
-        return read_card(model)
+    if _is_path(model):
+        return read_card(network_file(model))
     preset = PRESETS.get(str(model))
     return preset and preset.card
 
 
 def open_network(
-    model: str | os.PathLike,
+    model: str | os.PathLike | keras.Model,
     weights: str | os.PathLike | Mapping | None = "published",
     threads: int | None = None,
     input_shape: tuple | None = None,
 ) -> Opened:
-    """Opens a network by name or file.
+    """Opens a network by name or file, as one functional Keras model or a converted file.
 
     Args:
-        model: a preset, or a `.keras`, `.tflite` or `.onnx` file with its card beside it.
-        weights: for a preset, as in `from_preset`: "published", a checkpoint, or None for random.
+        model: a preset; a `.keras`, `.h5`, `.tflite` or `.onnx` file with its card beside it; the
+            folder of a training run; or a Keras model, which has no card.
+        weights: for a preset, as in `from_preset`: "published", a checkpoint, or None for random;
+            also a file of Keras' `save_weights`.
         threads: the number of threads that a converted file may use; all cores if None.
         input_shape: (height, width, channels) for a preset, instead of its own.
 
@@ -81,17 +84,18 @@ def open_network(
         OSError, ValueError: there is no such preset or file, or it cannot be opened.
         ModuleNotFoundError: the runtime of a converted file is not installed.
     """
-    suffix = Path(model).suffix
-    if suffix not in ("", ".keras", *RUNTIMES):
+    if isinstance(model, keras.Model):
+        return _opened(model.name, functional(model), None, None)
+    if not _is_path(model):
+        return _preset(str(model), weights, input_shape)
+    model = network_file(model)
+    suffix = model.suffix
+    if suffix not in (*SUFFIXES, *RUNTIMES):
         raise ValueError(
-            "`model` must be a preset or a .keras, .tflite or .onnx file. "
+            "`model` must be a preset or a .keras, .h5, .tflite or .onnx file. "
             f"Received: model={str(model)!r}. "
             "A checkpoint goes into `weights`, beside the preset of its architecture."
         )
-    if not suffix:
-        file = weight_file(find_preset(str(model)), weights)
-        network = from_preset(str(model), weights, input_shape)
-        return _opened(model, network, known_card(model), file)
     if weights != "published":
         raise ValueError(
             f"`weights` go with a preset; a {suffix} file has its own. "
@@ -102,7 +106,7 @@ def open_network(
     if suffix in RUNTIMES:
         network = _open_converted(model, card, threads)
         return Opened(str(model), network, None, card, Path(model))
-    return _opened(model, _load_keras(model), card, Path(model))
+    return _opened(model, load_keras(model), card, Path(model))
 
 
 def as_network(model: object, card: Card | None = None) -> Network:
@@ -171,6 +175,21 @@ def crop_size(network: Network, input_size: tuple[int, int] | None) -> tuple[int
     return tuple(size)
 
 
+def _is_path(model):
+    """Whether it is a file or folder, and not the name of a preset."""
+    return str(model) not in PRESETS and bool(Path(model).suffix or Path(model).is_dir())
+
+
+def _preset(name, weights, input_shape):
+    if str(weights).endswith((".h5", ".hdf5")):
+        network = from_preset(name, None, input_shape)
+        load_weights(network, weights)
+        return _opened(name, network, known_card(name), Path(weights))
+    file = weight_file(find_preset(name), weights)
+    network = from_preset(name, weights, input_shape)
+    return _opened(name, network, known_card(name), file)
+
+
 def _opened(name, model, card, file):
     return Opened(str(name), as_network(model, card), model, card, file)
 
@@ -182,18 +201,6 @@ def _open_converted(path, card, threads):
         parts = {name: open_converted(other, threads) for name, other in others.items()}
         return Divided({"image": network, **parts}, card.inputs(), card.outputs())
     return renamed(network, card.outputs()) if card else network
-
-
-def _load_keras(path):
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # zipfile, HDF5 and Keras raise different errors on damaged files
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise ValueError(
-            f"{path}: cannot be opened by Keras {keras.__version__} ({reason}). "
-            "Check that it was saved by this or an older Keras, and copied whole."
-        ) from error
-    return functional(model)
 
 
 def _assumed(network, name, kind):
