@@ -7,6 +7,7 @@ from pathlib import Path
 
 from absl import app, flags
 
+from hrnet_tf.cards.paths import new_card_path
 from hrnet_tf.files import prepare_folder
 
 DEFAULT_MODEL = "hrnet_w32_coco_256x192"
@@ -47,7 +48,7 @@ def check_output(output: str | os.PathLike, suffix: str, model: object, overwrit
         raise ValueError(f"`output` must end in {suffix}. Received: output={str(output)!r}.")
     source = Path(model) if isinstance(model, str | os.PathLike) else None
     inputs = (source, source.with_suffix(".json")) if source else ()
-    prepare_folder(output.parent, (output.name, f"{output.stem}.json"), inputs, overwrite)
+    prepare_folder(output.parent, (output.name, new_card_path(output).name), inputs, overwrite)
     return output
 
 

@@ -13,7 +13,7 @@ from hrnet_tf.convert.graph.faster import faster
 from hrnet_tf.convert.graph.fold import fold_factors, fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.graph.read import read_graph
-from hrnet_tf.opening import open_network
+from hrnet_tf.opening import open_network, with_scores
 from hrnet_tf.runtime.keras_model import KerasNetwork, in_float32, input_shapes, named_outputs
 from hrnet_tf.runtime.network import Arrays, Shapes
 from hrnet_tf.tasks import task_named
@@ -124,10 +124,12 @@ def open_sources(
             f"{model}: is a converted file, whose layers are not known any more. Convert the "
             "network that it was made from."
         )
-    card = card or opened.card
+    card = with_scores(card, opened.model) if card else opened.card
     network = _resized(_in_float32(opened.model, model), size, model)
     facts = opened.name, opened.sha256
     try:
+        if card:
+            card.check_inputs(input_shapes(network))
         parts = task_named(card.task).parts(network, card) if card else {}
         if not parts:
             return {"image": Source(network, faster(plain_graph(network, card)), card, *facts)}

@@ -125,6 +125,7 @@ def _write(source, output, options, examples, others, report):
     """Writes the file of a network or part, and its card, which names the `others`."""
     with quiet():
         from hrnet_tf.cards.files import write_card
+        from hrnet_tf.cards.paths import card_path
         from hrnet_tf.convert.formats import onnx_file
         from hrnet_tf.convert.formats.origin import origin
         from hrnet_tf.convert.verify import reported
@@ -141,9 +142,8 @@ def _write(source, output, options, examples, others, report):
         facts = origin(part.read_bytes(), source, "float32", None, known)
         facts |= {"parts": others} if others else {}
         write_card(output, source.card, onnx_file.tensor_facts(content) | facts)
-    report(
-        f"Wrote {output}, {output.stat().st_size / 1e6:.2f} MB, and its card {output.stem}.json."
-    )
+    megabytes = output.stat().st_size / 1e6
+    report(f"Wrote {output}, {megabytes:.2f} MB, and its card {card_path(output).name}.")
     for name in source.left_out:
         report(f"Left out: {name}, which is for training.")
     for name, kind in source.graph.fallbacks.items():

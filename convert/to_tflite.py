@@ -122,6 +122,7 @@ def _write(source, output, options, precision, found, others, report):
     """Writes the file of a network or part, and its card, which names the `others`."""
     with quiet():
         from hrnet_tf.cards.files import write_card
+        from hrnet_tf.cards.paths import card_path
         from hrnet_tf.convert.examples import part as part_of
         from hrnet_tf.convert.formats.emit import tflite
         from hrnet_tf.convert.formats.origin import origin, tensor_facts
@@ -152,7 +153,7 @@ def _write(source, output, options, precision, found, others, report):
         read = [*source.card.outputs()] if source.card else []
         first = read if len(read) == 1 else []  # what the app and others read
         write_card(output, source.card, tensor_facts(content, first) | facts)
-    report(f"Wrote {output}, {len(content) / 1e6:.2f} MB, and its card {output.stem}.json.")
+    report(f"Wrote {output}, {len(content) / 1e6:.2f} MB, and its card {card_path(output).name}.")
     for name in source.left_out:
         report(f"Left out: {name}, which is for training.")
     for name, kind in source.graph.fallbacks.items():

@@ -4,7 +4,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -15,7 +15,12 @@ from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
 from hrnet_tf.runtime.keras_files import SUFFIXES, load_keras, load_weights, network_file
-from hrnet_tf.runtime.keras_model import KerasNetwork, functional
+from hrnet_tf.runtime.keras_model import (
+    KerasNetwork,
+    functional,
+    last_activation,
+    named_outputs,
+)
 from hrnet_tf.runtime.network import (
     IMAGES,
     ArrayFunction,
@@ -109,6 +114,23 @@ def open_network(
     return _opened(model, load_keras(model), card, Path(model))
 
 
+def with_scores(card: Card | None, model: keras.Model) -> Card | None:
+    """The card, corrected if it takes the results of the model's last activation for logits."""
+    if card is None or getattr(card, "scores", None) != "logits":
+        return card
+    (name,) = card.outputs()
+    outputs = named_outputs(model.output)
+    tensor = (
+        outputs.get(name, next(iter(outputs.values()))) if len(outputs) == 1 else outputs.get(name)
+    )
+    found = last_activation(tensor) if tensor is not None else None
+    scores = {"softmax": "probabilities", "sigmoid": "sigmoid"}.get(found)
+    if scores is None:
+        return card
+    LOG.warning("The network ends in a %s, so its card says scores=%r.", found, scores)
+    return replace(card, scores=scores)
+
+
 def as_network(model: object, card: Card | None = None) -> Network:
     """Wraps a Keras model, or any function of images, as a `Network`; returns a network as it is.
 
@@ -145,6 +167,8 @@ def settled(
         model, card = model.network, card or model.card
     if card is None:
         card = _assumed(as_network(model, kind()), name, kind)
+    source = model if isinstance(model, keras.Model) else getattr(model, "model", None)
+    card = with_scores(card, functional(source)) if source is not None else card
     if not isinstance(card, kind):
         raise ValueError(
             f"`model` must be a network for {kind.task}. Received: {name}, whose card says "
@@ -158,6 +182,7 @@ def settled(
             f"`model` must take {wanted}, and for more inputs or fewer another card. "
             f"Received: {dict(network.inputs)}."
         )
+    card.check_inputs(network.inputs)
     if network.outputs:
         card.check(network.outputs)
     return network, card
@@ -191,7 +216,7 @@ def _preset(name, weights, input_shape):
 
 
 def _opened(name, model, card, file):
-    return Opened(str(name), as_network(model, card), model, card, file)
+    return Opened(str(name), as_network(model, card), model, with_scores(card, model), file)
 
 
 def _open_converted(path, card, threads):

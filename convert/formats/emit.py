@@ -91,6 +91,8 @@ def _converter(graph: Graph, weights: Weights, batch: int, mark: Mark = unmarked
     module.weights = [*weights.values()]
     module.call = function(graph, weights, batch, mark)
     concrete = module.call.get_concrete_function()
+    # Of layers that Keras computes; a module that lacks variables gets outputs without names.
+    module.captured = [*concrete.variables]
     return tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
 
 

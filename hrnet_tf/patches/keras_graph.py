@@ -67,6 +67,12 @@ def flat_inputs(model: keras.Model, given: object) -> list:
     return keras.tree.flatten(given)
 
 
+def origin(tensor: keras.KerasTensor) -> tuple[keras.Operation, list, int]:
+    """What makes a tensor: the operation, the tensors that it takes, and which result it is."""
+    operation, number, result = tensor._keras_history
+    return operation, operation._inbound_nodes[number].input_tensors, result
+
+
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """The layers of a model and of models and layers in it, without those that contain others."""
     layers = model._flatten_layers(include_self=False, recursive=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from hrnet_tf.patches.keras_graph import all_layers, is_functional
+from hrnet_tf.patches.keras_graph import all_layers, is_functional, origin
 from hrnet_tf.runtime.network import Arrays, Shapes
 
 
@@ -163,6 +163,29 @@ def named_outputs(outputs: object) -> dict:
             "Build it as keras.Model(inputs, {name: output, ...})."
         )
     return dict(outputs)
+
+
+# Layers that change where numbers stand, and not what they are.
+PASSING = {"Reshape", "UpSampling2D", "Resizing", "Resize", "Identity", "Dropout", "Cropping2D"}
+PASSING |= {"Flatten", "Permute", "Squeeze", "Activation"}
+
+
+def last_activation(tensor: keras.KerasTensor) -> str:
+    """The name of the activation that an output of a model ends in, such as "softmax".
+
+    Layers behind it that move or resize its results are passed over. Empty if it ends in another
+    layer.
+    """
+    operation, sources, result = origin(tensor)
+    if isinstance(operation, keras.Sequential) or is_functional(operation):
+        return last_activation(functional(operation).outputs[result])
+    kind = type(operation).__name__
+    if kind in ("Softmax", "Sigmoid"):
+        return kind.lower()
+    name = getattr(getattr(operation, "activation", None), "__name__", "linear")
+    if name != "linear":
+        return name
+    return last_activation(sources[0]) if kind in PASSING and len(sources) == 1 else ""
 
 
 def compiled(function: Callable, *shapes: tuple) -> Callable:

@@ -111,7 +111,9 @@ def test_a_head_is_converted_as_keras_computes_it(tmp_path, name):
     want = model(images, training=False)
     for precision, limit in (("float32", 2e-5), ("float16", 1e-2)):
         path.write_bytes(tflite(graph, precision))
-        assert difference(open_converted(path, threads=1)({"image": images}), want) < limit
+        network = open_converted(path, threads=1)
+        assert [*network.outputs] == [*graph.outputs]
+        assert difference(network({"image": images}), want) < limit
 
 
 REFUSED = {
