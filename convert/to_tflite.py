@@ -135,7 +135,10 @@ def _write(source, output, options, precision, found, others, report):
     if options.cpu:
         repeat_pixels(source.graph)
     report(f"Converting to {options.precision}")
-    content = _content(source, options, precision, found)
+    try:
+        content = _content(source, options, precision, found)
+    except ValueError as error:
+        raise ValueError(f"{source.name}: {error}") from error
     with whole(output) as part:
         part.write_bytes(content)
         verification = None

@@ -181,6 +181,13 @@ def reported(
     except ModuleNotFoundError as error:
         report(f"Not verified. {error}")
         return None
+    except ValueError as error:
+        from hrnet_tf.convert.reports.first_layer import first_layer
+
+        layer = first_layer(source.model, source.graph, examples, convert, Path(name).suffix)
+        raise ValueError(
+            f"{error} The first layer that differs is {layer or 'not known'}."
+        ) from error
     for line in found.lines():
         report(line)
     if found.far:
