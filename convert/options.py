@@ -50,12 +50,25 @@ class Options:
     qat_rate: float = field(default=3e-5, metadata={"least": 0})
 
 
-def default_output(model: str | os.PathLike, options: Options) -> Path:
-    """`model.keras` -> `model_int8.tflite` beside it; the file of a preset is made here."""
+def beside(model: object) -> Path:
+    """Where files made of a network lie, without a suffix: `x.keras` -> `x`.
+
+    Those of a run's folder lie in it; those of a preset or a Keras model in the working directory.
+    """
+    if not isinstance(model, str | os.PathLike):
+        return Path(model.name)
     path = Path(model)
+    if path.is_dir() and (path / "model.keras").is_file():
+        return path / "model"
+    return path.with_suffix("") if path.suffix in (".keras", ".h5", ".hdf5") else path
+
+
+def default_output(model: object, options: Options) -> Path:
+    """`model.keras` -> `model_int8.tflite` beside it; the file of a preset is made here."""
+    path = beside(model)
     size = f"_{options.size[0]}x{options.size[1]}" if options.size else ""
     kind = f"{'_qat' * options.qat}{'_nocpu' * (not options.cpu)}_{options.precision}"
-    return path.with_name(f"{path.name.removesuffix('.keras')}{size}{kind}.tflite")
+    return path.with_name(f"{path.name}{size}{kind}.tflite")
 
 
 def check(options: Options) -> Precision:

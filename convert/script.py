@@ -7,6 +7,7 @@ from pathlib import Path
 
 from absl import app, flags
 
+from hrnet_tf.cards.paths import new_card_path
 from hrnet_tf.files import prepare_folder
 
 DEFAULT_MODEL = "hrnet_w32_coco_256x192"
@@ -36,9 +37,7 @@ def script(
     app.run(main)
 
 
-def check_output(
-    output: str | os.PathLike, suffix: str, model: str | os.PathLike, overwrite: bool
-) -> Path:
+def check_output(output: str | os.PathLike, suffix: str, model: object, overwrite: bool) -> Path:
     """The path of a file that may be written with its card, without replacing `model` or its card.
 
     Raises:
@@ -47,13 +46,14 @@ def check_output(
     output = Path(output)
     if output.suffix != suffix:
         raise ValueError(f"`output` must end in {suffix}. Received: output={str(output)!r}.")
-    inputs = (model, Path(model).with_suffix(".json"))
-    prepare_folder(output.parent, (output.name, f"{output.stem}.json"), inputs, overwrite)
+    source = Path(model) if isinstance(model, str | os.PathLike) else None
+    inputs = (source, source.with_suffix(".json")) if source else ()
+    prepare_folder(output.parent, (output.name, new_card_path(output).name), inputs, overwrite)
     return output
 
 
 def part_paths(
-    output: Path, parts: Iterable[str], model: str | os.PathLike, overwrite: bool
+    output: Path, parts: Iterable[str], model: object, overwrite: bool
 ) -> dict[str, Path]:
     """The file of each part of a network, checked as by `check_output`: `x.tflite` for "image".
 

@@ -13,8 +13,8 @@ from hrnet_tf.convert.graph.faster import faster
 from hrnet_tf.convert.graph.fold import fold_factors, fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.graph.read import read_graph
-from hrnet_tf.opening import open_network
-from hrnet_tf.runtime.keras_model import KerasNetwork, input_shapes
+from hrnet_tf.opening import open_network, with_scores
+from hrnet_tf.runtime.keras_model import KerasNetwork, in_float32, input_shapes, named_outputs
 from hrnet_tf.runtime.network import Arrays, Shapes
 from hrnet_tf.tasks import task_named
 
@@ -24,9 +24,9 @@ class Source:
     """A network to convert.
 
     Attributes:
-        model: the Keras model, of fixed input sizes.
-        graph: the same network with normalization folded into the convolutions. It has the outputs
-            that the card describes, or all outputs if there is no card.
+        model: the Keras model, of fixed input sizes, in float32 whatever the file's precision.
+        graph: the same network with normalization folded into the convolutions, without the outputs
+            that its card calls `training_only`.
         card: how to feed the network and read its outputs; None if it has no card.
         name: the preset or path that it was opened by.
         sha256: SHA-256 of the file with its weights; empty for random weights.
@@ -58,6 +58,17 @@ class Source:
         return KerasNetwork(self.model)
 
     @property
+    def decoded(self) -> set[str]:
+        """Names of the outputs that the card's decoder computes."""
+        return {name for name, node in self.graph.outputs.items() if node.kind == "decode"}
+
+    @property
+    def left_out(self) -> list[str]:
+        """Names of the network's outputs that the file does not have."""
+        found = [*named_outputs(self.model.output)]
+        return [name for name in found if name not in self.graph.outputs and len(found) > 1]
+
+    @property
     def inputs(self) -> Shapes:
         """Shapes of its inputs, without the batch, by name."""
         return input_shapes(self.model)
@@ -69,12 +80,13 @@ class Source:
 
 
 def open_source(
-    model: str | os.PathLike,
+    model: str | os.PathLike | keras.Model,
     weights: str | os.PathLike | None = "published",
     size: tuple[int, int] | None = None,
+    card: Card | None = None,
 ) -> Source:
     """Opens a network that is converted as a whole; arguments and errors as of `open_sources`."""
-    found = open_sources(model, weights, size)
+    found = open_sources(model, weights, size, card)
     if len(found) > 1:
         raise ValueError(
             f"{model}: is converted in the parts {', '.join(found)}, which this command does not "
@@ -85,16 +97,19 @@ def open_source(
 
 
 def open_sources(
-    model: str | os.PathLike,
+    model: str | os.PathLike | keras.Model,
     weights: str | os.PathLike | None = "published",
     size: tuple[int, int] | None = None,
+    card: Card | None = None,
 ) -> dict[str, Source]:
     """Opens a network and reads its graph, which is float32 for any precision of the network.
 
     Args:
-        model: a preset, or any `.keras` file; its card is read if it lies beside the file.
+        model: a preset; a `.keras` or `.h5` file or the folder of a run, whose card is read if it
+            lies beside the file; or a Keras model.
         weights: for a preset: "published", a checkpoint, or None for random weights.
         size: (height, width) of the images; the network's own if None.
+        card: how to feed the network, in place of its own card.
 
     Returns:
         The parts that become files, by name: "image" alone for most networks. Only "image" has the
@@ -103,15 +118,18 @@ def open_sources(
     Raises:
         OSError, ValueError: it cannot be fetched, opened or converted, or not in this size.
     """
-    if Path(model).suffix not in ("", ".keras"):
+    opened, model = _opened(model, weights, size), name_of(model)
+    if opened.model is None:
         raise ValueError(
-            f"`model` must be a preset or a .keras file. Received: model={str(model)!r}. "
-            "A checkpoint goes into `weights`, beside the preset of its architecture."
+            f"{model}: is a converted file, whose layers are not known any more. Convert the "
+            "network that it was made from."
         )
-    opened = _opened(model, weights, size)
-    network, card = _resized(opened.model, size, model), opened.card
+    card = with_scores(card, opened.model) if card else opened.card
+    network = _resized(_in_float32(opened.model, model), size, model)
     facts = opened.name, opened.sha256
     try:
+        if card:
+            card.check_inputs(input_shapes(network))
         parts = task_named(card.task).parts(network, card) if card else {}
         if not parts:
             return {"image": Source(network, faster(plain_graph(network, card)), card, *facts)}
@@ -125,14 +143,18 @@ def open_sources(
 
 
 def plain_graph(model: keras.Model, card: Card | None) -> Graph:
-    """The graph of the outputs that a card describes, with normalization folded.
+    """The graph of all outputs but those for training, with normalization folded.
 
-    Without a card the graph has all outputs.
+    The card says which ones these are.
 
     Raises:
         ValueError: the model cannot be converted, or lacks an output that the card describes.
     """
     outputs = [*card.outputs()] if card else None
+    found = [*named_outputs(model.output)]
+    if card and len(found) > 1:
+        others = [name for name in found if name not in (*outputs, *card.training_only)]
+        outputs += others
     return merge_resizes(fold_factors(fold_norms(read_graph(model, outputs))))
 
 
@@ -158,17 +180,29 @@ def with_decoded(source: Source) -> Source:
     return dataclasses.replace(source, graph=graph)
 
 
+def name_of(model: str | os.PathLike | keras.Model) -> str:
+    """The preset or path, or the name of a Keras model."""
+    return model.name if isinstance(model, keras.Model) else os.fspath(model)
+
+
 def _opened(model, weights, size):
     shape = None if size is None else (*size, 3)
     try:
         return open_network(model, weights, input_shape=shape)
     except OSError as error:
-        if weights != "published" or Path(model).suffix:
+        if weights != "published" or Path(name_of(model)).suffix:
             raise
         raise OSError(
             f"{model}: its published weights could not be had. Give the file by "
             f"--weights=FILE, or a network of your own by --model=FILE.keras. ({error})"
         ) from error
+
+
+def _in_float32(network, name):
+    try:
+        return in_float32(network)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _resized(network: keras.Model, size, name) -> keras.Model:

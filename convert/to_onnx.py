@@ -19,16 +19,23 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 try:
     from absl import flags
 
     from hrnet_tf import fields
+    from hrnet_tf.convert.options import beside
     from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, part_paths, script
     from hrnet_tf.files import whole
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
+
+if TYPE_CHECKING:
+    import keras
+
+    from hrnet_tf.cards.card import Card
 
 OPSETS = range(13, 19)  # what tf2onnx 1.17 writes; before 13 it makes other operations of ours
 VERIFIED = 8  # examples on which a file is compared with its source
@@ -68,22 +75,24 @@ class Options:
 
 
 def to_onnx(
-    model: str | os.PathLike = DEFAULT_MODEL,
+    model: "str | os.PathLike | keras.Model" = DEFAULT_MODEL,
     output: str | os.PathLike | None = None,
     weights: str | os.PathLike | None = "published",
     options: Options | None = None,
     overwrite: bool = False,
     report: Callable[[str], None] = print,
+    card: "Card | None" = None,
 ) -> Path:
     """Converts a network; the file and its card appear when both are complete.
 
     Args:
-        model: a preset or a `.keras` file.
+        model: a preset, a `.keras` or `.h5` file, the folder of a training run, or a Keras model.
         output: the `.onnx` file; beside the `.keras` file, or here for a preset, if None.
         weights: for a preset, as in `from_preset`.
         options: opset, order of axes and so on.
         overwrite: replace existing files.
         report: called with each line of progress.
+        card: how to feed the network and read its outputs, in place of the card beside its file.
 
     Returns:
         `output` as a path.
@@ -96,12 +105,13 @@ def to_onnx(
     output = check_output(output or default_output(model, options), ".onnx", model, overwrite)
     if not importlib.util.find_spec("tf2onnx"):
         raise ModuleNotFoundError("ONNX files are made by tf2onnx: `pip install tf2onnx`.")
-    report(f"Opening {model}")
     with quiet():
         import_keras()
-        from hrnet_tf.convert.source import open_sources
+        from hrnet_tf.convert.source import name_of, open_sources
 
-    sources = open_sources(model, weights, options.size)
+    report(f"Opening {name_of(model)}")
+
+    sources = open_sources(model, weights, options.size, card)
     paths = part_paths(output, sources, model, overwrite)
     found = _calibrations(sources, options, report) if options.verify else {}
     report(f"Converting to ONNX, opset {options.opset}")
@@ -115,28 +125,37 @@ def _write(source, output, options, examples, others, report):
     """Writes the file of a network or part, and its card, which names the `others`."""
     with quiet():
         from hrnet_tf.cards.files import write_card
+        from hrnet_tf.cards.paths import card_path
         from hrnet_tf.convert.formats import onnx_file
         from hrnet_tf.convert.formats.origin import origin
         from hrnet_tf.convert.verify import reported
 
         content = onnx_file.onnx_model(source.graph, options.opset, options.batch, options.nchw)
+
+    def written(graph):
+        return onnx_file.onnx_model(graph, options.opset).SerializeToString()
+
     with whole(output) as part:
         part.write_bytes(content.SerializeToString())
-        found = examples and reported(part, output.name, source, examples.examples, report)
-        facts = origin(part.read_bytes(), source, "float32", None, found)
+        found = examples and reported(part, output.name, source, examples.examples, report, written)
+        known = found and dataclasses.asdict(found)
+        facts = origin(part.read_bytes(), source, "float32", None, known)
         facts |= {"parts": others} if others else {}
         write_card(output, source.card, onnx_file.tensor_facts(content) | facts)
-    report(
-        f"Wrote {output}, {output.stat().st_size / 1e6:.2f} MB, and its card {output.stem}.json."
-    )
+    megabytes = output.stat().st_size / 1e6
+    report(f"Wrote {output}, {megabytes:.2f} MB, and its card {card_path(output).name}.")
+    for name in source.left_out:
+        report(f"Left out: {name}, which is for training.")
+    for name, kind in source.graph.fallbacks.items():
+        report(f"{name}: a {kind}, computed as Keras computes it.")
 
 
-def default_output(model: str | os.PathLike, options: Options) -> Path:
+def default_output(model: object, options: Options) -> Path:
     """`model.keras` -> `model_opset17.onnx` beside it; the file of a preset is made here."""
-    stem = Path(model).name.removesuffix(".keras")
+    path = beside(model)
     size = f"_{options.size[0]}x{options.size[1]}" if options.size else ""
     order = "_nchw" if options.nchw else ""
-    return Path(model).with_name(f"{stem}{size}_opset{options.opset}{order}.onnx")
+    return path.with_name(f"{path.name}{size}_opset{options.opset}{order}.onnx")
 
 
 def _calibrations(sources, options, report):
@@ -149,7 +168,12 @@ def _calibrations(sources, options, report):
 def define_flags(values: flags.FlagValues) -> None:
     """The flags of the command: those of `Options`, and what says which files."""
     text = flags.DEFINE_string
-    text("model", DEFAULT_MODEL, "a preset or a .keras file", flag_values=values)
+    text(
+        "model",
+        DEFAULT_MODEL,
+        "a preset, a .keras or .h5 file, or a run's folder",
+        flag_values=values,
+    )
     text("weights", "published", "checkpoint for the preset", flag_values=values)
     text("output", None, "the .onnx file (default: named after the model)", flag_values=values)
     fields.define(values, Options)

@@ -29,18 +29,24 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 try:
     from absl import flags
 
     from hrnet_tf import fields
     from hrnet_tf.convert.integers.precisions import PRECISIONS
-    from hrnet_tf.convert.options import Options, check, default_output, types
+    from hrnet_tf.convert.options import Options, beside, check, default_output, types
     from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, part_paths, script
     from hrnet_tf.files import whole
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
+
+if TYPE_CHECKING:
+    import keras
+
+    from hrnet_tf.cards.card import Card
 
 SHORTHANDS = ("float32", "float16", "dynamic", "int8", "int16x8")  # flags of their own
 ASSETS = Path(__file__).parents[1] / "android_demo" / "app" / "src" / "main" / "assets"
@@ -49,22 +55,24 @@ VERIFIED = 16  # examples on which a file is compared with its source
 
 
 def to_tflite(
-    model: str | os.PathLike = DEFAULT_MODEL,
+    model: "str | os.PathLike | keras.Model" = DEFAULT_MODEL,
     output: str | os.PathLike | None = None,
     weights: str | os.PathLike | None = "published",
     options: Options | None = None,
     overwrite: bool = False,
     report: Callable[[str], None] = print,
+    card: "Card | None" = None,
 ) -> Path:
     """Converts a network; the file and its card are written when both are complete.
 
     Args:
-        model: a preset or a `.keras` file.
+        model: a preset, a `.keras` or `.h5` file, the folder of a training run, or a Keras model.
         output: the `.tflite` file; beside the `.keras` file, or here for a preset, if None.
         weights: for a preset, as in `from_preset`.
         options: float32 if None.
         overwrite: replace existing files.
         report: called with each line of progress.
+        card: how to feed the network and read its outputs, in place of the card beside its file.
 
     Returns:
         `output` as a path.
@@ -75,13 +83,14 @@ def to_tflite(
     options = options or Options()
     precision = check(options)
     output = check_output(output or default_output(model, options), ".tflite", model, overwrite)
-    report(f"Opening {model}")
     with quiet():
         import_keras()
-        from hrnet_tf.convert.source import open_sources
+        from hrnet_tf.convert.source import name_of, open_sources
+
+    report(f"Opening {name_of(model)}")
 
     recipe = _recipe(model, options) if options.qat else None
-    sources = open_sources(model, weights, options.size)
+    sources = open_sources(model, weights, options.size, card)
     paths = part_paths(output, sources, model, overwrite)
     found = _calibrations(sources, options, precision, report)
     if options.qat:
@@ -113,7 +122,9 @@ def _write(source, output, options, precision, found, others, report):
     """Writes the file of a network or part, and its card, which names the `others`."""
     with quiet():
         from hrnet_tf.cards.files import write_card
+        from hrnet_tf.cards.paths import card_path
         from hrnet_tf.convert.examples import part as part_of
+        from hrnet_tf.convert.formats.emit import tflite
         from hrnet_tf.convert.formats.origin import origin, tensor_facts
         from hrnet_tf.convert.graph.faster import repeat_pixels
         from hrnet_tf.convert.source import with_decoded
@@ -124,20 +135,34 @@ def _write(source, output, options, precision, found, others, report):
     if options.cpu:
         repeat_pixels(source.graph)
     report(f"Converting to {options.precision}")
-    content = _content(source, options, precision, found)
+    try:
+        content = _content(source, options, precision, found)
+    except ValueError as error:
+        raise ValueError(f"{source.name}: {error}") from error
     with whole(output) as part:
         part.write_bytes(content)
         verification = None
         if options.verify:
             examples = part_of(found.examples, 0, VERIFIED)
-            verification = reported(part, output.name, source, examples, report)
+            verification = reported(
+                part, output.name, source, examples, report, lambda graph: tflite(graph, "float32")
+            )
         calibration = found if precision.calibrated else None
         training = {"epochs": options.qat_epochs, "learning_rate": options.qat_rate}
         training = training if options.qat else None
-        facts = origin(content, source, options.precision, calibration, verification, training)
+        known = verification and dataclasses.asdict(verification)
+        facts = origin(content, source, options.precision, calibration, known, training)
         facts |= {"parts": others} if others else {}
-        write_card(output, source.card, tensor_facts(content) | facts)
-    report(f"Wrote {output}, {len(content) / 1e6:.2f} MB, and its card {output.stem}.json.")
+        read = [*source.card.outputs()] if source.card else []
+        first = read if len(read) == 1 else []  # what the app and others read
+        write_card(output, source.card, tensor_facts(content, first) | facts)
+    report(f"Wrote {output}, {len(content) / 1e6:.2f} MB, and its card {card_path(output).name}.")
+    for name in source.left_out:
+        report(f"Left out: {name}, which is for training.")
+    for name, kind in source.graph.fallbacks.items():
+        report(f"{name}: a {kind}, computed as Keras computes it; the rest is rewritten for speed.")
+    if verification and verification.loss:
+        report(verification.loss)
 
 
 def _calibrations(sources, options, precision, report):
@@ -178,13 +203,13 @@ def _recipe(model, options):
     """The recipe whose data and values the training takes."""
     from hrnet_tf.training.recipe import load_recipe
 
-    beside = Path(model).with_name("recipe.json")
-    if options.recipe is None and not beside.is_file():
+    path = beside(model).with_name("recipe.json")
+    if options.recipe is None and not path.is_file():
         raise FileNotFoundError(
-            f"{beside}: no recipe lies beside the network. Name one by --recipe=NAME_OR_FILE; "
+            f"{path}: no recipe lies beside the network. Name one by --recipe=NAME_OR_FILE; "
             "`hrnet-tf inspect` writes one for data of your own."
         )
-    return load_recipe(str(options.recipe or beside))
+    return load_recipe(str(options.recipe or path))
 
 
 def _trained(source, recipe, options, examples, workdir, overwrite):
@@ -200,7 +225,12 @@ def _trained(source, recipe, options, examples, workdir, overwrite):
 def define_flags(values: flags.FlagValues) -> None:
     """The flags of the command: those of `Options`, and what says which files."""
     text = flags.DEFINE_string
-    text("model", DEFAULT_MODEL, "a preset or a .keras file", flag_values=values)
+    text(
+        "model",
+        DEFAULT_MODEL,
+        "a preset, a .keras or .h5 file, or a run's folder",
+        flag_values=values,
+    )
     text("weights", "published", "checkpoint for the preset", flag_values=values)
     text("output", None, "the .tflite file (default: named after the model)", flag_values=values)
     for name in SHORTHANDS:

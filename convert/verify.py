@@ -18,6 +18,7 @@ from pathlib import Path
 try:
     from absl import flags
 
+    from hrnet_tf.convert.graph.nodes import Graph
     from hrnet_tf.convert.reports.differences import Difference, Source, differences
     from hrnet_tf.convert.reports.latency import Delegated, Latency, delegated, latency
     from hrnet_tf.convert.reports.lint import lint
@@ -29,6 +30,9 @@ try:
     from hrnet_tf.runtime.network import Arrays, fixed_size
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
+
+
+MOST_LOST = 0.15  # mean difference in standard deviations: 15 dB of signal to noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +82,35 @@ class Verification:
                 f"{self.difference.maximum:.2g}, mean {self.difference.mean:.2g} standard "
                 f"deviations, cosine {self.difference.cosine:.6f}"
             )
-        return lines + [f"problem: {each}" for each in self.problems]
+        return lines + [f"problem: {each}" for each in (*self.problems, self.far) if each]
+
+    @property
+    def far(self) -> str:
+        """What is wrong with a float file that is not its source; empty if it is, or of integers.
+
+        Float16 may be off by 20 times what float32 rounding may cause.
+        """
+        allowed = {"float32": 1, "float16": 20}.get(self.precision)
+        if self.difference is None or allowed is None or self.difference.noise <= allowed:
+            return ""
+        return (
+            f"{self.file} differs from its source by up to {self.difference.maximum:.2g} standard "
+            "deviations, which rounding cannot explain"
+        )
+
+    @property
+    def loss(self) -> str:
+        """A warning if integers have lost more than `MOST_LOST`; empty otherwise."""
+        if self.precision in ("float32", "float16") or self.difference is None:
+            return ""
+        if self.difference.mean <= MOST_LOST:
+            return ""
+        return (
+            f"Warning: {self.file} has lost much: its outputs are off by "
+            f"{self.difference.mean:.2g} standard deviations on average, more than {MOST_LOST}. "
+            "Measure its accuracy, give "
+            "real pictures by --calibration=FILE, or use float16, int16x8 or --qat."
+        )
 
 
 def verify(
@@ -106,7 +138,7 @@ def verify(
         network = open_converted(path, threads)
     difference = None
     if source is not None and examples is not None:
-        difference = differences(network, source, examples)
+        difference = differences(network, source, examples, getattr(source, "decoded", ()))
     return Verification(
         path.name,
         precision(operations),
@@ -120,28 +152,54 @@ def verify(
 
 
 def reported(
-    path: Path, name: str, source: Source, examples: Arrays, report: Callable[[str], None]
-) -> dict | None:
+    path: Path,
+    name: str,
+    source: Source,
+    examples: Arrays,
+    report: Callable[[str], None],
+    convert: Callable[[Graph], bytes],
+) -> Verification | None:
     """Verifies a file that is being written, and reports line by line.
 
     Args:
         path: its path until it is complete.
         name: its name afterwards.
-        source: see `verify`.
-        examples: likewise.
+        source: a `convert.source.Source`.
+        examples: see `verify`.
         report: called with each line.
+        convert: the content of such a file of any graph, to find the layer that differs.
 
     Returns:
-        What was found, for the card; None if what runs the file is not installed.
+        What was found; None if what runs the file is not installed.
+
+    Raises:
+        ValueError: a float file is farther from its source than rounding explains; the sentence
+            names the first layer that differs.
     """
     try:
         found = dataclasses.replace(verify(path, source, examples), file=name)
     except ModuleNotFoundError as error:
         report(f"Not verified. {error}")
         return None
+    except ValueError as error:
+        from hrnet_tf.convert.reports.first_layer import first_layer
+
+        layer = first_layer(source.model, source.graph, examples, convert, Path(name).suffix)
+        raise ValueError(
+            f"{error} The first layer that differs is {layer or 'not known'}."
+        ) from error
     for line in found.lines():
         report(line)
-    return dataclasses.asdict(found)
+    if found.far:
+        from hrnet_tf.convert.reports.first_layer import first_layer
+
+        layer = first_layer(source.model, source.graph, examples, convert, Path(name).suffix)
+        where = f"the first layer that differs is {layer}" if layer else "no layer alone differs"
+        raise ValueError(
+            f"{found.far}; {where}. Nothing was written. Leave that part out of the network, or "
+            "report it as a fault of hrnet_tf."
+        )
+    return found
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -174,9 +232,11 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     print("\n".join(found.lines()))
     if not values.model:
         print("No --model to compare with.")
+    elif found.loss:
+        print(found.loss)
     if values.output:
         write_json(output, dataclasses.asdict(found), indent=1)
-    return 0
+    return 1 if found.far else 0
 
 
 def _source(values, path):

@@ -4,7 +4,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -14,7 +14,13 @@ from hrnet_tf.cards.files import check_conversion, other_parts, read_card
 from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
-from hrnet_tf.runtime.keras_model import KerasNetwork, functional
+from hrnet_tf.runtime.keras_files import SUFFIXES, load_keras, load_weights, network_file
+from hrnet_tf.runtime.keras_model import (
+    KerasNetwork,
+    functional,
+    last_activation,
+    named_outputs,
+)
 from hrnet_tf.runtime.network import (
     IMAGES,
     ArrayFunction,
@@ -55,25 +61,27 @@ def known_card(model: str | os.PathLike) -> Card | None:
     """The card of a preset, or the one beside a file; None if there is none.
 
     Raises:
-        ValueError: the file there is not a card.
+        ValueError: the file there is not a card, or no network is there.
     """
-    if Path(model).suffix:
-        return read_card(model)
+    if _is_path(model):
+        return read_card(network_file(model))
     preset = PRESETS.get(str(model))
     return preset and preset.card
 
 
 def open_network(
-    model: str | os.PathLike,
+    model: str | os.PathLike | keras.Model,
     weights: str | os.PathLike | Mapping | None = "published",
     threads: int | None = None,
     input_shape: tuple | None = None,
 ) -> Opened:
-    """Opens a network by name or file.
+    """Opens a network by name or file, as one functional Keras model or a converted file.
 
     Args:
-        model: a preset, or a `.keras`, `.tflite` or `.onnx` file with its card beside it.
-        weights: for a preset, as in `from_preset`: "published", a checkpoint, or None for random.
+        model: a preset; a `.keras`, `.h5`, `.tflite` or `.onnx` file with its card beside it; the
+            folder of a training run; or a Keras model, which has no card.
+        weights: for a preset, as in `from_preset`: "published", a checkpoint, or None for random;
+            also a file of Keras' `save_weights`.
         threads: the number of threads that a converted file may use; all cores if None.
         input_shape: (height, width, channels) for a preset, instead of its own.
 
@@ -81,17 +89,18 @@ def open_network(
         OSError, ValueError: there is no such preset or file, or it cannot be opened.
         ModuleNotFoundError: the runtime of a converted file is not installed.
     """
-    suffix = Path(model).suffix
-    if suffix not in ("", ".keras", *RUNTIMES):
+    if isinstance(model, keras.Model):
+        return _opened(model.name, functional(model), None, None)
+    if not _is_path(model):
+        return _preset(str(model), weights, input_shape)
+    model = network_file(model)
+    suffix = model.suffix
+    if suffix not in (*SUFFIXES, *RUNTIMES):
         raise ValueError(
-            "`model` must be a preset or a .keras, .tflite or .onnx file. "
+            "`model` must be a preset or a .keras, .h5, .tflite or .onnx file. "
             f"Received: model={str(model)!r}. "
             "A checkpoint goes into `weights`, beside the preset of its architecture."
         )
-    if not suffix:
-        file = weight_file(find_preset(str(model)), weights)
-        network = from_preset(str(model), weights, input_shape)
-        return _opened(model, network, known_card(model), file)
     if weights != "published":
         raise ValueError(
             f"`weights` go with a preset; a {suffix} file has its own. "
@@ -102,7 +111,24 @@ def open_network(
     if suffix in RUNTIMES:
         network = _open_converted(model, card, threads)
         return Opened(str(model), network, None, card, Path(model))
-    return _opened(model, _load_keras(model), card, Path(model))
+    return _opened(model, load_keras(model), card, Path(model))
+
+
+def with_scores(card: Card | None, model: keras.Model) -> Card | None:
+    """The card, corrected if it takes the results of the model's last activation for logits."""
+    if card is None or getattr(card, "scores", None) != "logits":
+        return card
+    (name,) = card.outputs()
+    outputs = named_outputs(model.output)
+    tensor = (
+        outputs.get(name, next(iter(outputs.values()))) if len(outputs) == 1 else outputs.get(name)
+    )
+    found = last_activation(tensor) if tensor is not None else None
+    scores = {"softmax": "probabilities", "sigmoid": "sigmoid"}.get(found)
+    if scores is None:
+        return card
+    LOG.warning("The network ends in a %s, so its card says scores=%r.", found, scores)
+    return replace(card, scores=scores)
 
 
 def as_network(model: object, card: Card | None = None) -> Network:
@@ -141,6 +167,8 @@ def settled(
         model, card = model.network, card or model.card
     if card is None:
         card = _assumed(as_network(model, kind()), name, kind)
+    source = model if isinstance(model, keras.Model) else getattr(model, "model", None)
+    card = with_scores(card, functional(source)) if source is not None else card
     if not isinstance(card, kind):
         raise ValueError(
             f"`model` must be a network for {kind.task}. Received: {name}, whose card says "
@@ -154,6 +182,7 @@ def settled(
             f"`model` must take {wanted}, and for more inputs or fewer another card. "
             f"Received: {dict(network.inputs)}."
         )
+    card.check_inputs(network.inputs)
     if network.outputs:
         card.check(network.outputs)
     return network, card
@@ -171,8 +200,23 @@ def crop_size(network: Network, input_size: tuple[int, int] | None) -> tuple[int
     return tuple(size)
 
 
+def _is_path(model):
+    """Whether it is a file or folder, and not the name of a preset."""
+    return str(model) not in PRESETS and bool(Path(model).suffix or Path(model).is_dir())
+
+
+def _preset(name, weights, input_shape):
+    if str(weights).endswith((".h5", ".hdf5")):
+        network = from_preset(name, None, input_shape)
+        load_weights(network, weights)
+        return _opened(name, network, known_card(name), Path(weights))
+    file = weight_file(find_preset(name), weights)
+    network = from_preset(name, weights, input_shape)
+    return _opened(name, network, known_card(name), file)
+
+
 def _opened(name, model, card, file):
-    return Opened(str(name), as_network(model, card), model, card, file)
+    return Opened(str(name), as_network(model, card), model, with_scores(card, model), file)
 
 
 def _open_converted(path, card, threads):
@@ -185,18 +229,6 @@ def _open_converted(path, card, threads):
         parts = {name: open_converted(other, threads) for name, other in others.items()}
         return Divided({"image": network, **parts}, card.inputs(), card.outputs())
     return renamed(network, card.outputs()) if card else network
-
-
-def _load_keras(path):
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # zipfile, HDF5 and Keras raise different errors on damaged files
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise ValueError(
-            f"{path}: cannot be opened by Keras {keras.__version__} ({reason}). "
-            "Check that it was saved by this or an older Keras, and copied whole."
-        ) from error
-    return functional(model)
 
 
 def _assumed(network, name, kind):

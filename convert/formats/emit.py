@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from hrnet_tf.convert.examples import batched, check_examples
 from hrnet_tf.convert.formats.flatbuffer import half_kernels
+from hrnet_tf.convert.formats.refusal import culprit
 from hrnet_tf.convert.graph.compute import Mark, Weights, function, own_weights, unmarked
 from hrnet_tf.convert.graph.nodes import Graph
 from hrnet_tf.convert.integers.plan import plan
@@ -58,14 +59,14 @@ def tflite(
             weights = compensated(graph, weights, examples)
     converter = _converter(graph, weights, batch)
     if precision.weights == "float16":
-        return half_kernels(_converted(converter))
+        return half_kernels(_converted(converter, graph))
     if precision.weights == "int8":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision.activations == 16:
         kind = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
         converter.target_spec.supported_ops = [tf.lite.OpsSet[kind]]
         converter.representative_dataset = lambda: _samples(graph, examples)
-    return _converted(converter)
+    return _converted(converter, graph)
 
 
 def emit(
@@ -76,7 +77,7 @@ def emit(
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = tf.as_dtype(input_type)
     converter.inference_output_type = tf.as_dtype(output_type)
-    return _converted(converter)
+    return _converted(converter, plan.graph)
 
 
 def _converter(graph: Graph, weights: Weights, batch: int, mark: Mark = unmarked):
@@ -90,6 +91,8 @@ def _converter(graph: Graph, weights: Weights, batch: int, mark: Mark = unmarked
     module.weights = [*weights.values()]
     module.call = function(graph, weights, batch, mark)
     concrete = module.call.get_concrete_function()
+    # Of layers that Keras computes; a module that lacks variables gets outputs without names.
+    module.captured = [*concrete.variables]
     return tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
 
 
@@ -99,15 +102,27 @@ def _samples(graph, examples):
         yield each if len(graph.inputs) > 1 else [*each.values()]
 
 
-def _converted(converter):
+def _converted(converter, graph):
     try:
-        with quiet(), warnings.catch_warnings():
-            # For examples by name it opens its own interpreter, which is deprecated.
-            warnings.filterwarnings("ignore", message=".*Interpreter is deprecated")
-            return converter.convert()
+        return _quietly(converter)
     except Exception as error:  # the converter has a class of its own for every stage
         reason = str(error).strip().split("\n")[0].split("error: ")[-1]
+        layer = culprit(graph, lambda one: _quietly(_converter(one, own_weights(one), 1)))
+        if layer:
+            raise ValueError(
+                f"{layer} cannot be written for TFLite: {reason}. Leave it out of the network, and "
+                "compute it outside."
+            ) from error
         raise ValueError(
             f"TensorFlow's converter refuses the network ({reason}). Try the precision float16, "
             "or leave the part that it names out of the network."
         ) from error
+
+
+def _quietly(converter):
+    with quiet(), warnings.catch_warnings():
+        # For examples by name it opens its own interpreter, which is deprecated.
+        warnings.filterwarnings("ignore", message=".*Interpreter is deprecated")
+        # Layers that Keras computes have variables, for which it expects statistics in vain.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        return converter.convert()

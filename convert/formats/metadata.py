@@ -31,6 +31,7 @@ CUSTOM = ("name", "data")
 SEGMENTER = ("activation",)  # image_segmenter_metadata_schema.fbs of MediaPipe
 
 RGB, IMAGES, FEATURES, NORMALIZE, AXIS_LABELS, SOFTMAX = map(np.uint8, (1, 2, 1, 1, 2, 2))
+GREY = np.uint8(2)
 LABELS = "labels.txt"
 
 
@@ -68,11 +69,13 @@ def _metadata(model, card, name):
     # MediaPipe's ImageSegmenter gives raw logits unless the file names the activation.
     softmax = _written(_table(SEGMENTER, activation=SOFTMAX), b"V001")
     custom = _table(CUSTOM, name="SEGMENTER_METADATA", data=np.frombuffer(softmax, np.uint8))
+    logits = getattr(card, "scores", "logits") == "logits"
+    softmaxed = logits and len(wanted.get("logits", ())) == 3
     graphs = _table(
         GRAPH,
         inputs=[_image(card) if each == "image" else _tensor(each) for each in inputs],
         outputs=[_output(card, names[index]) for index in graph.outputs],
-        custom=[custom] if len(wanted.get("logits", ())) == 3 else None,
+        custom=[custom] if softmaxed else None,
     )
     description = f"{card.task}: {card.returns} of {card.meaning}"
     return _written(_table(MODEL, name=name, description=description, graphs=[graphs]), b"M001")
@@ -89,7 +92,11 @@ def _image(card):
         name="image",
         description=f"{order}: (grey level 0..255 - mean) / std, in integers by scale and zero "
         "point",
-        content=_table(CONTENT, kind=IMAGES, properties=_table(IMAGE, color_space=RGB)),
+        content=_table(
+            CONTENT,
+            kind=IMAGES,
+            properties=_table(IMAGE, color_space=RGB if len(mean) == 3 else GREY),
+        ),
         steps=[_table(STEP, kind=NORMALIZE, options=_table(NORMALIZATION, mean=mean, std=std))],
         statistics=_table(("max", "min"), max=(255 - mean) / std, min=-mean / std),
     )

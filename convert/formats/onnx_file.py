@@ -1,6 +1,7 @@
 """ONNX files of a network, by tf2onnx."""
 
 from hrnet_tf.convert.formats.origin import end_facts
+from hrnet_tf.convert.formats.refusal import culprit
 from hrnet_tf.convert.graph.compute import function, own_weights
 from hrnet_tf.convert.graph.nodes import Graph
 
@@ -20,6 +21,18 @@ def onnx_model(graph: Graph, opset: int = 17, batch: int | None = None, nchw: bo
     Raises:
         ValueError: it cannot be written as ONNX.
     """
+    try:
+        return _converted(graph, opset, batch, nchw)
+    except Exception as error:  # tf2onnx and onnx raise many kinds
+        reason = str(error).strip().split("\n")[0]
+        layer = culprit(graph, lambda one: _converted(one, opset, batch, False))
+        raise ValueError(
+            f"{layer or graph.name} cannot be written as ONNX ({reason}). Leave it out of the "
+            "network, or write a .tflite file."
+        ) from error
+
+
+def _converted(graph, opset, batch, nchw):
     import onnx
     import tf2onnx
 
@@ -39,12 +52,8 @@ def onnx_model(graph: Graph, opset: int = 17, batch: int | None = None, nchw: bo
         else:
             axis.dim_value = batch
     model.graph.name = graph.name
-    try:
-        # tf2onnx keeps operations that it cannot convert, without a word.
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"{graph.name}: cannot be written as ONNX ({reason}).") from error
+    # tf2onnx keeps operations that it cannot convert, without a word.
+    onnx.checker.check_model(model, full_check=True)
     return model
 
 
@@ -53,10 +62,12 @@ def tensor_facts(model) -> dict[str, object]:
 
     An open batch is -1.
     """
+    import onnx
 
     def facts(value):
         sizes = value.type.tensor_type.shape.dim
         shape = [each.dim_value if each.HasField("dim_value") else -1 for each in sizes]
-        return {"name": value.name, "shape": shape, "dtype": "float32"}
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        return {"name": value.name, "shape": shape, "dtype": str(dtype)}
 
     return end_facts([*map(facts, model.graph.input)], [*map(facts, model.graph.output)])

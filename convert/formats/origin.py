@@ -44,8 +44,12 @@ def origin(
     return {"conversion": conversion}
 
 
-def tensor_facts(content: bytes) -> dict[str, object]:
+def tensor_facts(content: bytes, first: Sequence[str] = ()) -> dict[str, object]:
     """Inputs and outputs of a file as fields of its card.
+
+    Args:
+        content: of a `.tflite` file.
+        first: names of outputs that come before the others.
 
     Returns:
         "input" and "output", each with name, shape, dtype, scale and zero_point: an integer n
@@ -77,7 +81,9 @@ def tensor_facts(content: bytes) -> dict[str, object]:
 
     outputs = [facts(graph.Outputs(i)) for i in range(graph.OutputsLength())]
     inputs = [facts(graph.Inputs(i)) for i in range(graph.InputsLength())]
-    return end_facts(inputs, sorted(outputs, key=lambda each: each["name"]) if names else outputs)
+    if names:
+        outputs.sort(key=lambda each: (each["name"] not in first, each["name"]))
+    return end_facts(inputs, outputs)
 
 
 def end_facts(inputs: Sequence[Mapping], outputs: Sequence[Mapping]) -> dict[str, object]:

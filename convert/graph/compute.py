@@ -32,7 +32,7 @@ def tensors(weights: Weights) -> dict[Node, dict[str, tf.Tensor]]:
 def specs(graph: Graph, batch: int | None = None) -> dict[str, tf.TensorSpec]:
     """What a `tf.function` of the inputs takes, by name: `batch` examples, any number if None."""
     return {
-        name: tf.TensorSpec((batch, *node.shape), tf.float32, name=name)
+        name: tf.TensorSpec((batch, *node.shape), node.dtype, name=name)
         for name, node in graph.inputs.items()
     }
 
@@ -103,7 +103,9 @@ def _conv(node, weights, x):
 
 def _depthwise(node, weights, x):
     strides, padding = (1, *node.settings["strides"], 1), node.settings["padding"].upper()
-    return _shift(tf.nn.depthwise_conv2d(x, weights["kernel"], strides, padding), weights)
+    dilation = node.settings.get("dilation", (1, 1))
+    x = tf.nn.depthwise_conv2d(x, weights["kernel"], strides, padding, dilations=dilation)
+    return _shift(x, weights)
 
 
 def _shift(x, weights):
@@ -208,9 +210,25 @@ def _product(sizes, letters):
 
 def _binary(function):
     def build(node, x, y=None):
-        return function(x, node.settings["constant"] if y is None else y)
+        settings = node.settings
+        if settings.get("first"):  # the constant is the first operand
+            return function(settings["constant"], x)
+        return function(x, settings["constant"] if y is None else y)
 
     return build
+
+
+def _erf(x):
+    """The error function up to 1.5e-7; TFLite has no operation for it.
+
+    Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26.
+    """
+    size = tf.abs(x)
+    t = 1 / (1 + 0.3275911 * size)
+    total = 1.061405429
+    for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        total = total * t + factor
+    return tf.sign(x) * (1 - total * t * tf.exp(-size * size))
 
 
 PLAIN = {
@@ -229,6 +247,9 @@ PLAIN = {
     "average_pool": lambda node, x: tf.nn.avg_pool2d(
         x, node.settings["size"], node.settings["strides"], node.settings["padding"].upper()
     ),
+    "max_pool": lambda node, x: tf.nn.max_pool2d(
+        x, node.settings["size"], node.settings["strides"], node.settings["padding"].upper()
+    ),
     "mean": lambda node, x: tf.reduce_mean(x, (1, 2), keepdims=node.settings["keepdims"]),
     "group_norm": _group_norm,
     "tile": _tile,
@@ -238,6 +259,8 @@ PLAIN = {
     "einsum": _einsum,
     "expand": lambda node, x: tf.expand_dims(x, node.settings["axis"]),
     "softmax": _softmax,
+    "argmax": lambda node, x: tf.argmax(x, node.settings["axis"], tf.int32),
+    "keras": lambda node, *xs: node.settings["function"](*xs),
     "decode": lambda node, x: node.settings["function"](x),
 }
 ACTIVATIONS = {
@@ -246,5 +269,8 @@ ACTIVATIONS = {
     "sigmoid": tf.nn.sigmoid,
     "softmax": tf.nn.softmax,
     "hard_silu": lambda x: x * tf.nn.relu6(x + 3) / 6,
+    "silu": lambda x: x * tf.nn.sigmoid(x),
+    "tanh": tf.nn.tanh,
+    "gelu": lambda x: x * (0.5 + 0.5 * _erf(x * np.float32(np.sqrt(0.5)))),
     "linear": tf.identity,
 }

@@ -12,7 +12,7 @@ def fold_norms(graph: Graph) -> Graph:
     depthwise convolution.
     """
     readers = graph.readers()
-    for norm in graph.nodes:
+    for norm in [*graph.nodes]:
         if norm.kind != "norm":
             continue
         (source,) = norm.inputs
@@ -21,14 +21,26 @@ def fold_norms(graph: Graph) -> Graph:
             if len(norm.shape) == 3:
                 norm.kind, norm.settings = "depthwise", {"strides": (1, 1), "padding": "valid"}
                 norm.weights = {"kernel": scale[None, None, :, None], "bias": offset}
+            else:
+                _as_arithmetic(graph, norm)
             continue
         kernel, bias = source.weights["kernel"], source.weights.get("bias", np.float32(0))
-        by_channel = scale[:, None] if source.kind == "depthwise" else scale
+        depthwise = source.kind == "depthwise"
+        by_channel = scale.reshape(kernel.shape[2:]) if depthwise else scale
         source.weights = {"kernel": kernel * by_channel, "bias": bias * scale + offset}
         source.settings["norm"] = norm.name
         graph.replace(norm, source)
     graph.prune()
     return graph
+
+
+def _as_arithmetic(graph, norm):
+    """Makes a product and a sum of a normalization of numbers that are no image."""
+    offset, settings = norm.weights["offset"], {"constant": norm.weights["scale"]}
+    product = Node("multiply", f"{norm.name}.scale", norm.inputs, norm.shape, settings)
+    total = Node("add", norm.name, [product], norm.shape, {"constant": offset})
+    graph.nodes += [product, total]
+    graph.replace(norm, total)
 
 
 def fold_factors(graph: Graph) -> Graph:
@@ -75,14 +87,15 @@ def _blended(node: Node, axis: int, readers) -> Node | None:
     for low in takes:
         for difference in [r for r in readers[low] if r.kind == "subtract"]:
             high, length = difference.inputs[0], node.shape[axis - 1]
-            (product,) = readers[difference]
-            (total,) = readers[product]
+            product, *more = readers[difference]
+            total, *others = readers[product]
+            if more or others or product.kind != "multiply" or total.kind != "add":
+                continue  # arithmetic of someone else
             new = total.shape[axis - 1]
             position = np.arange(new) * ((length - 1) / max(new - 1, 1))
             weight = np.ravel(product.settings.get("constant", ()))
             if (
-                total.kind == "add"
-                and total.inputs[0] is low
+                total.inputs[0] is low
                 and high in takes
                 and weight.shape == position.shape
                 and np.allclose(low.settings["indices"] + weight, position, atol=1e-4)

@@ -25,6 +25,7 @@ class Node:
         shape: of its result, without the batch.
         settings: arguments of the operation, other than tensors.
         weights: "kernel" in Keras' layout and "bias", float32; "scale" and "offset" of a norm.
+        dtype: of its result; all but "keras" nodes take and give float32.
     """
 
     kind: str
@@ -33,6 +34,12 @@ class Node:
     shape: tuple[int, ...]
     settings: dict = dataclasses.field(default_factory=dict)
     weights: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    dtype: str = "float32"
+
+    @property
+    def channels(self) -> int:
+        """Length of the last axis; 1 if there is a single number for each example."""
+        return self.shape[-1] if self.shape else 1
 
 
 @dataclasses.dataclass
@@ -55,6 +62,12 @@ class Graph:
     def results(self) -> list[Node]:
         """The outputs as a list."""
         return [*self.outputs.values()]
+
+    @property
+    def fallbacks(self) -> dict[str, str]:
+        """Names of the layers that Keras itself computes -> their types."""
+        found = (node for node in self.nodes if node.kind == "keras")
+        return {node.settings["layer"]: node.settings["type"] for node in found}
 
     @property
     def images(self) -> list[str]:

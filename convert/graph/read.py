@@ -5,27 +5,30 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from hrnet_tf.convert.graph.layers import EQUAL, fallback, known, weights_of
 from hrnet_tf.convert.graph.nodes import Graph, Node
-from hrnet_tf.patches.keras_graph import called_once, walk
-from hrnet_tf.runtime.keras_model import functional, input_shapes, named_outputs
+from hrnet_tf.patches.keras_graph import Call, flat_inputs, has_training, is_functional, walk
+from hrnet_tf.runtime.keras_model import functional, in_float32, input_shapes, named_outputs
 
-EQUAL = ("Dropout", "SpatialDropout2D", "Identity", "InputLayer")
-ACTIVATIONS = ("linear", "relu", "relu6", "sigmoid", "softmax", "hard_silu")  # of `compute`
+IMAGES = 3  # a batch, to see which axis of a result it becomes
 
 
 def read_graph(model: keras.Model, outputs: Sequence[str] | None = None) -> Graph:
     """The graph of a Keras 3 model of fixed size, float32 whatever its precision.
 
+    Models that are called as layers are read as the layers that they have. Layers that `compute`
+    does not know become nodes of the kind "keras", which Keras computes; see `Graph.fallbacks`.
+
     Args:
-        model: functional, of built-in layers, with any number of inputs and outputs.
+        model: functional or sequential, with any number of inputs and outputs.
         outputs: names of the outputs to keep, such as those that a card describes; others are for
             training. All if None. A lone output takes a lone name.
 
     Raises:
         ValueError: an open size, a model that is not functional, an output that it has not, a layer
-            or operation that cannot be converted, weights that are not finite.
+            that cannot be read, weights that are not finite.
     """
-    model = functional(model)
+    model = in_float32(functional(model))
     inputs = input_shapes(model)
     if any(None in shape or not shape for shape in inputs.values()):
         raise ValueError(
@@ -33,13 +36,15 @@ def read_graph(model: keras.Model, outputs: Sequence[str] | None = None) -> Grap
             "height and a width."
         )
     nodes = {name: Node("input", name, [], shape) for name, shape in inputs.items()}
-
-    def reader(operation):
-        return lambda *sources, **_: _read(operation, *sources)
-
-    found = named_outputs(walk(model, nodes.values(), reader))
+    given = [_cast(node, x) for node, x in zip(nodes.values(), model.inputs, strict=True)]
+    found = named_outputs(walk(model, given, read_call))
     graph = Graph(model.name, [], nodes, _kept(found, outputs))
     graph.prune()  # finds the nodes from the outputs
+    if graph.fallbacks and keras.backend.backend() != "tensorflow":
+        name, kind = next(iter(graph.fallbacks.items()))
+        raise ValueError(
+            f"{name}: a {kind} is converted by Keras itself, with KERAS_BACKEND=tensorflow only."
+        )
     return graph
 
 
@@ -58,203 +63,124 @@ def _kept(found, names):
     return {name: found[name] for name in names}
 
 
-def _read(operation, *inputs):
-    """The node, or nodes, that compute the same as a Keras 3 layer or operation."""
-    kind = type(operation).__name__
-    layer = isinstance(operation, keras.layers.Layer)
-    if layer and kind in EQUAL:
-        return inputs[0]
-    table = LAYERS if layer else OPERATIONS
-    known = kind in table and type(operation).__module__.startswith("keras.")
-    sources = [each for each in keras.tree.flatten(inputs) if isinstance(each, Node)]
-    if unusual := _unusual(kind, operation, sources) if known else kind:
-        raise ValueError(
-            f"{operation.name}: a {unusual} cannot be converted. Build the network from the layers "
-            "that hrnet_tf uses, or leave this part out of the file."
-        )
-    if kind == "Split":
-        return _split(operation, *inputs)
-    if kind == "Conv2DTranspose":
-        return _transposed(operation, *inputs)
-    kind, settings = table[kind](operation, *inputs)
-    node = Node(kind, operation.name, sources, _shape(operation, inputs), settings)
-    if layer and operation.weights and kind != "group_norm":
-        node.weights = _weights(operation)
-    if kind in ("conv", "depthwise", "dense") and operation.activation.__name__ != "linear":
-        # The activation is a node of its own, as everywhere in this family.
-        settings = {"function": operation.activation.__name__}
-        return Node("activation", f"{node.name}.activation", [node], node.shape, settings)
-    return node
+def _cast(node, tensor):
+    """An input as the model takes it: Keras casts what it is given to the input's type."""
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if "float" in dtype:
+        return node
+    cast = keras.ops.cast
+    name = f"{node.name}.cast"
+    return fallback(name, f"cast to {dtype}", [node], node.shape, lambda x: cast(x, dtype), dtype)
 
 
-def _shape(operation, inputs):
-    """The shape of the result, without the batch."""
-    if called_once(operation):
-        return tuple(operation.output.shape[1:])
-    # Of an operation that is used several times, Keras tells the shape of the first result alone.
-    tensors = keras.tree.map_structure(
-        lambda each: keras.KerasTensor((None, *each.shape)) if isinstance(each, Node) else each,
-        inputs,
+def read_call(call: Call, args: tuple, kwargs: dict) -> object:
+    """The node, or nodes, that compute the same as one call of a Keras 3 layer or operation.
+
+    Args:
+        call: of `patches.keras_graph.calls`.
+        args: its arguments, nodes in place of tensors.
+        kwargs: likewise.
+
+    Raises:
+        ValueError: it cannot be read; the sentence begins with the name of the layer.
+    """
+    operation = call.operation
+    if isinstance(operation, keras.Sequential) or is_functional(operation):
+        inner = functional(operation)
+        return walk(inner, flat_inputs(inner, args[0] if args else kwargs["inputs"]), read_call)
+    kind = type(operation)
+    if kind.__name__ in EQUAL and kind.__module__.startswith("keras."):
+        return args[0] if args else kwargs["inputs"]
+    try:
+        return _read(call, args, kwargs)
+    except Exception as error:  # a layer's own code may raise anything
+        text = str(error).strip().split("\n")[0] or type(error).__name__
+        text = text if operation.name in text else f"{operation.name}: {text}"
+        if not isinstance(error, ValueError):
+            text = f"{operation.name}: a {kind.__name__} cannot be converted ({text})."
+        raise ValueError(text) from error
+
+
+def _read(call, args, kwargs):
+    operation = call.operation
+    results = _results(call, args, kwargs)
+    shape = tuple(results[0].shape[1:])
+    sources = [*args]
+    if len(args) == 1 and isinstance(args[0], list | tuple):
+        sources = [*args[0]]  # of a merge
+    plain = not {name for name, each in kwargs.items() if each is not None} - {"training", "mask"}
+    plain &= kwargs.get("mask") is None
+    nodes = [each for each in keras.tree.flatten((args, kwargs)) if isinstance(each, Node)]
+    way = known(operation) if plain and {each.dtype for each in nodes} == {"float32"} else None
+    found = way and way.read(operation, sources, shape)
+    if found is None or not _computable(found):
+        found = _by_keras(operation, args, kwargs, nodes, results)
+    return found
+
+
+def _computable(node):
+    """Whether `compute` takes this product; it knows the common ones alone."""
+    if not isinstance(node, Node) or node.kind != "einsum":
+        return True
+    from hrnet_tf.convert.graph.compute import apply
+
+    try:
+        apply(node, None, [np.zeros((1, *each.shape), np.float32) for each in node.inputs])
+    except ValueError:
+        return False
+    return True
+
+
+def _results(call, args, kwargs):
+    """The results of a call as `keras.KerasTensor`s."""
+    nodes = [each for each in keras.tree.flatten((args, kwargs)) if isinstance(each, Node)]
+    shapes = [tuple(each.shape[1:]) for each in call.inputs]
+    same = shapes == [node.shape for node in nodes]
+    if same and not any(None in each.shape[1:] for each in call.outputs):
+        return call.outputs
+    # A model that is called as a layer may get another size than it was built for.
+    return _traced(call.operation, args, kwargs, None)
+
+
+def _traced(operation, args, kwargs, batch):
+    """The results of a call for a number of images, as `keras.KerasTensor`s."""
+    args, kwargs = keras.tree.map_structure(
+        lambda each: (
+            keras.KerasTensor((batch, *each.shape), each.dtype) if isinstance(each, Node) else each
+        ),
+        (args, kwargs),
     )
-    return tuple(operation.compute_output_spec(*tensors).shape[1:])
+    return keras.tree.flatten(operation.compute_output_spec(*args, **kwargs))
 
 
-def _unusual(kind, operation, sources):
-    """Words for the feature of a known layer that `compute` lacks, or empty text."""
-    activation = getattr(getattr(operation, "activation", None), "__name__", "linear")
-    if activation not in ACTIVATIONS:
-        return f"{kind} with the activation {activation}"
-    if kind == "ReLU" and (operation.max_value or operation.negative_slope or operation.threshold):
-        return "ReLU with a slope, threshold or maximum"
-    if kind == "DepthwiseConv2D" and tuple(operation.dilation_rate) != (1, 1):
-        return "DepthwiseConv2D with dilation"
-    if kind == "GroupNormalization" and operation.axis not in (-1, len(sources[0].shape)):
-        return "GroupNormalization over another axis than the last"
-    if kind == "Conv2DTranspose" and not _tiles(operation):
-        return "Conv2DTranspose whose kernel is not as large as its stride"
-    if kind in ("Add", "Multiply") and len(sources) > 2:
-        return f"{kind} of {len(sources)} tensors"
-    return ""
+def _by_keras(operation, args, kwargs, nodes, results):
+    """Nodes that Keras computes, one for each result."""
+    layer = isinstance(operation, keras.layers.Layer)
+    if layer:
+        weights_of(operation)  # they must be finite
+    trains = layer and has_training(operation)
 
+    def computed(number):
+        def function(*tensors):
+            left = iter(tensors)
+            filled = keras.tree.map_structure(
+                lambda each: next(left) if isinstance(each, Node) else each, (args, kwargs)
+            )
+            given = {**filled[1], "training": False} if trains else filled[1]
+            return keras.tree.flatten(operation(*filled[0], **given))[number]
 
-def _conv(layer, *_):
-    return "conv", {
-        "strides": tuple(layer.strides),
-        "padding": layer.padding,
-        "dilation": tuple(layer.dilation_rate),
-        "groups": layer.groups,
-    }
+        return function
 
-
-def _depthwise(layer, *_):
-    return "depthwise", {"strides": tuple(layer.strides), "padding": layer.padding}
-
-
-def _activation(layer, *_):
-    return "activation", {"function": layer.activation.__name__}
-
-
-def _upsampling(layer, *_):
-    if layer.interpolation == "nearest":
-        return "nearest", {}
-    return "resize", {"method": layer.interpolation}
-
-
-def _pool(layer, *_):
-    return "average_pool", {
-        "size": tuple(layer.pool_size),
-        "strides": tuple(layer.strides),
-        "padding": layer.padding,
-    }
-
-
-def _group_norm(layer, *_):
-    """Its gamma and beta are settings: unlike kernels they are never rounded to 8 bits."""
-    channels = layer.input_spec.axes[layer.axis]
-    groups = channels if layer.groups == -1 else layer.groups
-    found = {weight.name: np.asarray(weight, np.float32) for weight in layer.weights}
-    _check_finite(layer, found)
-    gamma, beta = (found.get(name, value) for name, value in (("gamma", 1.0), ("beta", 0.0)))
-    return "group_norm", {"groups": groups, "epsilon": layer.epsilon, "gamma": gamma, "beta": beta}
-
-
-def _tiles(layer):
-    """Whether each pixel becomes a tile of its own: tiles neither overlap nor leave gaps."""
-    plain = layer.output_padding is None and tuple(layer.dilation_rate) == (1, 1)
-    return plain and tuple(layer.kernel_size) == tuple(layer.strides)
-
-
-def _transposed(layer, source):
-    """A 1x1 convolution to all pixels of a tile, and a node that puts them side by side."""
-    height, width, filters = _shape(layer, [source])
-    values = {w.name: np.asarray(w, np.float32) for w in layer.weights}
-    _check_finite(layer, values)
-    rows, columns = layer.strides
-    kernel = values["kernel"].reshape(rows * columns * filters, -1).T[None, None]
-    weights = {"kernel": np.ascontiguousarray(kernel)}
-    if "bias" in values:
-        weights["bias"] = np.tile(values["bias"], rows * columns)
-    settings = {"strides": (1, 1), "padding": "valid", "dilation": (1, 1), "groups": 1}
-    shape = (*source.shape[:2], rows * columns * filters)
-    node = Node("conv", f"{layer.name}.tiles", [source], shape, settings, weights)
-    if layer.activation.__name__ != "linear":
-        settings = {"function": layer.activation.__name__}
-        node = Node("activation", f"{layer.name}.activation", [node], shape, settings)
-    return Node("tile", layer.name, [node], (height, width, filters), {"tile": (rows, columns)})
-
-
-LAYERS = {
-    "Conv2D": _conv,
-    "DepthwiseConv2D": _depthwise,
-    "Dense": lambda *_: ("dense", {}),
-    "BatchNormalization": lambda *_: ("norm", {}),
-    "GroupNormalization": _group_norm,
-    "Conv2DTranspose": _transposed,
-    "Activation": _activation,
-    "ReLU": lambda *_: ("activation", {"function": "relu"}),
-    "Softmax": lambda layer, *_: ("softmax", {"axis": layer.axis}),
-    "Add": lambda *_: ("add", {}),
-    "Multiply": lambda *_: ("multiply", {}),
-    "Concatenate": lambda layer, *_: ("concat", {"axis": layer.axis}),
-    "ZeroPadding2D": lambda layer, *_: ("pad", {"padding": layer.padding}),
-    "UpSampling2D": _upsampling,
-    "AveragePooling2D": _pool,
-    "GlobalAveragePooling2D": lambda layer, *_: ("mean", {"keepdims": layer.keepdims}),
-    "Reshape": lambda *_: ("reshape", {}),
-    "Permute": lambda layer, *_: ("permute", {"axes": tuple(layer.dims)}),
-    "Flatten": lambda *_: ("reshape", {}),
-}
-
-
-def _arithmetic(kind):
-    def read(operation, first, second):
-        constant = None if isinstance(second, Node) else np.asarray(second, np.float32)
-        return kind, {} if constant is None else {"constant": constant}
-
-    return read
-
-
-def _split(operation, source):
-    """A slice for each part."""
-    parts, axis = operation.indices_or_sections, operation.axis % (len(source.shape) + 1)
-    length = source.shape[axis - 1]
-    starts = range(0, length, length // parts) if isinstance(parts, int) else (0, *parts)
-    ends = [*starts[1:], length]
-    pieces = []
-    for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        shape = (*source.shape[: axis - 1], end - start, *source.shape[axis:])
-        settings = {"axis": axis, "start": start}
-        pieces.append(Node("slice", f"{operation.name}.{number}", [source], shape, settings))
-    return pieces
-
-
-OPERATIONS = {
-    "Add": _arithmetic("add"),
-    "Subtract": _arithmetic("subtract"),
-    "Multiply": _arithmetic("multiply"),
-    "Split": _split,
-    "Resize": lambda op, *_: ("resize", {"method": op.interpolation}),
-    "Take": lambda op, _, indices: ("take", {"axis": op.axis, "indices": np.asarray(indices)}),
-    "Einsum": lambda op, *_: ("einsum", {"subscripts": op.subscripts}),
-    "ExpandDims": lambda op, *_: ("expand", {"axis": op.axis}),
-    "Squeeze": lambda *_: ("reshape", {}),
-    "Softmax": lambda op, *_: ("softmax", {"axis": op.axis}),
-}
-
-
-def _weights(layer) -> dict[str, np.ndarray]:
-    values = {w.name: np.asarray(w, np.float32) for w in layer.weights}
-    _check_finite(layer, values)
-    if "moving_variance" not in values:
-        return values
-    gamma, beta = values.get("gamma", 1.0), values.get("beta", 0.0)
-    scale = gamma / np.sqrt(values["moving_variance"] + np.float32(layer.epsilon))
-    return {"scale": scale, "offset": beta - values["moving_mean"] * scale}
-
-
-def _check_finite(layer, values):
-    if not all(np.isfinite(value).all() for value in values.values()):
-        raise ValueError(
-            f"The weights of {layer.name} are not finite. Load the checkpoint again, or go back to "
-            "one from before the training broke."
-        )
+    found, name, kind = [], operation.name, type(operation).__name__
+    alone = _traced(operation, args, kwargs, IMAGES)
+    for number, (result, each) in enumerate(zip(results, alone, strict=True)):
+        if None in result.shape[1:] or each.shape[:1] != (IMAGES,):
+            raise ValueError(
+                f"{name}: a {kind} cannot be converted: its result {tuple(result.shape)} has no "
+                "axis of images, or an open size."
+            )
+        dtype = keras.backend.standardize_dtype(result.dtype)
+        own = f"{name}.{number}" if len(results) > 1 else name
+        shape = tuple(result.shape[1:])
+        found.append(fallback(own, kind, nodes, shape, computed(number), dtype))
+    return found

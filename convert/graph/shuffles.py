@@ -18,7 +18,7 @@ from hrnet_tf.convert.graph.nodes import Graph, Node
 
 # A channel is (the node that computes it, its number in the original order there).
 Channel = tuple[Node, int]
-CHANNEL_BY_CHANNEL = ("depthwise", "nearest", "resize", "corners", "average_pool", "pad", "mean")
+CHANNEL_BY_CHANNEL = ("nearest", "resize", "corners", "average_pool", "max_pool", "pad", "mean")
 # In XNNPACK, one step of copying a pixel's channels takes as long as this many multiply-adds.
 STEP = 130
 MOST_PIECES = 5  # tensors that one CONCATENATION of XNNPACK takes
@@ -57,6 +57,8 @@ def _keeps_channels(node: Node) -> bool:
         constant = np.asarray(node.settings.get("constant", 0))
         by_channel = constant.ndim and constant.shape[-1] > 1
         return not by_channel and len({source.shape[-1] for source in node.inputs}) == 1
+    if node.kind == "depthwise":
+        return node.weights["kernel"].shape[3] == 1
     return node.kind in CHANNEL_BY_CHANNEL
 
 
@@ -120,7 +122,7 @@ class _Folding:
             return self.views[node.inputs[0]][start : start + node.shape[-1]]
         if node.kind == "concat" and node.settings["axis"] in (-1, last):
             return [channel for source in node.inputs for channel in self.views[source]]
-        return [(node, c) for c in range(node.shape[-1])]
+        return [(node, c) for c in range(node.channels)]
 
     def rewrite(self) -> None:
         self._find_groups()
@@ -143,7 +145,7 @@ class _Folding:
 
     def _find_groups(self):
         for node in self.nodes:
-            group = self.groups[node] = _Group(node.shape[-1])
+            group = self.groups[node] = _Group(node.channels)
             if not _keeps_channels(node):
                 group.fixed = not _absorbs(node)
                 continue
@@ -162,7 +164,7 @@ class _Folding:
                 self.groups[view[0][0]].fixed = True
 
     def _own(self, node):
-        return [(node, c) for c in range(node.shape[-1])]
+        return [(node, c) for c in range(node.channels)]
 
     def _merge(self, group, other):
         if group is other:
@@ -249,10 +251,10 @@ class _Folding:
         else:
             wanted = order if _keeps_channels(node) else None
             node.inputs = [
-                self._join(self.views[s], wanted or range(s.shape[-1]), f"{node.name}.{i}")
+                self._join(self.views[s], wanted or range(s.channels), f"{node.name}.{i}")
                 for i, s in enumerate(node.inputs)
             ]
-            if node.kind == "depthwise":
+            if node.kind == "depthwise" and wanted:
                 weights["kernel"] = weights["kernel"][:, :, order]
         if "bias" in weights:
             weights["bias"] = weights["bias"][order]
@@ -268,7 +270,7 @@ class _Folding:
         nodes = [*dict.fromkeys(node for node, _ in view)]
         places = [self._place(channel) for channel in view]
         exact = sorted(set(places), key=lambda place: (nodes.index(place[0]), place[1]))
-        whole = [(node, c) for node in nodes for c in range(node.shape[-1])]
+        whole = [(node, c) for node in nodes for c in range(node.channels)]
         best = min(
             exact, whole, key=lambda each: _steps(_pieces(each)) * STEP + len(each) * filters
         )
@@ -301,7 +303,7 @@ class _Folding:
         parts = []
         for node, start, size in pieces:
             part = node
-            if size < node.shape[-1]:
+            if size < node.channels:
                 settings = {"axis": len(node.shape), "start": start}
                 shape = (*node.shape[:-1], size)
                 part = Node("slice", f"{name}.slice{len(parts)}", [node], shape, settings)
@@ -335,7 +337,7 @@ def _pieces(places) -> list[tuple[Node, int, int]]:
 
 def _steps(pieces) -> int:
     """Cost of putting pieces together: 1 step to cut a piece out, 2 to lay it beside others."""
-    cut = sum(size < node.shape[-1] for node, _, size in pieces)
+    cut = sum(size < node.channels for node, _, size in pieces)
     laid = len(pieces) if len(pieces) > 1 else 0
     return cut + 2 * (laid + laid // MOST_PIECES)
 
@@ -343,7 +345,7 @@ def _steps(pieces) -> int:
 def _most_steps(view) -> float:
     """Steps that take as long as ordering the channels by a convolution with ones and zeros."""
     nodes = {node for node, _ in view}
-    return 2 * len(nodes) + sum(node.shape[-1] for node in nodes) * len(view) / STEP
+    return 2 * len(nodes) + sum(node.channels for node in nodes) * len(view) / STEP
 
 
 def _best_order(runs, fates) -> list[int]:

@@ -163,9 +163,9 @@ def _labels(graph):
 
     def fresh(node, keep=False):
         first = len(parent)
-        parent.extend(range(first, first + node.shape[-1]))
-        fixed.extend([keep] * node.shape[-1])
-        return np.arange(first, first + node.shape[-1])
+        parent.extend(range(first, first + node.channels))
+        fixed.extend([keep] * node.channels)
+        return np.arange(first, first + node.channels)
 
     def root(number):
         while parent[number] != number:
@@ -209,7 +209,7 @@ def _carried(node, sources, kept):
     """
     kind, settings = node.kind, node.settings
     last = len(node.shape)  # the axis of the channels, counted with the batch
-    if kind in ("nearest", "resize", "corners", "average_pool", "pad", "mean"):
+    if kind in ("nearest", "resize", "corners", "average_pool", "max_pool", "pad", "mean"):
         return sources[0]
     if kind == "activation" and settings["function"] in ("relu", "linear"):
         return sources[0]
@@ -238,7 +238,7 @@ def _carried(node, sources, kept):
 
 def _reshaped(node, source):
     """The numbers of channels in groups, as inside a shuffle, or back in a row."""
-    before, after = node.inputs[0].shape, node.shape
+    before, after = node.inputs[0].shape or (1,), node.shape or (1,)
     if len(after) > 2 and before[:2] == after[:2]:
         return source.reshape(after[2:])
     return source if before[-1] == after[-1] and source.ndim == 1 else None

@@ -16,6 +16,7 @@ from hrnet_tf.convert.integers.equalize import Extremes
 from hrnet_tf.convert.integers.simulate import (
     MOVES,
     SHARES,
+    SIGNED,
     Ranges,
     fused,
     scale_groups,
@@ -29,9 +30,13 @@ EXAMPLES_FOR_GRADIENTS = 24
 
 
 def quantizable(graph: Graph) -> list[Node]:
-    """The nodes whose results become integers; decoded results stay float."""
+    """The nodes whose results become integers; decoded results and indices stay what they are."""
     inside = fused(graph)
-    return [node for node in graph.nodes if node not in inside and node.kind != "decode"]
+    return [
+        node
+        for node in graph.nodes
+        if node not in inside and node.kind != "decode" and node.dtype == "float32"
+    ]
 
 
 def rounded_anew(graph: Graph) -> list[Node]:
@@ -49,8 +54,8 @@ def extremes(graph: Graph, weights: Weights, examples: Arrays) -> Extremes:
     """
 
     def measure(node, x):
-        axes = range(len(x.shape) - 1)
-        return tf.reduce_min(x, axes), tf.reduce_max(x, axes)
+        x = tf.reshape(x, (-1, node.channels))
+        return tf.reduce_min(x, 0), tf.reduce_max(x, 0)
 
     nodes, lows, highs = rounded_anew(graph), None, None
     for found in _measured(graph, weights, examples, nodes, measure):
@@ -92,13 +97,14 @@ def importance(graph: Graph, weights: Weights, examples: Arrays) -> dict[Node, n
         wanted = set(nodes)
         with tf.GradientTape() as tape:
             outputs = compute(graph, arrays, weights, mark).values()
-            mixed = sum(map(_mixed, outputs))
+            floats = [_mixed(each) for each in outputs if each.dtype.is_floating]
+            mixed = tf.add_n(floats or [tf.constant(0.0)])
         results = [found[node] for node in nodes]
         unused = tf.UnconnectedGradients.ZERO
         gradients = tape.gradient(mixed, results, unconnected_gradients=unused)
         return [
-            tf.reduce_sum(tf.where(x != 0, tf.square(each), 0), range(len(x.shape) - 1))
-            for x, each in zip(results, gradients, strict=True)
+            tf.reduce_sum(tf.reshape(tf.where(x != 0, each * each, 0), (-1, node.channels)), 0)
+            for node, x, each in zip(nodes, results, gradients, strict=True)
         ]
 
     total, examples = 0.0, part(examples, 0, EXAMPLES_FOR_GRADIENTS)
@@ -135,6 +141,8 @@ def _spread(graph, limits):
     for node in rounded_anew(graph):
         if node.kind == "softmax" or node.settings.get("function") in ("sigmoid", "softmax"):
             fixed[groups[node]] = SHARES
+        elif node.settings.get("function") == "tanh":
+            fixed[groups[node]] = SIGNED
     limits = limits | fixed
     return {node: limits[groups[node]] for node in quantizable(graph)}
 

@@ -16,10 +16,12 @@ Ranges = Mapping[Node, tuple[float, float]]
 
 # Nodes whose results have the scale of what they take. Those of `UNCHANGED` only move integers.
 UNCHANGED = {"concat", "slice", "reshape", "permute", "pad", "nearest", "take", "expand", "tile"}
+UNCHANGED |= {"max_pool"}
 MOVES = UNCHANGED | {"resize", "corners", "average_pool"}
 FUSED = ("conv", "depthwise", "dense", "add", "group_norm")  # see `fused`
 # TFLite fixes the scale of sigmoid and softmax at 1/256: integers from 0 to just below 1.
 SHARES = (0.0, 255 / 256)
+SIGNED = (-1.0, 127 / 128)  # likewise that of tanh at 1/128
 LEAST = 1e-9  # a kernel's largest number counts as at least this: steps of zeros are not zero
 
 

@@ -1,7 +1,7 @@
 """How far the outputs of a converted file are from those of the network it was made of."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 import numpy as np
 
@@ -9,6 +9,10 @@ from hrnet_tf.convert.examples import batched, count
 from hrnet_tf.runtime.network import Arrays, Network
 
 BATCH = 8  # examples per call of the source
+# What float32 rounding may cause: this many standard deviations of an output, and this share of its
+# largest number, for outputs that hardly vary.
+NOISE = (5e-3, 3e-5)
+FEW = 0.01  # share of whole numbers, such as indices of maxima, that rounding may change
 
 Source = Callable[[Arrays], Mapping[str, np.ndarray]]
 
@@ -22,15 +26,19 @@ class Difference:
         maximum: the largest difference, in standard deviations of the source's output.
         mean: the mean difference, likewise, of the output where it is largest.
         cosine: of the angle between both outputs, 1 if they agree; the lowest of all outputs.
+        noise: the largest difference as a multiple of what float32 rounding may cause, see `NOISE`.
     """
 
     crops: int
     maximum: float
     mean: float
     cosine: float
+    noise: float
 
 
-def differences(network: Network, source: Source, examples: Arrays) -> Difference:
+def differences(
+    network: Network, source: Source, examples: Arrays, decoded: Container[str] = ()
+) -> Difference:
     """Compares all outputs of a file, by name, on all examples.
 
     Args:
@@ -38,6 +46,8 @@ def differences(network: Network, source: Source, examples: Arrays) -> Differenc
         source: see `verify`. What it returns besides the file's outputs is passed over; a lone
             output may have another name.
         examples: likewise.
+        decoded: names of outputs that jump where rounding changes a maximum; they do not count as
+            noise.
 
     Raises:
         ValueError: `examples` do not fit the network, it has not the source's outputs, or they are
@@ -64,7 +74,11 @@ def differences(network: Network, source: Source, examples: Arrays) -> Differenc
     found = [_difference(each, theirs[name]) for name, each in ours.items()]
     maximum, mean, cosine = (np.array(each) for each in zip(*found, strict=True))
     largest, lowest = float(maximum.max()), float(cosine.min())
-    return Difference(count(examples), largest, float(mean.max()), lowest)
+    noise = max(
+        (_noise(each, theirs[name]) for name, each in ours.items() if name not in decoded),
+        default=0.0,
+    )
+    return Difference(count(examples), largest, float(mean.max()), lowest, float(noise))
 
 
 def _fitting(inputs, examples):
@@ -83,6 +97,14 @@ def _fitting(inputs, examples):
 def _joined(batches):
     """Outputs of all batches, by name."""
     return {name: np.concatenate([each[name] for each in batches]) for name in batches[0]}
+
+
+def _noise(ours, theirs):
+    if theirs.dtype.kind in "iub":
+        return (ours != theirs).mean() / FEW
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    allowed = NOISE[0] * theirs.std() + NOISE[1] * np.abs(theirs).max(initial=0)
+    return np.abs(ours - theirs).max(initial=0) / (allowed or NOISE[1])
 
 
 def _difference(ours, theirs):

@@ -11,6 +11,7 @@ from keras import ops
 from hrnet_tf.runtime.network import Arrays, Shapes
 
 VERSION = 1
+GREY = (0.299, 0.587, 0.114)  # shares of red, green and blue, ITU-R BT.601
 
 
 class Decoder(NamedTuple):
@@ -39,25 +40,32 @@ class Card:
         task: the network's task, one of `cards.NAMES`.
         returns: the kind of its output, for messages: "heat maps", "logits".
         default: the labels of a card without arguments, for messages.
+        training_only: outputs that networks of the task have for training alone; converted files
+            leave them out.
         channels: order of the input's channels, "rgb" or "bgr".
-        mean: subtracted from each channel of an RGB image scaled to 0..1.
+        later: fields that cards of earlier versions lack; they have their defaults there.
+        mean: subtracted from each channel of an RGB image scaled to 0..1; a single number for
+            networks that take grey images.
         std: divides each channel after that.
 
     Raises:
-        ValueError: there are not three means and stds, or a std is not positive.
+        ValueError: there are not three means and stds, or one of each, or a std is not positive.
     """
 
     task: ClassVar[str]
     returns: ClassVar[str]
     default: ClassVar[str]
+    training_only: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[str] = "rgb"
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    later: ClassVar[tuple[str, ...]] = ("scores", "one_channel")
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
     def __post_init__(self):
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+        if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean) or min(self.std) <= 0:
             raise ValueError(
-                "`mean` and `std` must have three numbers, and `std` must be positive. "
+                "`mean` and `std` must have three numbers, or one for grey images, and `std` must "
+                "be positive. "
                 f"Received: mean={self.mean}, std={self.std}."
             )
 
@@ -68,10 +76,13 @@ class Card:
             crops: (..., H, W, 3) grey levels 0..255.
 
         Returns:
-            (..., H, W, 3) float32.
+            (..., H, W, 3) float32; (..., H, W, 1) for networks that take grey images.
         """
         mean, std = (ops.convert_to_tensor(each, "float32") for each in (self.mean, self.std))
-        return (ops.cast(crops, "float32") / 255.0 - mean) / std
+        crops = ops.cast(crops, "float32")
+        if len(self.mean) == 1:
+            crops = ops.sum(crops * ops.convert_to_tensor(GREY, "float32"), -1, keepdims=True)
+        return (crops / 255.0 - mean) / std
 
     def inputs(self) -> Shapes:
         """Inputs of the network: name -> shape without the batch, None for an open size."""
@@ -89,13 +100,14 @@ class Card:
         """The inverse of `normalize`, to draw crops as the network saw them.
 
         Args:
-            crops: (..., H, W, 3) network input, a NumPy array.
+            crops: (..., H, W, 3) or (..., H, W, 1) network input, a NumPy array.
 
         Returns:
             (..., H, W, 3) grey levels, uint8.
         """
         mean, std = np.float32(self.mean), np.float32(self.std)
         levels = np.round(255 * (np.asarray(crops, np.float32) * std + mean))
+        levels = np.broadcast_to(levels, (*levels.shape[:-1], 3))
         return levels.clip(0, 255).astype(np.uint8)
 
     @property
@@ -111,6 +123,19 @@ class Card:
     def meaning(self) -> str:
         """The number and kind of the channels, for messages."""
         return f"{len(self.labels())} classes"
+
+    def check_inputs(self, inputs: Shapes) -> None:
+        """Raises ValueError unless the network takes images of as many channels as the card's."""
+        shape, (*_, wanted) = inputs.get("image", ()), self.inputs()["image"]
+        if len(shape) == 3 and shape[-1] not in (None, wanted):
+            way = {
+                1: "Give it a card with one `mean` and `std`, and pictures are turned grey",
+                3: "Give it a card with three of `mean` and `std`",
+            }.get(shape[-1], "hrnet_tf feeds images of 3 channels (RGB) or 1 (grey)")
+            raise ValueError(
+                f"The network takes images of {shape[-1]} channels, its card describes {wanted}. "
+                f"Received: inputs={dict(inputs)}. {way}."
+            )
 
     def check(self, outputs: Shapes) -> None:
         """Raises ValueError unless `outputs` include those of the card, with its shapes."""

@@ -10,6 +10,7 @@ import keras
 from hrnet_tf.cards import NAMES, card_class
 from hrnet_tf.cards.card import VERSION, Card, frozen, pretty
 from hrnet_tf.cards.check import check_values
+from hrnet_tf.cards.paths import card_path, new_card_path
 from hrnet_tf.files import sha256, whole
 
 
@@ -32,7 +33,7 @@ def card_from_json(text: str) -> Card | None:
         return None
     kind = card_class(task)
     names = [field.name for field in dataclasses.fields(kind)]
-    missing = {"version", *names} - set(card)
+    missing = {"version", *names} - set(card) - set(kind.later)
     if missing:
         raise ValueError(
             f"A {task} card must have {', '.join(sorted(missing))}; this text has not."
@@ -42,17 +43,12 @@ def card_from_json(text: str) -> Card | None:
             f"A card must be of version {VERSION}. Received: version={card['version']!r}. "
             "A newer hrnet_tf may read it."
         )
-    fields = {name: frozen(card[name]) for name in names}
+    fields = {name: frozen(card[name]) for name in names if name in card}
     check_values(kind, fields)
     try:
         return kind.from_fields(fields)
     except TypeError as error:
         raise ValueError(f"A {task} card must have the fields of `to_json`, but {error}.") from None
-
-
-def card_path(model_path: str | Path) -> Path:
-    """The path of a model file's card: `x.keras` -> `x.json`."""
-    return Path(model_path).with_suffix(".json")
 
 
 def read_card(model_path: str | Path) -> Card | None:
@@ -94,11 +90,11 @@ def write_card(
         facts: further fields of the file, which `read_card` ignores.
     """
     fields = json.loads(card.to_json()) if card else {"version": VERSION, "task": None}
-    _write(model_path, {**fields, **(facts or {})})
+    _write(new_card_path(model_path), {**fields, **(facts or {})})
 
 
-def _write(model_path, fields):
-    with whole(card_path(model_path)) as part:
+def _write(path, fields):
+    with whole(path) as part:
         part.write_text(pretty(fields) + "\n", encoding="utf-8")
 
 
@@ -159,7 +155,7 @@ def record_accuracy(model_path: str | Path, accuracy: Mapping[str, object]) -> N
     """
     fields = conversion_card(model_path)
     fields["conversion"]["accuracy"] = dict(accuracy)
-    _write(model_path, fields)
+    _write(card_path(model_path), fields)
 
 
 def save_model(model: keras.Model, card: Card | None, path: str | Path) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from hrnet_tf.cards.card import Card, exchanged
+from hrnet_tf.cards.scores import check_scores
 from hrnet_tf.labels.classes import CITYSCAPES, Color, class_set_name
 
 RESIZES = ("none", "long", "short", "both", "short_long")
@@ -14,7 +15,7 @@ class SegmentationCard(Card):
     """How to feed a segmentation network, and what its channels mean.
 
     Attributes:
-        classes: names of the classes, one per channel.
+        classes: names of the classes, one per channel; two for a network of one channel.
         palette: RGB 0..255, one per class.
         align_corners: whether the logits are upsampled to the image with aligned corners; must be
             the network's own setting.
@@ -23,6 +24,9 @@ class SegmentationCard(Card):
             (which changes the proportions), "short_long" (one after the other, as the original does
             with PASCAL-Context, ADE20K and COCO-Stuff), or "none" to keep the size.
         base_size: pixels; None if `resize` is "none".
+        scores: what the network returns: "logits", "probabilities" (after a softmax) or "sigmoid".
+        one_channel: the network has one channel, for the second of two classes: it is there above
+            a logit of 0, a sigmoid of 0.5.
 
     Raises:
         ValueError: as `Card`; the palette has another length, a pair has an unknown id, `resize`
@@ -32,15 +36,19 @@ class SegmentationCard(Card):
     task: ClassVar[str] = "segmentation"
     returns: ClassVar[str] = "logits"
     default: ClassVar[str] = "Cityscapes' 19 classes"
+    training_only: ClassVar[tuple[str, ...]] = ("aux",)
     classes: tuple[str, ...] = CITYSCAPES.names
     palette: tuple[Color, ...] = CITYSCAPES.palette
     align_corners: bool = False
     flip_pairs: tuple[tuple[int, int], ...] = ()
     resize: str = "none"
     base_size: int | None = None
+    scores: str = "logits"
+    one_channel: bool = False
 
     def __post_init__(self):
         super().__post_init__()
+        check_scores(self.scores, self.one_channel, len(self.classes))
         count, paired = len(self.classes), [i for pair in self.flip_pairs for i in pair]
         if not count or len(self.palette) != count:
             raise ValueError(
@@ -59,8 +67,8 @@ class SegmentationCard(Card):
             )
 
     def outputs(self):
-        """One logit for each class at each pixel."""
-        return {"logits": (None, None, len(self.classes))}
+        """One number for each class at each pixel, or one for both of two classes."""
+        return {"logits": (None, None, 1 if self.one_channel else len(self.classes))}
 
     def labels(self):
         """Names of the classes."""

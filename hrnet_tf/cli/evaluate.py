@@ -103,7 +103,8 @@ def _evaluate(values, inputs):
         write_json(folder / "results.json", found.results)
         write_json(folder / "evaluation.json", summary, indent=1)
     if values.record:
-        from hrnet_tf.cards.files import card_path, record_accuracy
+        from hrnet_tf.cards.files import record_accuracy
+        from hrnet_tf.cards.paths import card_path
 
         record_accuracy(values.model, _accuracy(found))
         print(f"Noted in {card_path(values.model)}.")

@@ -46,10 +46,10 @@ def complexity(model: keras.Model) -> Complexity:
             f"Received: input shape {shape}. Build it with a height and width."
         )
     total = 0
-    for operation, inputs, outputs in calls(model):
-        if isinstance(operation, FORWARD):
-            total += math.prod(outputs[0].shape[1:-1]) * math.prod(operation.kernel.shape)
-        elif isinstance(operation, BACKWARD):
-            total += math.prod(inputs[0].shape[1:-1]) * math.prod(operation.kernel.shape)
+    for call in calls(model):
+        if isinstance(call.operation, FORWARD):
+            total += math.prod(call.outputs[0].shape[1:-1]) * math.prod(call.operation.kernel.shape)
+        elif isinstance(call.operation, BACKWARD):
+            total += math.prod(call.inputs[0].shape[1:-1]) * math.prod(call.operation.kernel.shape)
     parameters = sum(math.prod(weight.shape) for weight in model.trainable_variables)
     return Complexity(parameters, total)

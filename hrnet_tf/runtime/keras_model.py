@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from hrnet_tf.patches.keras_graph import is_functional
+from hrnet_tf.patches.keras_graph import all_layers, is_functional, origin
 from hrnet_tf.runtime.network import Arrays, Shapes
 
 
@@ -67,6 +67,55 @@ def functional(model: keras.Model) -> keras.Model:
     return model
 
 
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same network computing in float32; the model itself if it does.
+
+    Kernels that Keras has rounded to 8 bits become the numbers that they stand for. Keras also
+    rounds what such a layer takes, which the copy does not.
+
+    Args:
+        model: functional.
+
+    Raises:
+        ValueError: a layer was quantized in another way.
+    """
+    before = all_layers(model)
+    if all(_plain(layer) for layer in before):
+        return model
+    copy = keras.models.clone_model(model, clone_function=_float32_layer, recursive=True)
+    for layer, new in zip(before, all_layers(copy), strict=True):
+        if getattr(layer, "quantization_mode", None):
+            new.kernel.assign(_unrounded(layer))
+            if layer.bias is not None:
+                new.bias.assign(layer.bias)
+        elif layer.weights:
+            new.set_weights(layer.get_weights())
+    return copy
+
+
+def _plain(layer):
+    return layer.dtype_policy.name in ("float32", "int32", "int64", "uint8", "bool")
+
+
+def _float32_layer(layer):
+    if _plain(layer):
+        return layer.__class__.from_config(layer.get_config())
+    config = {**layer.get_config(), "dtype": "float32"}
+    config.pop("quantization_config", None)
+    return layer.__class__.from_config(config)
+
+
+def _unrounded(layer):
+    if layer.quantization_mode != "int8" or not isinstance(layer, keras.layers.Dense):
+        raise ValueError(
+            f"{layer.name}: a {type(layer).__name__} that Keras has quantized to "
+            f"{layer.quantization_mode} cannot be converted; a Dense of int8 can. Convert the "
+            "network from before `model.quantize`."
+        )
+    kernel, scale = (np.asarray(each, np.float32) for each in (layer._kernel, layer.kernel_scale))
+    return kernel / scale
+
+
 def input_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...]]:
     """Shapes of a model's inputs without the batch, by name, in the order of `model.inputs`.
 
@@ -114,6 +163,29 @@ def named_outputs(outputs: object) -> dict:
             "Build it as keras.Model(inputs, {name: output, ...})."
         )
     return dict(outputs)
+
+
+# Layers that change where numbers stand, and not what they are.
+PASSING = {"Reshape", "UpSampling2D", "Resizing", "Resize", "Identity", "Dropout", "Cropping2D"}
+PASSING |= {"Flatten", "Permute", "Squeeze", "Activation"}
+
+
+def last_activation(tensor: keras.KerasTensor) -> str:
+    """The name of the activation that an output of a model ends in, such as "softmax".
+
+    Layers behind it that move or resize its results are passed over. Empty if it ends in another
+    layer.
+    """
+    operation, sources, result = origin(tensor)
+    if isinstance(operation, keras.Sequential) or is_functional(operation):
+        return last_activation(functional(operation).outputs[result])
+    kind = type(operation).__name__
+    if kind in ("Softmax", "Sigmoid"):
+        return kind.lower()
+    name = getattr(getattr(operation, "activation", None), "__name__", "linear")
+    if name != "linear":
+        return name
+    return last_activation(sources[0]) if kind in PASSING and len(sources) == 1 else ""
 
 
 def compiled(function: Callable, *shapes: tuple) -> Callable:

@@ -11,6 +11,7 @@ from keras import ops
 from PIL import Image
 
 from hrnet_tf.cards.classification import ClassificationCard
+from hrnet_tf.cards.scores import logits_of
 from hrnet_tf.labels.classes import IMAGENET
 from hrnet_tf.media.images import check_image
 from hrnet_tf.opening import crop_size, settled
@@ -109,7 +110,12 @@ class ImageClassifier:
         found = self._network({"image": arrays})
         answered = time.perf_counter()
         self.card.check_arrays(found)
-        answers = decode_predictions(found["logits"], self.top, self.card.classes)
+        logits = logits_of(found["logits"], self.card.scores, self.card.one_channel)
+        if self.card.scores == "sigmoid" and not self.card.one_channel:
+            # Classes do not exclude each other, so there is no softmax.
+            answers = [_best(each, self.top, self.card.classes) for each in found["logits"]]
+        else:
+            answers = decode_predictions(logits, self.top, self.card.classes)
         decoded = time.perf_counter()
         for _ in crops:
             self.timings.add("normalize", (normalized - start) / len(crops))
@@ -172,5 +178,9 @@ def decode_predictions(
         return [decode_predictions(row, top, classes) for row in logits]
     probabilities = np.exp(logits - logits.max())
     probabilities /= probabilities.sum()
+    return _best(probabilities, top, classes)
+
+
+def _best(probabilities, top, classes):
     best = np.argsort(-probabilities, kind="stable")[:top]
     return [Prediction(int(i), classes[i], float(probabilities[i])) for i in best]

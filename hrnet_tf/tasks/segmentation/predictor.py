@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from hrnet_tf.cards.scores import logits_of
 from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.media.images import check_image
 from hrnet_tf.media.resize import resize
@@ -177,7 +178,7 @@ class SegmentationPredictor:
         """exp(logits) of a normalised image, (h, w, 3) -> (h, w, C)."""
         height, width, _ = image.shape
         if not self._fixed:
-            image = pad(image, multiples((height, width), self._multiple), np.zeros(3))
+            image = pad(image, multiples((height, width), self._multiple), np.zeros(image.shape[2]))
         logits = self._logits(image)
         if self.flip:
             mirrored = self._logits(np.ascontiguousarray(image[:, ::-1]))
@@ -198,6 +199,5 @@ class SegmentationPredictor:
         found = self._network({"image": image[None]})
         self._in_network += time.perf_counter() - start
         self.card.check_arrays(found)
-        return resize(
-            np.asarray(found["logits"], np.float32)[0], image.shape[:2], self.card.align_corners
-        )
+        logits = logits_of(found["logits"], self.card.scores, self.card.one_channel)
+        return resize(logits[0], image.shape[:2], self.card.align_corners)

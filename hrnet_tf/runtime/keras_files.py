@@ -1,0 +1,103 @@
+"""Opens the files in which Keras keeps networks, and says of other files what they are."""
+
+import os
+import re
+from pathlib import Path
+
+import keras
+
+from hrnet_tf.files import existing
+from hrnet_tf.runtime.keras_model import functional
+
+SUFFIXES = (".keras", ".h5", ".hdf5")
+WEIGHTS = ".weights.h5"
+RUN = "model.keras"  # the network in the folder of a training run
+
+
+def network_file(path: str | os.PathLike) -> Path:
+    """The file of a network: the path itself, or of a run's folder the network in it.
+
+    Raises:
+        ValueError: it is a SavedModel or another folder, or a file of weights alone.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if (path / RUN).is_file():
+            return path / RUN
+        saved = (path / "saved_model.pb").is_file()
+        what = "a SavedModel, whose layers are not known any more" if saved else "a folder"
+        raise ValueError(
+            f"{path}: is {what}, and no network that can be opened. Give the .keras file that it "
+            f"was made from, or a folder with a {RUN}."
+        )
+    if path.name.endswith(WEIGHTS):
+        raise ValueError(
+            f"{path}: holds weights without a network. Name the preset of its architecture and "
+            f"give the file as its weights: --model=PRESET --weights={path.name}. For a network of "
+            "your own: build it, `model.load_weights(file)`, `model.save('mine.keras')`."
+        )
+    return path
+
+
+def load_keras(path: str | os.PathLike) -> keras.Model:
+    """The network in a `.keras` or `.h5` file, functional and not compiled.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: Keras cannot open it; the sentence says why.
+    """
+    path = existing(path)
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # zipfile, HDF5 and Keras raise different errors on damaged files
+        raise ValueError(f"{path}: {_reason(str(error), error)}") from error
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"{path}: holds a {type(model).__name__}, and no keras.Model.")
+    try:
+        return functional(model)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _reason(text, error):
+    unknown = re.search(r"(?:Could not locate class|Unknown layer:?) '([^']+)'", text)
+    if unknown:
+        return (
+            f"has a layer of the class {unknown[1]}, which is not known here. In Python, "
+            "import its module, open the file by keras.models.load_model, and give the model for "
+            "the file: to_tflite(model), predictor(model)."
+        )
+    if "safe_mode" in text or "unsafe" in text.lower():
+        return (
+            "has a Lambda layer, whose Python code is not run unasked. If you trust the file, open "
+            "it with keras.models.load_model(file, safe_mode=False) and give the model in place of "
+            "the file: to_tflite(model), predictor(model)."
+        )
+    if "No model config found" in text or "model_config" in text:
+        return (
+            "holds weights without a network. Build the network, `model.load_weights(file)`, and "
+            "save it with `model.save('mine.keras')`."
+        )
+    reason = text.strip().split("\n")[0] or type(error).__name__
+    return (
+        f"cannot be opened by Keras {keras.__version__} ({reason}). "
+        "Check that it was saved by this or an older Keras, and copied whole."
+    )
+
+
+def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
+    """Loads a file of `model.save_weights` or the weights of a `.h5` network.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: the file is damaged, or of another network.
+    """
+    path = existing(path)
+    try:
+        model.load_weights(path)
+    except Exception as error:  # HDF5 and Keras raise different errors
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(
+            f"{path}: does not fit {model.name} ({reason}). Give the architecture that it was "
+            "saved from, with as many classes or keypoints."
+        ) from error
