@@ -127,7 +127,7 @@ def test_a_card_of_another_network_is_refused_at_once(files, tmp_path):
 @pytest.mark.parametrize(
     ("model", "weights", "message"),
     [
-        ("a.pth", "published", "must be a preset or a .keras, .tflite or .onnx file"),
+        ("a.pth", "published", "must be a preset or a .keras, .h5, .tflite or .onnx file"),
         ("a.tflite", "w.pth", "a .tflite file has its own"),
         ("a.tflite", "published", "no such file"),
     ],
