@@ -1,5 +1,6 @@
 """`verify`: differences, operations, what is wrong with them, and what the delegate takes."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -15,14 +16,16 @@ from hrnet_tf.cards.files import save_model
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.convert import verify as command
 from hrnet_tf.convert.formats.emit import tflite
+from hrnet_tf.convert.graph import compute
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Node
 from hrnet_tf.convert.graph.read import read_graph
-from hrnet_tf.convert.reports.differences import differences
+from hrnet_tf.convert.reports.differences import Difference, differences
 from hrnet_tf.convert.reports.latency import delegated
 from hrnet_tf.convert.reports.lint import lint
 from hrnet_tf.convert.reports.op_list import Operation, Tensor, precision, read_operations
-from hrnet_tf.convert.verify import verify
+from hrnet_tf.convert.to_tflite import to_tflite
+from hrnet_tf.convert.verify import Verification, verify
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.runtime.converted import open_converted
 from hrnet_tf.runtime.keras_model import KerasNetwork
@@ -72,6 +75,26 @@ def test_a_float_file_equals_its_source_and_an_int8_file_nearly(model, files):
     assert rounded.problems == () and rounded.latency.threads == 1
     assert rounded.megabytes < exact.megabytes / 2
     assert rounded.latency.p50 <= rounded.latency.p90 and rounded.latency.calls >= 10
+
+
+def test_a_float_file_that_is_not_its_network_is_not_written(model, tmp_path, monkeypatch):
+    """And the sentence names the first layer that the file computes differently."""
+    source, path = tmp_path / "mine.keras", tmp_path / "mine.tflite"
+    save_model(model, PoseCard(), source)
+    monkeypatch.setitem(compute.ACTIVATIONS, "relu", lambda x: 1.01 * tf.nn.relu(x))
+    with pytest.raises(
+        ValueError, match=r"first layer that differs is bn1\.relu\. Nothing was"
+    ):
+        to_tflite(source, path, report=lambda line: None)
+    assert not path.exists() and not path.with_suffix(".tflite.json").exists()
+
+
+def test_integers_that_lose_much_are_warned_of():
+    much = Difference(crops=1, maximum=9.0, mean=0.2, cosine=0.9, noise=9.0)
+    found = Verification("a.tflite", "int8", 1.0, {}, (), None, None, much)
+    assert "lost much" in found.loss and not found.far
+    little = dataclasses.replace(much, mean=0.1)
+    assert not dataclasses.replace(found, difference=little).loss
 
 
 @pytest.mark.parametrize("name", ["float32", "float16", "dynamic", "int8", "int16x8"])
