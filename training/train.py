@@ -189,7 +189,8 @@ def _start(
             f"{found.path} is of another run ({differing}): choose another --workdir, or replace "
             "its results with --overwrite."
         )
-    build_losses(networks.model, training.batches(source, recipe, True).element_spec)
+    if len(keras.tree.flatten(networks.network.output)) > 1:
+        build_losses(networks.model, training.batches(source, recipe, True).element_spec)
     resume.restore(networks.model, found)
     metrics = [variable.numpy() for variable in networks.model.metrics_variables]
     epochs, steps = divmod(found.position.step, position.steps)

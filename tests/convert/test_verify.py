@@ -82,9 +82,7 @@ def test_a_float_file_that_is_not_its_network_is_not_written(model, tmp_path, mo
     source, path = tmp_path / "mine.keras", tmp_path / "mine.tflite"
     save_model(model, PoseCard(), source)
     monkeypatch.setitem(compute.ACTIVATIONS, "relu", lambda x: 1.01 * tf.nn.relu(x))
-    with pytest.raises(
-        ValueError, match=r"first layer that differs is bn1\.relu\. Nothing was"
-    ):
+    with pytest.raises(ValueError, match=r"first layer that differs is bn1\.relu\. Nothing was"):
         to_tflite(source, path, report=lambda line: None)
     assert not path.exists() and not path.with_suffix(".tflite.json").exists()
 

@@ -16,6 +16,7 @@ from hrnet_tf.opening import known_card
 from hrnet_tf.patches.keras_hub import decode_persons
 from hrnet_tf.presets import PRESETS
 from hrnet_tf.runtime.converted import RUNTIMES, dequantize, open_interpreter
+from hrnet_tf.runtime.keras_files import RUN
 from hrnet_tf.runtime.keras_model import compiled
 from hrnet_tf.tasks.detection.boxes import choose, fit
 from hrnet_tf.tasks.detection.card_detector import card_detector
@@ -63,6 +64,8 @@ def _kind(name):
     suffix = Path(name).suffix
     if suffix in (".keras", *RUNTIMES):
         existing(name)
+    if Path(name).is_dir() and not (Path(name) / RUN).is_file():
+        return keras_hub_detector  # a preset in a folder
     if known_card(name) is not None or suffix in (".keras", ".onnx") or str(name) in PRESETS:
         return card_detector
     return tflite_detector if suffix == ".tflite" else keras_hub_detector

@@ -17,6 +17,7 @@ class DepthCard(Card):
     task: ClassVar[str] = "depth"
     returns: ClassVar[str] = "distances"
     default: ClassVar[str] = "up to 10 metres"
+    training_only: ClassVar[tuple[str, ...]] = ("certainty",)
     farthest: float = 10.0
 
     def outputs(self):

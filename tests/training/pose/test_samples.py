@@ -109,7 +109,7 @@ def test_a_page_is_never_replaced_unasked(recipe, tmp_path):
     ("words", "code", "said"),
     [
         (["inspect", "synthetic_pose"], 2, "`--output` is missing"),
-        (["inspect", "--output=x"], 2, "name one recipe, aflw_w18"),
+        (["inspect", "--output=x"], 2, "name one recipe, ade20k_w48"),
         (["inspect", "synthetic_poes", "--output=x"], 1, "Did you mean synthetic_pose"),
         (["inspect", "synthetic_pose", "--output=x", "--count=0"], 2, "count"),
         (["inspect", "synthetic_pose", "--output=x", "--epoch=1"], 2, "Did you mean: epochs"),
