@@ -42,7 +42,7 @@ ROOMS = {
     ),  # task.py, evaluate.py, start.py, overrides.py
     "loop": BASE,
     "report": (*BASE, "loop"),
-    "train": (*BASE, "loop", "report"),
+    "train": (*BASE, "loop", "report"),  # also demo.py
     "a task's training": (*BASE, "a task", "loop", "report", "train"),
     "recipes": (*LOW, "networks", "cards", "recipe", "a task's training"),  # a page each
     "commands": (*BASE, "loop", "report", "train"),  # training/command.py, data/…/__main__.py
@@ -81,6 +81,8 @@ def room_of(module):
         return "a task's training"
     if inner[0] in ("data", "loop", "report", "train"):
         return inner[0]
+    if inner[0] == "demo":
+        return "train"
     if inner[0] == "recipes":
         return "recipes" if inner[1:] != [""] else "recipe"
     return "recipe" if inner[0] in ("", "recipe", "values") else top

@@ -5,26 +5,20 @@ in `model/` and the drawings.
 """
 
 import dataclasses
-import html
-import shutil
-import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from hrnet_tf.files import whole
 from hrnet_tf.tasks.classification.predictor import ImageClassifier
 from hrnet_tf.training.classification.recipe import ClassificationRecipe
 from hrnet_tf.training.classification.samples import labelled
 from hrnet_tf.training.data.synthetic.shapes import SHAPES, draw_shape, write_shapes
+from hrnet_tf.training.demo import run, write_index
 from hrnet_tf.training.evaluate import Evaluation
-from hrnet_tf.training.loop.workdir import empty_folder
 from hrnet_tf.training.recipe import load_recipe
-from hrnet_tf.training.report.curves import curves, read_history
 from hrnet_tf.training.report.matrix import confusion_picture
-from hrnet_tf.training.report.page import figure, page
-from hrnet_tf.training.train import train, validate
+from hrnet_tf.training.report.page import figure
 
 PAGE = "synthetic_classification"
 SEED = 2019
@@ -56,31 +50,19 @@ def demo(
     Raises:
         FileExistsError: `folder` is not empty and `overwrite` is False.
     """
-    folder = empty_folder(folder, overwrite)
-    for earlier in (folder / "drawings", folder / "model"):
-        shutil.rmtree(earlier, ignore_errors=True)
-    start = time.perf_counter()
-    print(f"1/4  Drawing {drawings} shapes to learn from and {held_out} to be judged by")
-    learn = write_shapes(folder / "drawings" / "train", drawings, seed=SEED)
-    judge = write_shapes(folder / "drawings" / "held_out", held_out, seed=SEED + 1)
-    recipe = dataclasses.replace(
-        recipe or load_recipe(PAGE),
-        classes=tuple(SHAPES),
-        train_images=str(learn),
-        val_images=str(judge),
-    )
-    print("2/4  Training; the first step takes longest", flush=True)
-    before = time.perf_counter()
-    model_path = train(recipe, folder / "model")
-    minutes = (time.perf_counter() - before) / 60
-    print("3/4  Judging")
-    evaluation = validate(recipe, model_path)
-    print("4/4  Making the page")
-    path = write_page(folder, recipe, evaluation, minutes)
-    seconds = time.perf_counter() - start
-    number = evaluation.numbers["top1"]
-    print(f"top-1 {number:.3f} on held-out drawings after {seconds:.0f} s: {path}")
-    return path
+
+    def draw(folder):
+        learn = write_shapes(folder / "train", drawings, seed=SEED)
+        judge = write_shapes(folder / "held_out", held_out, seed=SEED + 1)
+        return dataclasses.replace(
+            recipe or load_recipe(PAGE),
+            classes=tuple(SHAPES),
+            train_images=str(learn),
+            val_images=str(judge),
+        )
+
+    drawn = f"{drawings} shapes to learn from and {held_out} to be judged by"
+    return run(folder, overwrite, drawn, draw, write_page, ("top1", "top-1"))
 
 
 def write_page(
@@ -92,8 +74,6 @@ def write_page(
     Image.fromarray(drawn).save(folder / "drawn.png")
     matrix = confusion_picture(shares(evaluation), recipe.classes)
     (folder / "confusion.svg").write_text(matrix, encoding="utf-8")
-    history = read_history(folder / "model" / "history.csv")
-    commands = html.escape(NEXT_STEPS.format(model=model_path, recipe=recipe))
     numbers = "".join(
         f"<tr><td>{name}</td><td>{value:.3f}</td></tr>"
         for name, value in evaluation.numbers.items()
@@ -105,14 +85,9 @@ def write_page(
 <table>{numbers}</table>
 <h2>What is taken for what?</h2>
 <figure style="max-width: 26rem">{matrix}<figcaption>In percent of the true class.</figcaption>
-</figure>
-<h2>How did it learn?</h2>
-<figure>{curves(history)}<figcaption>After each pass over the drawings.</figcaption></figure>
-<h2>And now?</h2>
-<pre>{commands}</pre>"""
-    with whole(folder / "index.html") as part:
-        part.write_text(page("HRNet learned to name shapes", body), encoding="utf-8")
-    return folder / "index.html"
+</figure>"""
+    commands = NEXT_STEPS.format(model=model_path, recipe=recipe)
+    return write_index(folder, "HRNet learned to name shapes", body, commands)
 
 
 def shares(evaluation: Evaluation) -> dict[str, dict[str, float]]:

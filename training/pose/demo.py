@@ -7,9 +7,6 @@ in `model/` and the drawings.
 """
 
 import dataclasses
-import html
-import shutil
-import time
 from pathlib import Path
 
 import keras
@@ -17,23 +14,20 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from hrnet_tf.files import whole
 from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.draw import draw_poses
 from hrnet_tf.tasks.pose.heat import overlay
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.training.data.synthetic.scenes import draw_scene, write_dataset
+from hrnet_tf.training.demo import run, write_index
 from hrnet_tf.training.evaluate import Evaluation
-from hrnet_tf.training.loop.workdir import empty_folder
 from hrnet_tf.training.pose.pictures import enlarge
 from hrnet_tf.training.pose.readers.coco import Record
 from hrnet_tf.training.pose.recipe import PoseRecipe
 from hrnet_tf.training.pose.source import held_out_people
 from hrnet_tf.training.recipe import load_recipe
-from hrnet_tf.training.report.curves import curves, read_history
-from hrnet_tf.training.report.page import figure, page
-from hrnet_tf.training.train import train, validate
+from hrnet_tf.training.report.page import figure
 
 PAGE = "synthetic_pose"
 SEED = 2019
@@ -73,32 +67,20 @@ def demo(
     Raises:
         FileExistsError: `folder` is not empty and `overwrite` is False.
     """
-    folder = empty_folder(folder, overwrite)
-    for earlier in (folder / "drawings", folder / "model"):
-        shutil.rmtree(earlier, ignore_errors=True)
-    start = time.perf_counter()
-    print(f"1/4  Drawing {scenes} scenes to learn from and {held_out} to be judged by")
-    drawings = folder / "drawings"
-    learn = write_dataset(drawings / "train", scenes, seed=SEED)
-    judge = write_dataset(drawings / "held_out", held_out, seed=SEED + 1)
-    recipe = dataclasses.replace(
-        recipe or load_recipe(PAGE),
-        train_annotations=str(learn),
-        train_images=str(learn.parent / "images"),
-        val_annotations=str(judge),
-        val_images=str(judge.parent / "images"),
-    )
-    print("2/4  Training; the first step takes longest", flush=True)
-    before = time.perf_counter()
-    model_path = train(recipe, folder / "model")
-    minutes = (time.perf_counter() - before) / 60
-    print("3/4  Judging")
-    evaluation = validate(recipe, model_path)
-    print("4/4  Making the page")
-    path = write_page(folder, recipe, evaluation, minutes)
-    seconds = time.perf_counter() - start
-    print(f"AP {evaluation.numbers['AP']:.3f} on held-out drawings after {seconds:.0f} s: {path}")
-    return path
+
+    def draw(drawings):
+        learn = write_dataset(drawings / "train", scenes, seed=SEED)
+        judge = write_dataset(drawings / "held_out", held_out, seed=SEED + 1)
+        return dataclasses.replace(
+            recipe or load_recipe(PAGE),
+            train_annotations=str(learn),
+            train_images=str(learn.parent / "images"),
+            val_annotations=str(judge),
+            val_images=str(judge.parent / "images"),
+        )
+
+    drawn = f"{scenes} scenes to learn from and {held_out} to be judged by"
+    return run(folder, overwrite, drawn, draw, write_page, ("AP", "AP"))
 
 
 def write_page(folder: Path, recipe: PoseRecipe, evaluation: Evaluation, minutes: float) -> Path:
@@ -113,8 +95,6 @@ def write_page(folder: Path, recipe: PoseRecipe, evaluation: Evaluation, minutes
     }
     for name, picture in pictures.items():
         Image.fromarray(picture).save(folder / f"{name}.png")
-    history = read_history(folder / "model" / "history.csv")
-    commands = html.escape(NEXT_STEPS.format(model=model_path, recipe=recipe))
     numbers, persons = evaluation.numbers, evaluation.counted["persons"]
     head = "".join(f"<th>{name}</th>" for name in numbers)
     row = "".join(f"<td>{value:.3f}</td>" for value in numbers.values())
@@ -126,14 +106,9 @@ average precision as COCO defines it, after {minutes:.1f} minutes of training.</
 <table><tr>{head}</tr><tr>{row}</tr></table>
 {figure(pictures["held_out"], "Held-out drawings. Above: the truth. Below: the network.")}
 <h2>What does it see?</h2>
-{figure(pictures["heatmaps"], "The crop, and the heat maps of " + _listing(SHOWN_JOINTS) + ".")}
-<h2>How did it learn?</h2>
-<figure>{curves(history)}<figcaption>After each pass over the drawings.</figcaption></figure>
-<h2>And now?</h2>
-<pre>{commands}</pre>"""
-    with whole(folder / "index.html") as part:
-        part.write_text(page("HRNet learned to see people", body), encoding="utf-8")
-    return folder / "index.html"
+{figure(pictures["heatmaps"], "The crop, and the heat maps of " + _listing(SHOWN_JOINTS) + ".")}"""
+    commands = NEXT_STEPS.format(model=model_path, recipe=recipe)
+    return write_index(folder, "HRNet learned to see people", body, commands)
 
 
 def _new_scene(predictor: PosePredictor) -> np.ndarray:

@@ -6,29 +6,24 @@ in `model/` and the drawings.
 
 import dataclasses
 import html
-import shutil
-import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from hrnet_tf.files import whole
 from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.segmentation.draw import draw_classes
 from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor
 from hrnet_tf.training.data.synthetic.scenes import draw_scene, write_dataset
+from hrnet_tf.training.demo import run, write_index
 from hrnet_tf.training.evaluate import Evaluation
-from hrnet_tf.training.loop.workdir import empty_folder
 from hrnet_tf.training.recipe import load_recipe
-from hrnet_tf.training.report.curves import curves, read_history
 from hrnet_tf.training.report.matrix import confusion_picture
-from hrnet_tf.training.report.page import figure, page
+from hrnet_tf.training.report.page import figure
 from hrnet_tf.training.segmentation.masks import read_mask
 from hrnet_tf.training.segmentation.panels import side_by_side
 from hrnet_tf.training.segmentation.recipe import SegmentationRecipe
 from hrnet_tf.training.segmentation.source import annotated
-from hrnet_tf.training.train import train, validate
 
 PAGE = "synthetic_segmentation"
 SEED = 2019
@@ -62,32 +57,20 @@ def demo(
     Raises:
         FileExistsError: `folder` is not empty and `overwrite` is False.
     """
-    folder = empty_folder(folder, overwrite)
-    for earlier in (folder / "drawings", folder / "model"):
-        shutil.rmtree(earlier, ignore_errors=True)
-    start = time.perf_counter()
-    print(f"1/4  Drawing {scenes} scenes to learn from and {held_out} to be judged by")
-    learn = write_dataset(folder / "drawings" / "train", scenes, seed=SEED).parent
-    judge = write_dataset(folder / "drawings" / "held_out", held_out, seed=SEED + 1).parent
-    recipe = dataclasses.replace(
-        recipe or load_recipe(PAGE),
-        train_annotations=str(learn / "masks"),
-        train_images=str(learn / "images"),
-        val_annotations=str(judge / "masks"),
-        val_images=str(judge / "images"),
-    )
-    print("2/4  Training; the first step takes longest", flush=True)
-    before = time.perf_counter()
-    model_path = train(recipe, folder / "model")
-    minutes = (time.perf_counter() - before) / 60
-    print("3/4  Judging")
-    evaluation = validate(recipe, model_path)
-    print("4/4  Making the page")
-    path = write_page(folder, recipe, evaluation, minutes)
-    seconds = time.perf_counter() - start
-    number = evaluation.numbers["mIoU"]
-    print(f"mIoU {number:.3f} on held-out drawings after {seconds:.0f} s: {path}")
-    return path
+
+    def draw(drawings):
+        learn = write_dataset(drawings / "train", scenes, seed=SEED).parent
+        judge = write_dataset(drawings / "held_out", held_out, seed=SEED + 1).parent
+        return dataclasses.replace(
+            recipe or load_recipe(PAGE),
+            train_annotations=str(learn / "masks"),
+            train_images=str(learn / "images"),
+            val_annotations=str(judge / "masks"),
+            val_images=str(judge / "images"),
+        )
+
+    drawn = f"{scenes} scenes to learn from and {held_out} to be judged by"
+    return run(folder, overwrite, drawn, draw, write_page, ("mIoU", "mIoU"))
 
 
 def write_page(
@@ -101,8 +84,6 @@ def write_page(
         Image.fromarray(picture).save(folder / f"{name}.png")
     matrix = confusion_picture(evaluation.tables["confusion"], recipe.classes.names)
     (folder / "confusion.svg").write_text(matrix, encoding="utf-8")
-    history = read_history(folder / "model" / "history.csv")
-    commands = html.escape(NEXT_STEPS.format(model=model_path, recipe=recipe))
     body = f"""<p>{INTRODUCTION}</p>
 {figure(pictures["scene"], "A scene it has never seen, and what it finds in it.")}
 <h2>How well does it do?</h2>
@@ -111,14 +92,9 @@ def write_page(
 {figure(pictures["held_out"], "Held-out drawings: the truth, the network, and where they differ.")}
 <h2>What is taken for what?</h2>
 <figure style="max-width: 26rem">{matrix}<figcaption>In percent of the true class.</figcaption>
-</figure>
-<h2>How did it learn?</h2>
-<figure>{curves(history)}<figcaption>After each pass over the drawings.</figcaption></figure>
-<h2>And now?</h2>
-<pre>{commands}</pre>"""
-    with whole(folder / "index.html") as part:
-        part.write_text(page("HRNet learned what every pixel shows", body), encoding="utf-8")
-    return folder / "index.html"
+</figure>"""
+    commands = NEXT_STEPS.format(model=model_path, recipe=recipe)
+    return write_index(folder, "HRNet learned what every pixel shows", body, commands)
 
 
 def _table(evaluation: Evaluation) -> str:

@@ -1,0 +1,70 @@
+"""What the demos of all tasks share: the order of their steps, and the end of their pages."""
+
+import html
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hrnet_tf.files import whole
+from hrnet_tf.training.evaluate import Evaluation
+from hrnet_tf.training.loop.workdir import empty_folder
+from hrnet_tf.training.recipe import Recipe
+from hrnet_tf.training.report.curves import curves, read_history
+from hrnet_tf.training.report.page import page
+from hrnet_tf.training.train import train, validate
+
+
+def run(
+    folder: str | Path,
+    overwrite: bool,
+    drawn: str,
+    draw: Callable[[Path], Recipe],
+    write: Callable[[Path, Recipe, Evaluation, float], Path],
+    number: tuple[str, str],
+) -> Path:
+    """Draws, trains, evaluates and writes a page; prints what it does.
+
+    Args:
+        folder: receives the folders "drawings" and "model" and what `write` writes.
+        overwrite: replace an earlier demo there.
+        drawn: what is drawn, for people, such as "800 scenes to learn from".
+        draw: folder for the drawings -> the recipe to train by.
+        write: (folder, recipe, evaluation, minutes of training) -> path of the page.
+        number: a key of the evaluation's numbers, and its name for people.
+
+    Raises:
+        FileExistsError: `folder` is not empty and `overwrite` is False.
+    """
+    folder = empty_folder(folder, overwrite)
+    for earlier in (folder / "drawings", folder / "model"):
+        shutil.rmtree(earlier, ignore_errors=True)
+    start = time.perf_counter()
+    print(f"1/4  Drawing {drawn}")
+    recipe = draw(folder / "drawings")
+    print("2/4  Training; the first step takes longest", flush=True)
+    before = time.perf_counter()
+    model_path = train(recipe, folder / "model")
+    minutes = (time.perf_counter() - before) / 60
+    print("3/4  Judging")
+    evaluation = validate(recipe, model_path)
+    print("4/4  Making the page")
+    path = write(folder, recipe, evaluation, minutes)
+    seconds = time.perf_counter() - start
+    key, name = number
+    value = evaluation.numbers[key]
+    print(f"{name} {value:.3f} on held-out drawings after {seconds:.0f} s: {path}")
+    return path
+
+
+def write_index(folder: Path, title: str, body: str, commands: str) -> Path:
+    """Writes the page: the body, how the network learned, and commands to go on with."""
+    history = read_history(folder / "model" / "history.csv")
+    body = f"""{body}
+<h2>How did it learn?</h2>
+<figure>{curves(history)}<figcaption>After each pass over the drawings.</figcaption></figure>
+<h2>And now?</h2>
+<pre>{html.escape(commands)}</pre>"""
+    with whole(folder / "index.html") as part:
+        part.write_text(page(title, body), encoding="utf-8")
+    return folder / "index.html"
