@@ -91,12 +91,12 @@ def to_tflite(
 
     recipe = _recipe(model, options) if options.qat else None
     sources = open_sources(model, weights, options.size, card)
+    source = _whole(model, sources) if options.qat else None
     paths = part_paths(output, sources, model, overwrite)
     found = _calibrations(sources, options, precision, report)
     if options.qat:
         workdir = output.with_name(f"{output.stem}_training")
         report(f"Training for {options.precision} in {workdir}")
-        source = _whole(model, sources)
         examples = found["image"].examples
         sources = {"image": _trained(source, recipe, options, examples, workdir, overwrite)}
         precision = PRECISIONS["int8_min_max"]  # the rest is in the weights already

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -50,3 +51,22 @@ class Golden:
 @pytest.fixture(scope="session")
 def golden():
     return Golden
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Presses Ctrl-C during a step of training, once."""
+    from hrnet_tf.training.loop.callbacks import Count
+
+    def at(step):
+        count, steps = Count.on_train_batch_end, [step]
+
+        def counted(self, batch, logs=None):
+            count(self, batch, logs)
+            if self.position.step in steps:
+                steps.clear()
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(Count, "on_train_batch_end", counted)
+
+    return at

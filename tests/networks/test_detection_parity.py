@@ -2,16 +2,10 @@
 
 import numpy as np
 import pytest
+from whole_detectors import HEADS
 
 import hrnet_tf
 
-HEADS = {
-    "fcos": "mmdet_fcos_hrnetv2p_w18_gn",
-    "faster_rcnn": "mmdet_faster_rcnn_hrnetv2p_w18",
-    "mask_rcnn": "mmdet_mask_rcnn_hrnetv2p_w18",
-    "cascade_mask_rcnn": "mmdet_cascade_mask_rcnn_hrnetv2p_w18",
-    "htc": "mmdet_htc_hrnetv2p_w18",
-}
 MAPS = {"objectness": "rpn_cls", "anchor_deltas": "rpn_reg", "class_logits": "cls"}
 MAPS |= {"centerness": "centerness"}
 SAMPLES = 12  # a region of the fixtures is 320 pixels long and belongs to the finest map

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from whole_detectors import HEADS
 
 import hrnet_tf
 from hrnet_tf.cards.detection import DetectionCard
@@ -10,13 +11,6 @@ from hrnet_tf.tasks.detection.predictor import DetectionPredictor
 from hrnet_tf.tasks.detection.prepare import Prepared
 from hrnet_tf.tasks.detection.proposals import proposals
 
-HEADS = {
-    "fcos": "mmdet_fcos_hrnetv2p_w18_gn",
-    "faster_rcnn": "mmdet_faster_rcnn_hrnetv2p_w18",
-    "mask_rcnn": "mmdet_mask_rcnn_hrnetv2p_w18",
-    "cascade_mask_rcnn": "mmdet_cascade_mask_rcnn_hrnetv2p_w18",
-    "htc": "mmdet_htc_hrnetv2p_w18",
-}
 HTC = {"score_threshold": 0.001, "mask_stages": "last", "most": 30}
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import signal
 
 import keras
 import numpy as np
@@ -23,7 +22,6 @@ from hrnet_tf.training.classification.recipe import ClassificationRecipe
 from hrnet_tf.training.data.synthetic.shapes import SHAPES, write_shapes
 from hrnet_tf.training.evaluate import evaluate, judge
 from hrnet_tf.training.loop import resume
-from hrnet_tf.training.loop.callbacks import Count
 from hrnet_tf.training.report.inspect import write_samples
 from hrnet_tf.training.start import load_weights
 
@@ -76,19 +74,11 @@ def test_a_run_ends_with_a_network_that_names_the_folders(shapes, tmp_path, caps
 
 
 @pytest.mark.usefixtures("small_network")
-def test_a_run_that_is_interrupted_ends_with_the_same_bits(shapes, tmp_path, monkeypatch):
+def test_a_run_that_is_interrupted_ends_with_the_same_bits(shapes, tmp_path, interrupt):
     everything = {"ema": 0.8, "accumulation": 2, "clip_norm": 0.5, "precision": "mixed_bfloat16"}
     values = recipe(shapes, epochs=3, color_jitter=0.2, **everything)
     train.train(values, tmp_path / "quiet", deterministic=True)
-    count, steps = Count.on_train_batch_end, [8]
-
-    def counted(self, batch, logs=None):
-        count(self, batch, logs)
-        if self.position.step in steps:
-            steps.clear()
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(Count, "on_train_batch_end", counted)
+    interrupt(8)
     with pytest.raises(KeyboardInterrupt):
         train.train(values, tmp_path / "cut", deterministic=True)
     train.train(values, tmp_path / "cut", deterministic=True)

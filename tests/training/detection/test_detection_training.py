@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from whole_detectors import HEADS
 
 import hrnet_tf
 from hrnet_tf.training.detection.assign import centerness, points_targets
@@ -12,13 +13,6 @@ from hrnet_tf.training.detection.sample import first_keys
 from hrnet_tf.training.detection.trainee import trainee
 
 SIZE = (256, 320)
-HEADS = {
-    "fcos": "mmdet_fcos_hrnetv2p_w18_gn",
-    "faster_rcnn": "mmdet_faster_rcnn_hrnetv2p_w18",
-    "mask_rcnn": "mmdet_mask_rcnn_hrnetv2p_w18",
-    "cascade_mask_rcnn": "mmdet_cascade_mask_rcnn_hrnetv2p_w18",
-    "htc": "mmdet_htc_hrnetv2p_w18",
-}
 # Names of the fixture's losses, and of ours.
 NAMES = {
     "loss_rpn_cls": "rpn_class",

@@ -19,7 +19,6 @@ import pytest
 
 from hrnet_tf.training import train
 from hrnet_tf.training.loop import resume
-from hrnet_tf.training.loop.callbacks import Count
 from hrnet_tf.training.pose import task
 from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.source import training_people
@@ -37,24 +36,6 @@ def drawings(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
     monkeypatch.setattr(task, "pose", tiny_training.network)
-
-
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Presses Ctrl-C during a step, once."""
-
-    def at(step):
-        count, steps = Count.on_train_batch_end, [step]
-
-        def counted(self, batch, logs=None):
-            count(self, batch, logs)
-            if self.position.step in steps:
-                steps.clear()
-                signal.raise_signal(signal.SIGINT)
-
-        monkeypatch.setattr(Count, "on_train_batch_end", counted)
-
-    return at
 
 
 def same_end(first: Path, second: Path) -> None:

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import signal
 
 import keras
 import numpy as np
@@ -15,7 +14,6 @@ from hrnet_tf import cli
 from hrnet_tf.cards.files import read_card
 from hrnet_tf.training import train
 from hrnet_tf.training.loop import resume
-from hrnet_tf.training.loop.callbacks import Count
 from hrnet_tf.training.segmentation import task
 
 EVERYTHING = {
@@ -84,19 +82,11 @@ def test_inspect_draws_crops_and_names_what_is_left_out(recipe, tmp_path, capsys
 
 
 @pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["plain", "everything"])
-def test_an_interrupted_run_ends_as_if_it_had_not_been(recipe, changes, monkeypatch, tmp_path):
+def test_an_interrupted_run_ends_as_if_it_had_not_been(recipe, changes, interrupt, tmp_path):
     """To the bit: weights, optimizer, averages, history; in the middle of an epoch."""
     recipe = dataclasses.replace(recipe, epochs=3, **changes)
     train.train(recipe, tmp_path / "quiet", distribute="none", deterministic=True)
-    count, steps = Count.on_train_batch_end, [3]
-
-    def counted(self, batch, logs=None):
-        count(self, batch, logs)
-        if self.position.step in steps:
-            steps.clear()
-            signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(Count, "on_train_batch_end", counted)
+    interrupt(3)
     with pytest.raises(KeyboardInterrupt, match="Stopped after step 3"):
         train.train(recipe, tmp_path / "broken", distribute="none", deterministic=True)
     train.train(recipe, tmp_path / "broken", distribute="none", deterministic=True)
