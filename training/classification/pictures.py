@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from hrnet_tf.training.data.rows import Rows
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pictures:
+class Pictures(Rows):
     """N pictures as arrays with one row each, and a function that reads their files.
 
     A slice of it, or an array of indices or booleans, holds the pictures of these rows.
@@ -20,14 +22,7 @@ class Pictures:
         read: row -> the content of a JPEG or PNG file; runs in the graph.
     """
 
-    rows: dict[str, np.ndarray]
     read: Callable[[dict], tf.Tensor]
-
-    def __len__(self) -> int:
-        return len(self.rows["name"])
-
-    def __getitem__(self, rows: slice | np.ndarray) -> "Pictures":
-        return Pictures({name: values[rows] for name, values in self.rows.items()}, self.read)
 
 
 def read_part(row: dict) -> tf.Tensor:

@@ -8,16 +8,16 @@ import tensorflow as tf
 from hrnet_tf.tasks.detection.anchors import points
 from hrnet_tf.training.data.batching import Share, Steps, load_items, make_batches
 from hrnet_tf.training.data.colors import recolor
-from hrnet_tf.training.data.crops import crop, decode
+from hrnet_tf.training.data.crops import bytes_of, crop, decode
 from hrnet_tf.training.detection import augment as augmentation
 from hrnet_tf.training.detection.assign import RANGES, centerness, points_targets
 from hrnet_tf.training.detection.pictures import Pictures
 from hrnet_tf.training.detection.pool import packed
+from hrnet_tf.training.detection.readers import LEAST_SIDE
 from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.runs import decoded
 
 VIEW = ("scaled", "corner", "color", "seed")  # what `_finish` needs of a row
-LEAST_SIDE = 1.0  # pixels: objects of which less is left are no objects
 
 
 def batches(
@@ -128,8 +128,7 @@ def _shown(row, size):
 
 def _finish(batch: dict, recipe: DetectionRecipe) -> tuple:
     """Network inputs, targets and weights from views."""
-    levels = tf.bitwise.right_shift(batch["levels"][..., None], tf.constant((0, 8, 16), tf.uint32))
-    levels = tf.cast(tf.cast(levels & 255, tf.int32), tf.float32)
+    levels = tf.cast(bytes_of(batch["levels"]), tf.float32)
     shown = _shown(batch, recipe.input_size)
     if recipe.color_jitter:
         levels = recolor(levels, batch["color"])

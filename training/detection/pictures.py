@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from hrnet_tf.training.data.rows import Rows
 from hrnet_tf.training.detection.readers import Record
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pictures:
+class Pictures(Rows):
     """N images as arrays with one row each, and a function that reads them.
 
     A slice of it holds the images of these rows.
@@ -22,17 +23,8 @@ class Pictures:
         most: highest number K of objects in an image.
     """
 
-    rows: dict[str, np.ndarray]
     load: Callable[[dict], tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]]
     most: int
-
-    def __len__(self) -> int:
-        return len(self.rows["name"])
-
-    def __getitem__(self, rows: slice) -> "Pictures":
-        return dataclasses.replace(
-            self, rows={name: values[rows] for name, values in self.rows.items()}
-        )
 
 
 def from_records(records: Sequence[Record]) -> Pictures:

@@ -16,7 +16,7 @@ from hrnet_tf.training.detection.categories import matched
 from hrnet_tf.training.detection.objects import Reasons, plain_id
 from hrnet_tf.training.detection.truth import Truth, read_truth
 
-LEAST_SIDE = 1.0  # pixels of a box
+LEAST_SIDE = 1.0  # pixels of a box, also of what is left of it in a view
 LEAST_IMAGE = 32  # pixels of an image's shorter side
 
 

@@ -120,8 +120,7 @@ def _load(chunk: dict, people: People, recipe: PoseRecipe) -> dict:
 
 def _finish(batch: dict, recipe: PoseRecipe) -> tuple:
     """Network inputs, targets and weights from chunks of crops."""
-    shifted = tf.bitwise.right_shift(batch["pixels"][..., None], tf.constant((0, 8, 16), tf.uint32))
-    levels = tf.cast(tf.cast(shifted & 255, tf.int32), tf.float32)
+    levels = tf.cast(crops.bytes_of(batch["pixels"]), tf.float32)
     if recipe.color_jitter:
         levels = recolor(levels, batch["color"])
     if recipe.cutout_probability:

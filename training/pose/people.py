@@ -9,6 +9,7 @@ from keras import ops
 
 from hrnet_tf.tasks.pose.geometry import center_scale
 from hrnet_tf.training.data import crops
+from hrnet_tf.training.data.rows import Rows
 from hrnet_tf.training.pose import augment
 from hrnet_tf.training.pose.readers.coco import Record
 from hrnet_tf.training.pose.recipe import PoseRecipe
@@ -17,7 +18,7 @@ SLACK = 4  # pixels that crops may read beyond their region
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class People:
+class People(Rows):
     """N people as arrays with one row each, and a function that reads their pixels.
 
     A slice of it holds the people of these rows.
@@ -30,14 +31,7 @@ class People:
             the part's top left corner (2,); runs in the graph.
     """
 
-    rows: dict[str, np.ndarray]
     load: Callable[[dict, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-
-    def __len__(self) -> int:
-        return len(self.rows["name"])
-
-    def __getitem__(self, rows: slice) -> "People":
-        return People({name: values[rows] for name, values in self.rows.items()}, self.load)
 
 
 def images(records: Sequence[Record]) -> People:

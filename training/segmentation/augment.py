@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from hrnet_tf.labels.label_values import IGNORED
 from hrnet_tf.training.data.colors import recolor
-from hrnet_tf.training.data.crops import crop
+from hrnet_tf.training.data.crops import bytes_of, crop
 from hrnet_tf.training.segmentation.recipe import SegmentationRecipe
 
 BRIGHTNESS = 10  # grey levels: the largest shift of `random_brightness`
@@ -144,8 +144,7 @@ def finished(
     `row` has `scaled` and `corner` (B, 2), `mirrored`, `shift` (B,) and `color` (B, 3). Beyond the
     resized picture it is black; crops are mirrored as wholes, but for LIP's.
     """
-    parts = tf.bitwise.right_shift(crops[..., None], tf.constant((0, 8, 16, 24), tf.uint32))
-    parts = tf.cast(parts & 255, tf.int32)
+    parts = bytes_of(crops, 4)
     levels, classes = tf.cast(parts[..., :3], tf.float32), parts[..., 3]
     height, width = recipe.input_size
     left = row["scaled"] - row["corner"]

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from hrnet_tf.training.data.rows import Rows
 from hrnet_tf.training.segmentation.masks import Meaning, decode_mask
 from hrnet_tf.training.segmentation.readers import Record
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pictures:
+class Pictures(Rows):
     """N pictures as arrays with one row each, and a function that reads their files.
 
     A slice of it holds the pictures of these rows.
@@ -22,17 +23,8 @@ class Pictures:
         meaning: of the masks.
     """
 
-    rows: dict[str, np.ndarray]
     load: Callable[[dict], tuple[tf.Tensor, tf.Tensor]]
     meaning: Meaning
-
-    def __len__(self) -> int:
-        return len(self.rows["name"])
-
-    def __getitem__(self, rows: slice) -> "Pictures":
-        return dataclasses.replace(
-            self, rows={name: values[rows] for name, values in self.rows.items()}
-        )
 
 
 def from_records(records: Sequence[Record], meaning: Meaning) -> Pictures:
