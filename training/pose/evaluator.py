@@ -32,6 +32,7 @@ from hrnet_tf.tasks.detection.box_files import read_boxes
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
 from hrnet_tf.tasks.pose.results import coco_result
+from hrnet_tf.training.data.coco_masks import area_inside
 from hrnet_tf.training.data.sources import Note, Report, to_stderr
 from hrnet_tf.training.evaluate import Evaluator, Wanted, by_reason
 from hrnet_tf.training.pose.diagnosis import diagnosis
@@ -55,7 +56,6 @@ from hrnet_tf.training.pose.readers import Annotations, check_names, read, usabl
 from hrnet_tf.training.pose.readers.categories import keypoint_names, named
 from hrnet_tf.training.pose.readers.coco import AREA_OF_BOX, Record
 from hrnet_tf.training.pose.readers.oddities import one_picture, summaries, suspicions
-from hrnet_tf.training.pose.readers.segments import polygon_area
 
 NMS_THRESHOLD = 0.9
 OF_BOXES = (CROWDPOSE, COCO_AIC)  # sets whose files have no areas
@@ -175,7 +175,7 @@ def _check_derived(annotations: Annotations, keypoints: KeypointSet, report: Rep
     for place, each in enumerate(annotations.coco.annotations):
         if not isinstance(each, dict) or not each.get("keypoints"):
             continue
-        area, inside = each.get("area"), polygon_area(each)
+        area, inside = each.get("area"), area_inside(each.get("segmentation"))
         if area is None:
             found["no"].append(named(each, place))
         elif inside and isinstance(area, int | float) and not 0.8 * inside < area < 1.25 * inside:

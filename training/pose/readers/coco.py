@@ -13,14 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_tf.labels.keypoints import KeypointSet
-from hrnet_tf.training.data.coco_json import (
-    CocoFile,
-    annotated_box,
-    image_files,
-    is_crowd,
-    number,
-    read_coco_json,
-)
+from hrnet_tf.training.data.coco_fields import annotated_area, annotated_box, is_crowd
+from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
 from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, left_out, to_stderr
 from hrnet_tf.training.pose.readers.categories import chosen, named
 from hrnet_tf.training.pose.readers.points import points_of
@@ -210,8 +204,6 @@ def _record(annotation, name, image, points, reach, box):
         worst = points[np.abs(points[:, :2]).max(axis=1).argmax(), :2].tolist()
         raise ValueError(f"`keypoints` has a joint at {worst}, far outside its image")
     place = box(annotation, points)
-    area = annotation.get("area")
-    area = AREA_OF_BOX * float(place[2] * place[3]) if area is None else number(area, "area")
-    if not 0 <= area < np.inf:
-        raise ValueError(f"its area is {area}: `area`")
+    area = annotated_area(annotation)
+    area = AREA_OF_BOX * float(place[2] * place[3]) if area is None else area
     return Record(name, image, place, points, area, is_crowd(annotation))
