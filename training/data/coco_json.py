@@ -14,17 +14,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hrnet_tf.training.data.coco_fields import identity, image_size
+from hrnet_tf.training.data.json_files import read_json
 from hrnet_tf.training.data.sources import (
     ImageFile,
     Note,
     Report,
     left_out,
-    read_json,
     size_without_turn,
     to_stderr,
 )
 
 IDS = {"images": ("id",), "annotations": ("id", "image_id", "category_id"), "categories": ("id",)}
+
+# Fields of an entry -> the program that writes it so.
+FORMS = {
+    frozenset({"data", "annotations"}): "Label Studio",
+    frozenset({"shapes", "imagePath"}): "labelme",
+    frozenset({"_via_img_metadata"}): "VIA",
+    frozenset({"skeletons", "videos"}): "SLEAP",
+    frozenset({"items", "categories"}): "CVAT's Datumaro format",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,33 +64,6 @@ class CocoFile:
                     yield f"{count} {kind} have the id {each}"
 
 
-def read_coco_json(annotations: str | Path) -> CocoFile:
-    """Parses a file; raises ValueError if it is not JSON with images and annotations."""
-    return coco_file(read_json(Path(annotations)), Path(annotations))
-
-
-def coco_file(content: object, path: Path) -> CocoFile:
-    """A parsed file's content, whose ids are made comparable in place.
-
-    Raises:
-        ValueError: it has no lists `images` and `annotations`.
-    """
-    content = content if isinstance(content, Mapping) else {}
-    lacking = [key for key in ("images", "annotations") if not isinstance(content.get(key), list)]
-    if lacking:
-        raise ValueError(
-            "`annotations` must hold the lists `images` and `annotations`. "
-            f"Received: annotations={path}, without a list {' and '.join(map(repr, lacking))}. "
-            "Detections and results have neither."
-        )
-    categories = content.get("categories")
-    categories = categories if isinstance(categories, list) else []
-    found = CocoFile(path, content["images"], content["annotations"], categories)
-    for name, fields in IDS.items():
-        _compare_ids(getattr(found, name), fields)
-    return found
-
-
 class Listed(NamedTuple):
     """What a file says of an image.
 
@@ -92,6 +74,51 @@ class Listed(NamedTuple):
 
     name: str | None
     size: tuple[int, int] | None
+
+
+def read_coco_json(annotations: str | Path, report: Report = to_stderr) -> CocoFile:
+    """Parses a file.
+
+    Args:
+        annotations: the file.
+        report: receives a line if the text of the file has more than its content.
+
+    Raises:
+        ValueError: it is not JSON with images and annotations.
+    """
+    return coco_file(read_json(Path(annotations), report), Path(annotations))
+
+
+def coco_file(content: object, path: Path) -> CocoFile:
+    """A parsed file's content, whose ids are made comparable in place.
+
+    Raises:
+        ValueError: it has no lists `images` and `annotations`.
+    """
+    fields = content if isinstance(content, Mapping) else {}
+    lacking = [key for key in ("images", "annotations") if not isinstance(fields.get(key), list)]
+    if lacking:
+        raise ValueError(
+            "`annotations` must hold the lists `images` and `annotations`. "
+            f"Received: annotations={path}, without a list {' and '.join(map(repr, lacking))}. "
+            f"{_form(content)}"
+        )
+    categories = fields.get("categories")
+    categories = categories if isinstance(categories, list) else []
+    found = CocoFile(path, fields["images"], fields["annotations"], categories)
+    for name, names in IDS.items():
+        _compare_ids(getattr(found, name), names)
+    return found
+
+
+def _form(content):
+    """What a file without COCO's lists seems to be, by the marks of other programs."""
+    first = content[0] if isinstance(content, list) and content else content
+    first = first if isinstance(first, Mapping) else {}
+    for marks, program in FORMS.items():
+        if marks <= first.keys():
+            return f"It looks like a file of {program}; export it in COCO's format."
+    return "Detections and results have neither."
 
 
 def listed_images(

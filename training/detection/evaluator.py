@@ -91,7 +91,7 @@ class NetworkEvaluator(_Evaluator):
         coco: CocoFile | None = None,
     ):
         path, folder = check_paths(scoring.annotations, scoring.images)
-        coco = coco or read_coco_json(path)
+        coco = coco or read_coco_json(path, report)
         truth = chosen(read_truth(coco, report), scoring.classes, path)
         self._truth, self._numbers = matched(truth, card, path)
         self.wanted = _images(self._truth, coco, folder, report)
@@ -130,7 +130,7 @@ class ResultsEvaluator(_Evaluator):
     wanted = ()
 
     def __init__(self, card: DetectionCard | None, scoring: DetectionScoring, report: Report):
-        coco = read_coco_json(existing(scoring.annotations))
+        coco = read_coco_json(existing(scoring.annotations), report)
         listed_images(coco, report, named=False)  # reports bad images
         everything = read_truth(coco, report)
         self._truth = chosen(everything, scoring.classes, coco.path)

@@ -62,7 +62,7 @@ def read(
             used.
     """
     path, folder = check_paths(annotations, images)
-    coco = coco or read_coco_json(path)
+    coco = coco or read_coco_json(path, report)
     truth, numbers = matched(read_truth(coco, report), card, path)
     files, _ = image_files(coco, folder, report)
     files = {truth.images[key]: file for key, file in files.items()}

@@ -111,7 +111,7 @@ def coco_ap(
             is for an unknown image, or there are no sigmas.
     """
     if isinstance(annotations, str | Path):
-        annotations = read_coco_json(annotations)
+        annotations = read_coco_json(annotations, report)
     if not isinstance(annotations, CocoFile):
         annotations = coco_file(copy.deepcopy(dict(annotations)), Path("`annotations`"))
     listed, known = listed_images(annotations, report, named=False)

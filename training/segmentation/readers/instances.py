@@ -43,7 +43,7 @@ def read_instances(
         raise ValueError(
             f"`classes` must be from 2 to {MOST_CLASSES}. Received: {len(names)} classes."
         )
-    coco = read_coco_json(path)
+    coco = read_coco_json(path, report)
     classes = _classes(coco, path, names)
     files, known = image_files(coco, images, report)
     regions = defaultdict(list)
