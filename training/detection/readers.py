@@ -13,7 +13,7 @@ from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
 from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, flaw, to_stderr
 from hrnet_tf.training.detection.categories import matched
-from hrnet_tf.training.detection.objects import Reasons, plain_id
+from hrnet_tf.training.detection.objects import Reasons
 from hrnet_tf.training.detection.truth import Truth, read_truth
 
 LEAST_SIDE = 1.0  # pixels of a box, also of what is left of it in a view
@@ -62,10 +62,10 @@ def read(
             used.
     """
     path, folder = check_paths(annotations, images)
-    coco = coco or read_coco_json(path)
+    coco = coco or read_coco_json(path, report)
     truth, numbers = matched(read_truth(coco, report), card, path)
     files, _ = image_files(coco, folder, report)
-    files = {truth.images[plain_id(key)]: file for key, file in files.items()}
+    files = {truth.images[key]: file for key, file in files.items()}
     found = _objects(path, truth, numbers, files, report)
     records, empty = [], []
     for number, file in files.items():

@@ -22,7 +22,7 @@ def settle(recipe: DetectionRecipe) -> DetectionRecipe:
     if recipe.classes:
         return recipe
     path, _ = check_paths(recipe.train_annotations, recipe.train_images)
-    truth = read_truth(read_coco_json(path), lambda line: None)
+    truth = read_truth(read_coco_json(path, lambda line: None), lambda line: None)
     ids = tuple(truth.category_ids)
     if not all(type(each) is int for each in ids):
         ids = tuple(range(1, len(ids) + 1))

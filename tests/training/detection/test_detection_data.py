@@ -174,12 +174,12 @@ def bad_file(folder, change):
 
 BAD = {
     "zero": ({"bbox": [5, 5, 0, 10]}, "below a pixel"),
-    "negative": ({"bbox": [5, 5, -3, 10]}, "negative side"),
+    "negative": ({"bbox": [5, 5, -3, 10]}, "its `bbox` is empty"),
     "outside": ({"bbox": [90, 5, 10, 10]}, "outside the image"),
-    "two points": ({"segmentation": [[1, 1, 5, 5]]}, "three or more points"),
+    "two points": ({"segmentation": [[1, 1, 5, 5]]}, "three points or more"),
     "other size": (
         {"segmentation": {"size": [10, 10], "counts": [100]}},
-        "its mask is for an image of",
+        "its `segmentation` is of [10, 10], its image of",
     ),
     "unknown": ({"category_id": 3}, "no category has the id 3"),
 }

@@ -174,6 +174,8 @@ ONE_MEANING = {
     "category unknown": put("category_id", 9),
     "no categories": lambda content: content.pop("categories"),
     "categories null": lambda content: content.update(categories=None),
+    "no area": drop("area"),
+    "area null": put("area", None),
     "no iscrowd": drop("iscrowd"),
     "iscrowd null": put("iscrowd", None),
     "iscrowd false": put("iscrowd", False),
@@ -291,7 +293,7 @@ def resized(person, _):
             "was it resized after annotation",
         ),
         (drop("bbox"), "6 annotations have no `bbox`; their boxes are made around"),
-        (drop("area"), "6 annotations have no `area`; 0.53"),
+        (drop("area", "segmentation"), "6 annotations have no `area`; 0.53"),
     ],
 )
 def test_a_mistake_that_most_people_share_is_named(scored, change, said):

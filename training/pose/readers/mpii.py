@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_tf.labels.keypoint_sets import MPII
+from hrnet_tf.training.data.json_files import read_json
 from hrnet_tf.training.data.sources import (
     Report,
     check_paths,
     left_out,
     measure,
-    read_json,
     to_stderr,
 )
 from hrnet_tf.training.pose.readers.coco import Record
@@ -42,7 +42,7 @@ def read_mpii(
         ValueError: the file is not MPII's JSON, or it has no joints.
     """
     annotations, folder = check_paths(annotations, images_dir)
-    content = read_json(annotations)
+    content = read_json(annotations, report)
     if not isinstance(content, list) or not any("center" in each for each in _dicts(content)):
         raise ValueError(
             "`annotations` must be a list of people with `center` and `scale`, as in MPII's "

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hrnet_tf.training.data.coco_json import CocoFile, numbers
+from hrnet_tf.training.data.coco_fields import numbers
+from hrnet_tf.training.data.coco_json import CocoFile
 from hrnet_tf.training.data.sources import Note, Report
 
 PARTS = ("foot", "face", "lefthand", "righthand")  # COCO-WholeBody's further parts, in order

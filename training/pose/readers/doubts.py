@@ -1,0 +1,44 @@
+"""What casts doubt on annotations that can be read: the lines of `evaluate`, `train`, `inspect`."""
+
+from collections.abc import Iterator
+
+from hrnet_tf.labels.keypoint_sets import COCO_AIC, CROWDPOSE
+from hrnet_tf.labels.keypoints import KeypointSet
+from hrnet_tf.training.data.coco_segments import contradictions
+from hrnet_tf.training.pose.readers import Annotations
+from hrnet_tf.training.pose.readers.categories import named
+from hrnet_tf.training.pose.readers.coco import AREA_OF_BOX
+from hrnet_tf.training.pose.readers.oddities import one_picture, summaries, suspicions
+
+OF_BOXES = (CROWDPOSE, COCO_AIC)  # sets whose files have no areas
+
+
+def doubts(found: Annotations, keypoints: KeypointSet) -> Iterator[str]:
+    """A sentence for each thing that looks wrong in a COCO-format file of such keypoints."""
+    if found.data_format != "coco":
+        return
+    people = [record for record in found.everyone if not record.crowd]
+    others = {each.get("id") for each in found.coco.categories if isinstance(each, dict)}
+    others -= {*found.categories}
+    entries = [
+        (named(each, place), each)
+        for place, each in enumerate(found.coco.annotations)
+        if isinstance(each, dict) and each.get("keypoints")
+        if each.get("category_id") not in others
+    ]
+    if keypoints.sigmas is not None and keypoints not in OF_BOXES:
+        lacking = [
+            name
+            for name, each in entries
+            if each.get("area") is None and not each.get("segmentation")
+        ]
+        if lacking:
+            yield (
+                f"{found.path}: {len(lacking)} annotations have no `area`; {AREA_OF_BOX} of that "
+                "of their box is taken, as for CrowdPose; the first is annotation "
+                f"{lacking[0]}."
+            )
+    lines = (*suspicions(people), *summaries(found.everyone), *contradictions(entries))
+    for line in (*lines, one_picture(found.images)):
+        if line:
+            yield f"{found.path}: {line}."
