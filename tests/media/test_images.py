@@ -1,6 +1,7 @@
 """Reading pictures and boxes: what arrives, and what is said about what cannot."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image
 from hrnet_tf.media.find import find_images
 from hrnet_tf.media.images import TURNS, pixels, read_image
 from hrnet_tf.tasks.detection.box_files import read_boxes
+
+from made_pictures import deep_png, deep_tiff
 
 RAMP = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
 
@@ -278,6 +281,28 @@ def test_grey_of_16_bits_is_scaled_by_the_bits_in_use(tmp_path, caplog, bits, br
             : bits < 16
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("bits", "brightest"), [(8, 255), (10, 1000), (12, 4080), (14, 16383), (16, 16384)]
+)
+@pytest.mark.parametrize("write", [deep_png, deep_tiff, partial(deep_tiff, order=">")])
+def test_colours_of_16_bits_are_scaled_by_the_bits_in_use(tmp_path, caplog, bits, brightest, write):
+    colours = np.linspace(0, brightest, 600 * 4 * 3).astype(np.uint16).reshape(600, 4, 3)
+    (tmp_path / "x").write_bytes(write(colours))
+    np.testing.assert_array_equal(read_image(tmp_path / "x"), colours >> (bits - 8))
+    said = f"{tmp_path / 'x'}: at most {brightest} of 65535, so it is read as {bits} bits."
+    assert caplog.messages == ([said] if bits < 16 else [])
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_transparency_of_16_bits_is_kept(tmp_path, channels):
+    dark = np.full((1, 2, channels), 4095, np.uint16)
+    dark[..., -1] = [65535, 0]
+    (tmp_path / "x.png").write_bytes(deep_png(dark // 2 + 1))
+    (tmp_path / "y.png").write_bytes(deep_png(dark))
+    assert read_image(tmp_path / "y.png").tolist() == [[[255] * 3, [255] * 3]]
+    assert read_image(tmp_path / "x.png")[0, 0, 0] == 191  # half transparent grey on white
 
 
 def test_further_frames_are_mentioned(tmp_path, caplog):
