@@ -13,12 +13,14 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from hrnet_tf.files import existing
 from hrnet_tf.media import depth
+from hrnet_tf.media.find import ANIMATED, HEIC
 
 LOG = logging.getLogger(__name__)
 
 # Pillow warns of half as many pixels as it refuses, and photos of 100 million pixels are usual.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # formats whose frames follow each other in time
+
+NO_PICTURE = "not a picture that can be read"
 
 # EXIF orientation -> what a viewer must do before it shows the picture.
 TURNS = {
@@ -104,15 +106,19 @@ def decode_image(
                 image = depth.scaled(image, file, note)
             return pixels(image if turn is None else image.transpose(turn))
     except UnidentifiedImageError as error:
-        raise ValueError(
-            f"{name}: not a picture that can be read; convert it to JPEG or PNG, or leave it out."
-        ) from error
+        kind = "a HEIC picture, which Pillow does not read" if _is_heic(file) else NO_PICTURE
+        raise ValueError(f"{name}: {kind}; convert it to JPEG or PNG, or leave it out.") from error
     except Image.DecompressionBombError as error:
         limit = max_pixels() // 10**6
         raise ValueError(f"{name}: more than {limit} million pixels; make it smaller.") from error
     except Exception as error:  # Pillow's readers raise anything on a damaged file
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(f"{name}: damaged or unsupported ({reason}); convert it again.") from error
+
+
+def _is_heic(file):
+    file.seek(4)
+    return file.read(8) in [b"ftyp" + brand.encode() for brand in HEIC]
 
 
 def _cut(path, start, length):
