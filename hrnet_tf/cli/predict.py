@@ -134,6 +134,7 @@ def _drawing(values, name):
 
 
 def _predict_pictures(values, paths, name):
+    from hrnet_tf.media.images import read_image
     from hrnet_tf.prediction.pictures import PredictionFolder, predict_files
     from hrnet_tf.tasks import task_named
     from hrnet_tf.tasks.detection.box_files import read_boxes
@@ -153,17 +154,20 @@ def _predict_pictures(values, paths, name):
     predictor = _open(values, task, **(task.view_options if views else {}))
     detector = None if boxes or not task.wants_boxes else _detector(values, predictor.card)
     source = detected(detector, predictor.timings) if detector else boxes
+    read = boxes.read_image if boxes else read_image
     output.seconds["load"] = time.perf_counter() - start
     start = time.perf_counter()
     try:
         with _progress(len(output.remaining)) as advance:
-            predict_files(predictor, output.remaining, source, output, advance)
+            predict_files(predictor, output.remaining, source, output, advance, read)
     finally:
         output.seconds["run"] = time.perf_counter() - start
         _print_summary(output, output.finish(predictor.timings, predictor.card))
     if output.done and not output.records:
-        missing = f"{values.boxes}: no box there belongs to these pictures." if boxes else ""
-        print(missing or f"No {task.counted} were found in these pictures.", file=sys.stderr)
+        print(
+            boxes.nothing() if boxes else f"No {task.counted} were found in these pictures.",
+            file=sys.stderr,
+        )
         return 1 if boxes or output.failures else 0
     return 1 if output.failures else 0
 

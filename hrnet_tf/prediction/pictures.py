@@ -33,6 +33,7 @@ def predict_files(
     boxes_for: BoxSource | None,
     output: "PredictionFolder",
     advance: Callable[[], None] = lambda: None,
+    read_picture: Callable[[Path], np.ndarray] = read_image,
 ) -> None:
     """Predicts pictures; one thread reads the next pictures, another writes finished ones.
 
@@ -47,13 +48,14 @@ def predict_files(
         boxes_for: finds the boxes of a picture; None for whole images.
         output: draws and writes the results.
         advance: called once per finished picture.
+        read_picture: gives the pixels (H, W, 3) of a picture, those that the boxes are of.
     """
     timings, card = predictor.timings, predictor.card
 
     def read(path):
         start = time.perf_counter()
         try:
-            return path, read_image(path), timings.add("read", time.perf_counter() - start)
+            return path, read_picture(path), timings.add("read", time.perf_counter() - start)
         except (OSError, ValueError) as error:
             return path, None, error
 
