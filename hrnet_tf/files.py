@@ -22,6 +22,10 @@ def existing(path: str | os.PathLike) -> Path:
         FileNotFoundError: there is no such file; a folder is none.
     """
     if not os.path.isfile(path):  # False, too, for names that are too long
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise FileNotFoundError(
+                f"{os.fspath(path)}: a pipe or device; save what comes from it to a file first."
+            )
         raise FileNotFoundError(f"{os.fspath(path)}: no such file; check its name.")
     return Path(path)
 
@@ -111,6 +115,18 @@ def prepare_folder(
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder}: may not be written; choose another --output.")
     return folder
+
+
+def distinct(names: Iterable[str]) -> Iterator[str]:
+    """The names, with numbers where two were equal but for case: they can be files of a folder."""
+    taken = set()
+    for name in names:
+        found, copy = name, 1
+        while found.casefold() in taken:
+            copy += 1
+            found = f"{name}-{copy}"
+        taken.add(found.casefold())
+        yield found
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -352,7 +352,6 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
         (["predict", "a.jpg", "--boxes=b.json", "--detector=none"], "goes with a detector"),
         (["predict", "a.jpg", "--detect_every=3"], "`--detect_every` is for videos"),
         (["predict", "a.mp4", "--csv"], "`--csv` is for pictures"),
-        (["predict", "a.mp4", "b.jpg"], "videos and pictures do not go together"),
         (["predict", "--model=x", "--output=x"], "`INPUT` is missing"),
         (["predict", "a.jpg", "--batch_size=0"], "batch_size=0"),
         (["predict", "a.jpg", "--batch_size=many"], "batch_size=many"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
-from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, flaw, to_stderr
+from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, look, to_stderr
 from hrnet_tf.training.detection.categories import matched
 from hrnet_tf.training.detection.objects import Reasons
 from hrnet_tf.training.detection.truth import Truth, read_truth
@@ -73,10 +73,12 @@ def read(
             empty.append(file.path.name)
         elif min(file.size) < LEAST_IMAGE:
             report(f"{file.path} is left out: a side has fewer than {LEAST_IMAGE} pixels.")
-        elif reason := flaw(file, decode=False):
-            report(f"{file.path} is left out: {reason}.")
         else:
-            records.append(found[number])
+            seen = look(file, decode=False)
+            if line := seen.line(file.path):
+                report(line)
+            if not seen.flaw:
+                records.append(found[number])
     if empty:
         more = f", such as {', '.join(empty[:3])}" if len(empty) > 3 else f": {', '.join(empty)}"
         report(f"{path}: {len(empty)} images without objects are left out{more}.")

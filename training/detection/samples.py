@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_tf.training.data.order import order
-from hrnet_tf.training.data.sources import flaw, to_stderr
+from hrnet_tf.training.data.sources import look, to_stderr
 from hrnet_tf.training.detection.batches import batches
 from hrnet_tf.training.detection.panels import drawn, objects_of
 from hrnet_tf.training.detection.pictures import Pictures, from_records
@@ -40,7 +40,7 @@ def view(recipe: DetectionRecipe) -> View:
 
     records = read(recipe.train_annotations, recipe.train_images, recipe.card, report)
     for record in records:
-        if reason := flaw(record.image):
+        if reason := look(record.image).flaw:
             problems.append(f"{record.image.path} cannot be trained on: {reason}.")
     source = from_records(records)
     return View(

@@ -15,7 +15,7 @@ from hrnet_tf.labels.label_values import IGNORED, MOST_CLASSES, plain
 from hrnet_tf.training.data.coco_fields import is_crowd
 from hrnet_tf.training.data.coco_json import image_files, read_coco_json
 from hrnet_tf.training.data.coco_masks import region
-from hrnet_tf.training.data.sources import ImageFile, Report, flaw, left_out
+from hrnet_tf.training.data.sources import ImageFile, Report, left_out, look
 from hrnet_tf.training.segmentation.masks import Meaning, png
 
 BACKGROUND = "background"
@@ -56,15 +56,17 @@ def read_instances(
             report(left_out(path, f"annotation number {position + 1}", error))
 
     def draw(file):
-        return flaw(file, decode=False) or _mask(file, regions[file.id], classes, names)
+        seen = look(file, decode=False)
+        return seen, () if seen.flaw else _mask(file, regions[file.id], classes, names)
 
     wanted = [file for file in files.values() if file.id in regions or names[0] == BACKGROUND]
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(draw, wanted))
     records = []
-    for file, drawn in zip(wanted, found, strict=True):
-        if isinstance(drawn, str):
-            report(f"{file.path} is left out: {drawn}.")
+    for file, (seen, drawn) in zip(wanted, found, strict=True):
+        if line := seen.line(file.path):
+            report(line)
+        if seen.flaw:
             continue
         mask, problems = drawn
         for entry, error in problems:
