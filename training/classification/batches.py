@@ -10,7 +10,7 @@ from hrnet_tf.training.classification.recipe import ClassificationRecipe
 from hrnet_tf.training.data import crops
 from hrnet_tf.training.data.batching import Share, Steps, load_items, make_batches
 from hrnet_tf.training.data.colors import recolor
-from hrnet_tf.training.data.resize import resize
+from hrnet_tf.media.graph.pillow import resize
 
 
 def batches(

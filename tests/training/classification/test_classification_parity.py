@@ -16,7 +16,7 @@ from hrnet_tf.training.classification.batches import _middle
 from hrnet_tf.training.classification.losses import CrossEntropy
 from hrnet_tf.training.classification.metrics import Confusion
 from hrnet_tf.training.classification.recipe import ClassificationRecipe
-from hrnet_tf.training.data.resize import resize
+from hrnet_tf.media.graph.pillow import resize
 from hrnet_tf.training.loop.schedules import learning_rate
 from hrnet_tf.weights.load import load_checkpoint
 
