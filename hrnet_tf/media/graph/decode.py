@@ -57,10 +57,10 @@ def orientation(content: tf.Tensor) -> tf.Tensor:
     def number(at, count):
         weights = 256 ** tf.range(count)
         weights = tf.where(little, weights, weights[::-1])
-        return tf.reduce_sum(tf.concat([block, tf.zeros(16, tf.int32)], 0)[at : at + count] * weights)
+        return tf.reduce_sum(block[at : at + count] * weights)
 
     def read():
-        start = tf.clip_by_value(number(4, 4), 0, tf.size(block))
+        start = tf.clip_by_value(number(4, 4), 0, tf.size(block) - 2)
         entries = tf.range(tf.minimum(number(start, 2), (tf.size(block) - start - 2) // 12))
         places = start + 2 + 12 * entries
         big = tf.where(little, (0, 1), (1, 0))
