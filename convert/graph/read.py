@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from hrnet_tf.convert.graph.layers import EQUAL, fallback, known, weights_of
+from hrnet_tf.convert.graph.layers.fallback import fallback, weights_of
+from hrnet_tf.convert.graph.layers.table import EQUAL, known
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.patches.keras_graph import Call, flat_inputs, has_training, is_functional, walk
 from hrnet_tf.runtime.keras_model import functional, in_float32, input_shapes, named_outputs
