@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from hrnet_tf.training.data.coco_json import read_coco_json
-from hrnet_tf.training.data.sources import check_paths, to_stderr
+from hrnet_tf.training.data.sources import to_stderr
+from hrnet_tf.training.detection.annotations import read_annotations
 from hrnet_tf.training.detection.evaluator import evaluator
 from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.detection.pictures import Pictures, from_records
@@ -21,8 +21,9 @@ def settle(recipe: DetectionRecipe) -> DetectionRecipe:
     """
     if recipe.classes:
         return recipe
-    path, _ = check_paths(recipe.train_annotations, recipe.train_images)
-    truth = read_truth(read_coco_json(path), lambda line: None)
+    data = recipe.data("train")
+    coco, _ = read_annotations(data.annotations, data.images, lambda line: None)
+    truth = read_truth(coco, lambda line: None)
     ids = tuple(truth.category_ids)
     if not all(type(each) is int for each in ids):
         ids = tuple(range(1, len(ids) + 1))
@@ -52,7 +53,7 @@ def training_pictures(recipe: DetectionRecipe) -> Pictures:
 
 def held_out(recipe: DetectionRecipe) -> tuple[Pictures, Evaluator]:
     """The images for the validation loss, and the evaluator of the run."""
-    coco = read_coco_json(check_paths(recipe.val_annotations, recipe.val_images)[0])
+    coco, _ = read_annotations(recipe.val_annotations, recipe.val_images)
     judge = evaluator(recipe.card, scored(recipe), to_stderr, coco)
     # The evaluator has named what cannot be used.
     records = read(recipe.val_annotations, recipe.val_images, recipe.card, lambda line: None, coco)
