@@ -9,6 +9,7 @@ from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.detection.pictures import Pictures, from_records
 from hrnet_tf.training.detection.readers import read
 from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training.detection.records import read_pictures
 from hrnet_tf.training.detection.truth import read_truth
 from hrnet_tf.training.evaluate import Evaluator
 
@@ -21,8 +22,13 @@ def settle(recipe: DetectionRecipe) -> DetectionRecipe:
     """
     if recipe.classes:
         return recipe
-    data = recipe.data("train")
-    coco, _ = read_annotations(data.annotations, data.images, lambda line: None)
+    if recipe.train_records and not recipe.train_annotations:
+        raise ValueError(
+            "`classes` must be named if objects are in TFRecords alone. Received: "
+            f"train_records={recipe.train_records}, no classes."
+        )
+    paths = recipe.train_annotations, recipe.train_images
+    coco, _ = read_annotations(*paths, lambda line: None)
     truth = read_truth(coco, lambda line: None)
     ids = tuple(truth.category_ids)
     if not all(type(each) is int for each in ids):
@@ -30,24 +36,15 @@ def settle(recipe: DetectionRecipe) -> DetectionRecipe:
     return dataclasses.replace(recipe, classes=tuple(truth.names), category_ids=ids)
 
 
-def check(recipe: DetectionRecipe) -> None:
-    """Raises ValueError if the recipe wants what detectors do not have yet."""
-    if recipe.train_records:
-        raise ValueError(
-            "`train_records` must be empty: detectors are trained on files. "
-            f"Received: train_records={recipe.train_records!r}. Set `train_annotations` and "
-            "`train_images`."
-        )
-
-
 def training_pictures(recipe: DetectionRecipe) -> Pictures:
     """The images to train on: a source for `batches`.
 
     Raises:
         OSError: there is no such file or folder.
-        ValueError: no image can be used, or TFRecords are given.
+        ValueError: no image can be used, or TFRecords lack shards or have other classes.
     """
-    check(recipe)
+    if recipe.train_records:
+        return read_pictures(recipe.train_records, recipe.classes)
     return from_records(read(recipe.train_annotations, recipe.train_images, recipe.card))
 
 

@@ -134,7 +134,7 @@ def test_losses_are_finite_whatever_the_objects_are(recipe, head, small):
     model = trainee(task.network(recipe), recipe)
     most = 500
     corner = np.random.default_rng(0).uniform(0, 60, (most, 2)).astype(np.float32)
-    many = np.concatenate([corner, corner + (3, 2)], axis=1)
+    many = np.concatenate([corner, corner + np.float32([3, 2])], axis=1)
     cases = {"none": [], "many": many, "tiny": [[5, 5, 6, 6]], "whole": [[0, 0, 96, 64]]}
     boxes = np.zeros((4, most, 4), np.float32)
     for row, own in zip(boxes, cases.values(), strict=True):
