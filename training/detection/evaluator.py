@@ -17,7 +17,8 @@ from hrnet_tf.tasks.detection.detections import Detections
 from hrnet_tf.tasks.detection.results import coco_results
 from hrnet_tf.tasks.task import Predictor
 from hrnet_tf.training.data.coco_json import CocoFile, image_files, listed_images, read_coco_json
-from hrnet_tf.training.data.sources import Report, check_paths, to_stderr
+from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.detection.annotations import read_annotations
 from hrnet_tf.training.detection.categories import chosen, matched
 from hrnet_tf.training.detection.metrics import coco_numbers
 from hrnet_tf.training.detection.options import DetectionScoring
@@ -90,8 +91,9 @@ class NetworkEvaluator(_Evaluator):
         report: Report,
         coco: CocoFile | None = None,
     ):
-        path, folder = check_paths(scoring.annotations, scoring.images)
-        coco = coco or read_coco_json(path, report)
+        path, folder = Path(scoring.annotations), Path(scoring.images)
+        if coco is None:
+            coco, folder = read_annotations(path, folder, report)
         truth = chosen(read_truth(coco, report), scoring.classes, path)
         self._truth, self._numbers = matched(truth, card, path)
         self.wanted = _images(self._truth, coco, folder, report)

@@ -17,7 +17,8 @@ class DetectionRecipe(Recipe):
     Attributes:
         input_size: height and width of the network's input in training; images that are larger
             after scaling are cropped at random, smaller ones are padded with 0.
-        train_annotations, val_annotations: COCO's instances, or a file in their format.
+        train_annotations, val_annotations: COCO's instances or a file in their format, a folder
+            with files of PASCAL VOC or YOLO, or a list of VOC's.
         head: a name of `networks.detection.HEADS`.
         classes: names of the classes; those of the training annotations where empty.
         category_ids: id of each class in files of results.

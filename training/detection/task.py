@@ -8,8 +8,9 @@ from hrnet_tf.training.detection.evaluator import evaluator
 from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.detection.panels import panels
 from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training.detection.records import write_records
 from hrnet_tf.training.detection.samples import view
-from hrnet_tf.training.detection.source import check, held_out, scored, settle, training_pictures
+from hrnet_tf.training.detection.source import held_out, scored, settle, training_pictures
 from hrnet_tf.training.detection.trainee import trainee
 from hrnet_tf.training.task import Training
 
@@ -37,7 +38,6 @@ TRAINING = Training(
     scoring=DetectionScoring,
     counted="pictures",
     settle=settle,
-    check=check,
     network=network,
     published=published,
     is_head=is_head,
@@ -50,4 +50,5 @@ TRAINING = Training(
     evaluator=evaluator,
     panels=panels,
     inspect=view,
+    write_records=write_records,
 )
