@@ -19,7 +19,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from hrnet_tf.training.data.sources import flaw
+from hrnet_tf.training.data.sources import look
 from hrnet_tf.training.data.tfrecord.shards import (
     Items,
     check_shards,
@@ -95,7 +95,7 @@ def _load(row):
 def _example(records: Sequence[Record], row: int) -> bytes | str:
     """A serialised example, or a text that says why there is none."""
     record = records[row]
-    if reason := flaw(record.image):
+    if reason := look(record.image).flaw:
         return reason
     masks = [mask.encode() if isinstance(mask, str) else mask for mask in record.masks]
     return serialized(
