@@ -13,8 +13,14 @@ from hrnet_tf.training.pose.readers.oddities import one_picture, summaries, susp
 OF_BOXES = (CROWDPOSE, COCO_AIC)  # sets whose files have no areas
 
 
-def doubts(found: Annotations, keypoints: KeypointSet) -> Iterator[str]:
-    """A sentence for each thing that looks wrong in a COCO-format file of such keypoints."""
+def doubts(found: Annotations, keypoints: KeypointSet, one_by_one: bool = True) -> Iterator[str]:
+    """A sentence for each thing that looks wrong in a COCO-format file.
+
+    Args:
+        found: the annotations.
+        keypoints: the set of those who use them.
+        one_by_one: whether to count what looks wrong in single people.
+    """
     if found.data_format != "coco":
         return
     people = [record for record in found.everyone if not record.crowd]
@@ -38,7 +44,8 @@ def doubts(found: Annotations, keypoints: KeypointSet) -> Iterator[str]:
                 "of their box is taken, as for CrowdPose; the first is annotation "
                 f"{lacking[0]}."
             )
-    lines = (*suspicions(people), *summaries(found.everyone), *contradictions(entries))
+    single = summaries(found.everyone) if one_by_one else ()
+    lines = (*suspicions(people), *single, *contradictions(entries))
     for line in (*lines, one_picture(found.images)):
         if line:
             yield f"{found.path}: {line}."
