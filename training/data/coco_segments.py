@@ -16,9 +16,10 @@ def contradictions(annotations: Sequence[tuple[object, Mapping]]) -> Iterator[st
     """A sentence for each field that contradicts the segments of annotations, with their number.
 
     Args:
-        annotations: entries with the names that messages have for them. Fields that cannot be read
-            are passed over.
+        annotations: entries with what messages call them, such as "annotation 5". Fields that cannot be read
+            are passed over, and so are crowds: COCO's have areas of their own.
     """
+    annotations = [each for each in annotations if not each[1].get("iscrowd")]
     areas, bounds = segments([entry for _, entry in annotations])
     told = [(_number(each.get("area")), _box(each.get("bbox"))) for _, each in annotations]
     area = np.array([each for each, _ in told])
@@ -35,7 +36,7 @@ def contradictions(annotations: Sequence[tuple[object, Mapping]]) -> Iterator[st
             first = annotations[int(mask.argmax())][0]
             yield (
                 f"{number} annotations have another `{field}` than their `segmentation`; the first "
-                f"is annotation {first}"
+                f"is {first}"
             )
 
 

@@ -27,7 +27,7 @@ def doubts(found: Annotations, keypoints: KeypointSet, one_by_one: bool = True) 
     others = {each.get("id") for each in found.coco.categories if isinstance(each, dict)}
     others -= {*found.categories}
     entries = [
-        (named(each, place), each)
+        (f"annotation {named(each, place)}", each)
         for place, each in enumerate(found.coco.annotations)
         if isinstance(each, dict) and each.get("keypoints")
         if each.get("category_id") not in others
@@ -41,8 +41,7 @@ def doubts(found: Annotations, keypoints: KeypointSet, one_by_one: bool = True) 
         if lacking:
             yield (
                 f"{found.path}: {len(lacking)} annotations have no `area`; {AREA_OF_BOX} of that "
-                "of their box is taken, as for CrowdPose; the first is annotation "
-                f"{lacking[0]}."
+                f"of their box is taken, as for CrowdPose; the first is {lacking[0]}."
             )
     single = summaries(found.everyone) if one_by_one else ()
     lines = (*suspicions(people), *single, *contradictions(entries))
