@@ -6,7 +6,9 @@ import numpy as np
 
 from hrnet_tf.training.data.coco_masks import area_inside, polygons
 
-AREAS = (0.8, 1.25)  # an area of its segment; those of COCO's people are equal to nine digits
+# Share by which an area may differ from that of its segment, besides half of the way around it, by
+# which counts of pixels differ. Those of COCO's people are equal to nine digits.
+OFF = 0.15
 # Of a box with that of its segment, intersection over union. COCO's are equal; others draw boxes of
 # whole people and segments of what is seen.
 OVERLAP = 0.35
@@ -16,16 +18,18 @@ def contradictions(annotations: Sequence[tuple[object, Mapping]]) -> Iterator[st
     """A sentence for each field that contradicts the segments of annotations, with their number.
 
     Args:
-        annotations: entries with the names that messages have for them. Fields that cannot be read
-            are passed over.
+        annotations: entries with what messages call them, such as "annotation 5". Fields that
+            cannot be read are passed over, and so are crowds: COCO's have areas of their own.
     """
+    annotations = [each for each in annotations if not each[1].get("iscrowd")]
     areas, bounds = segments([entry for _, entry in annotations])
     told = [(_number(each.get("area")), _box(each.get("bbox"))) for _, each in annotations]
     area = np.array([each for each, _ in told])
     boxes = np.array([each for _, each in told]).reshape(-1, 4)
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     with np.errstate(invalid="ignore", divide="ignore"):
-        other = (area < AREAS[0] * areas) | (area > AREAS[1] * areas)
+        around = np.nan_to_num(bounds[:, 2:] - bounds[:, :2]).sum(axis=1)
+        other = np.abs(area - areas) > OFF * areas + around
         shared = np.minimum(high, bounds[:, 2:]) - np.maximum(low, bounds[:, :2])
         shared = np.maximum(shared, 0).prod(axis=1)
         union = boxes[:, 2:].prod(axis=1) + (bounds[:, 2:] - bounds[:, :2]).prod(axis=1) - shared
@@ -35,7 +39,7 @@ def contradictions(annotations: Sequence[tuple[object, Mapping]]) -> Iterator[st
             first = annotations[int(mask.argmax())][0]
             yield (
                 f"{number} annotations have another `{field}` than their `segmentation`; the first "
-                f"is annotation {first}"
+                f"is {first}"
             )
 
 

@@ -8,6 +8,7 @@ from pycocotools import mask as coco_mask
 from hrnet_tf.training.data.coco_fields import annotated_area, is_crowd
 from hrnet_tf.training.data.coco_json import CocoFile, listed_images
 from hrnet_tf.training.data.coco_masks import encoded
+from hrnet_tf.training.data.coco_segments import contradictions
 from hrnet_tf.training.data.sources import Report
 from hrnet_tf.training.detection.objects import Reasons, box_of, checked
 
@@ -70,14 +71,18 @@ def read_truth(coco: CocoFile, report: Report) -> Truth:
     numbers = {key: number for number, key in enumerate(images, 1)}
     sizes = [image.size for image in images.values()]
     categories, category_ids, names = _categories(coco, report)
-    annotations, reasons = [], Reasons()
+    annotations, used, reasons = [], [], Reasons()
     for position, entry in enumerate(coco.annotations):
+        name = _name("annotation", position, entry)
         try:
             if checked(entry)["image_id"] in numbers or entry["image_id"] not in known:
                 annotations.append(_annotation(entry, numbers, sizes, categories))
+                used.append((name, entry))
         except (KeyError, TypeError, ValueError) as error:
-            reasons.add(_name("annotation", position, entry), error)
+            reasons.add(name, error)
     reasons.report(coco.path, report)
+    for line in contradictions(used):
+        report(f"{coco.path}: {line}.")
     if not annotations:
         raise ValueError(
             f"{coco.path}: no annotation is an object with a box or a mask in one of its images. "

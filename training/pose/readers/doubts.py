@@ -13,15 +13,21 @@ from hrnet_tf.training.pose.readers.oddities import one_picture, summaries, susp
 OF_BOXES = (CROWDPOSE, COCO_AIC)  # sets whose files have no areas
 
 
-def doubts(found: Annotations, keypoints: KeypointSet) -> Iterator[str]:
-    """A sentence for each thing that looks wrong in a COCO-format file of such keypoints."""
+def doubts(found: Annotations, keypoints: KeypointSet, one_by_one: bool = True) -> Iterator[str]:
+    """A sentence for each thing that looks wrong in a COCO-format file.
+
+    Args:
+        found: the annotations.
+        keypoints: the set of those who use them.
+        one_by_one: whether to count what looks wrong in single people.
+    """
     if found.data_format != "coco":
         return
     people = [record for record in found.everyone if not record.crowd]
     others = {each.get("id") for each in found.coco.categories if isinstance(each, dict)}
     others -= {*found.categories}
     entries = [
-        (named(each, place), each)
+        (f"annotation {named(each, place)}", each)
         for place, each in enumerate(found.coco.annotations)
         if isinstance(each, dict) and each.get("keypoints")
         if each.get("category_id") not in others
@@ -35,10 +41,10 @@ def doubts(found: Annotations, keypoints: KeypointSet) -> Iterator[str]:
         if lacking:
             yield (
                 f"{found.path}: {len(lacking)} annotations have no `area`; {AREA_OF_BOX} of that "
-                "of their box is taken, as for CrowdPose; the first is annotation "
-                f"{lacking[0]}."
+                f"of their box is taken, as for CrowdPose; the first is {lacking[0]}."
             )
-    lines = (*suspicions(people), *summaries(found.everyone), *contradictions(entries))
+    single = summaries(found.everyone) if one_by_one else ()
+    lines = (*suspicions(people), *single, *contradictions(entries))
     for line in (*lines, one_picture(found.images)):
         if line:
             yield f"{found.path}: {line}."

@@ -13,7 +13,7 @@ LARGE = 250  # pixels; sides from which all people within 100 pixels of the corn
 ENOUGH = 7  # keypoints; fewer may lie anywhere in a box
 FEW = 3  # people; fewer say nothing about the whole file
 MANY = 0.2  # share of seen keypoints
-SMALL = 0.55  # of the usual extent of keypoints in their box; COCO's people have .8 or more of it
+SMALL = 0.55  # of the usual extent of keypoints in their box; COCO's people have .75 or more
 MOST = 0.5  # share of people from which a mistake in the whole file is suspected
 
 
@@ -45,7 +45,7 @@ def oddities(people: Sequence[Record], measured: bool = True) -> dict[str, np.nd
     out = seen & (beyond > 2 + (0.05 if told else 0.1) * longer) & ~(zero | outside | far)
     count = labelled.sum(axis=1)
     extent = _reach(points, labelled) / longer[:, 0]
-    full = count > max(keypoints.shape[1] / 2, ENOUGH)
+    full = count > max(0.7 * keypoints.shape[1], ENOUGH)
     usual = np.median(extent[full]) if full.sum() >= FEW else 0
     # Hands of COCO-WholeBody have shares, but beside bodies with 1 and 2.
     faint = labelled & (visible.max(axis=1) < FAINT)[:, None]
