@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from hrnet_tf.files import whole
+from hrnet_tf.files import parse_json, whole
 from hrnet_tf.training.data.sources import how_to_draw
 from hrnet_tf.training.loop.resume import differences
 from hrnet_tf.training.recipe import Recipe, completed
@@ -62,8 +62,10 @@ def _on_from(workdir: Path) -> str:
 
 def differing_values(workdir: Path, recipe: Recipe) -> str:
     """Lists the values that differ from the recipe of the run in a folder; empty if none does."""
-    there = json.loads((workdir / "recipe.json").read_text("utf-8"))
-    return differences(completed(there), json.loads(recipe.to_json()))
+    path = workdir / "recipe.json"
+    there = parse_json(path.read_bytes(), path)
+    there = completed(there) if isinstance(there, dict) else {}
+    return differences(there, json.loads(recipe.to_json()))
 
 
 def is_finished(workdir: Path) -> bool:
