@@ -11,6 +11,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+# Archives may unfold to this many bytes, or to this many times their own size.
+UNFOLDED, EXPANSION = 2**28, 4
+NAME = 200  # bytes of a file's name; most file systems allow 255, with suffixes and parts of names
+
 # Exceptions that `np.load` raises on a damaged file.
 DAMAGE = (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
@@ -135,6 +139,41 @@ def distinct(names: Iterable[str]) -> Iterator[str]:
             found = f"{name}-{copy}"
         taken.add(found.casefold())
         yield found
+
+
+def short(name: str) -> str:
+    """The beginning of a name, so that a file's name can be made of it."""
+    return name.encode()[:NAME].decode(errors="ignore")
+
+
+def parse_json(content: bytes | str, name: object) -> object:
+    """The content of a JSON file, in any UTF.
+
+    Raises:
+        ValueError: it is not JSON, or is nested too deeply; the message begins with `name`.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError(f"{name}: JSON that is nested too deeply.") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: not complete JSON ({error}).") from None
+
+
+def unfolds_too_far(size: int, unfolded: Iterable[int]) -> str:
+    """Why an archive is refused that would fill the memory; empty if it may be read.
+
+    Args:
+        size: bytes of the archive.
+        unfolded: bytes of each of its entries. All together may have 256 MiB, or 4 times its size.
+    """
+    total = sum(unfolded)
+    if total <= max(UNFOLDED, EXPANSION * size):
+        return ""
+    return (
+        f"unfolds to {total / 2**20:.0f} MiB from {size / 2**20:.1f}, as no weights do. "
+        "If it is yours, write it again without compression."
+    )
 
 
 def sha256(path: str | os.PathLike) -> str:

@@ -214,6 +214,8 @@ class Recipe:
         """
         try:
             values = json.loads(text)
+        except RecursionError:
+            raise ValueError("A recipe must be JSON of a few levels.") from None
         except ValueError as error:
             raise ValueError(f"A recipe must be complete JSON, this is not ({error}).") from None
         if not isinstance(values, dict):

@@ -20,7 +20,7 @@ from hrnet_tf.cli.command import (
     required,
     task_name,
 )
-from hrnet_tf.files import distinct
+from hrnet_tf.files import distinct, short
 from hrnet_tf.tasks import options_of
 from hrnet_tf.tasks.detection.options import Choice, PeopleOptions
 
@@ -135,7 +135,6 @@ def _drawing(values, name):
 
 
 def _predict_pictures(values, paths, name):
-    from hrnet_tf.media.images import read_image
     from hrnet_tf.prediction.pictures import PredictionFolder, predict_files
     from hrnet_tf.tasks import task_named
     from hrnet_tf.tasks.detection.box_files import read_boxes
@@ -155,7 +154,7 @@ def _predict_pictures(values, paths, name):
     predictor = _open(values, task, **(task.view_options if views else {}))
     detector = None if boxes or not task.wants_boxes else _detector(values, predictor.card)
     source = detected(detector, predictor.timings) if detector else boxes
-    read = boxes.read_image if boxes else read_image
+    read = boxes.read_image if boxes else None
     output.seconds["load"] = time.perf_counter() - start
     start = time.perf_counter()
     try:
@@ -183,7 +182,7 @@ def _predict_videos(values, videos, name, further):
     given |= _drawing(values, name)
     if len(videos) == 1 and not further:
         return _predict_video(values, task, predictor, videos[0], values.output, given)
-    names = [re.sub(r"[^\w.-]+", "_", os.path.basename(video)) for video in videos]
+    names = [short(re.sub(r"[^\w.-]+", "_", os.path.basename(video))) for video in videos]
     for video, folder in zip(videos, distinct(names), strict=True):
         folder = os.path.join(values.output, folder)
         try:

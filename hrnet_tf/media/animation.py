@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from hrnet_tf.files import short
 from hrnet_tf.media.frames import Frame
 from hrnet_tf.media.images import pixels
 
@@ -27,7 +28,7 @@ class Animation:
     live = False
 
     def __init__(self, path: str | os.PathLike):
-        self.name, self.stem = os.fspath(path), Path(path).stem
+        self.name, self.stem = os.fspath(path), short(Path(path).stem)
         self.problems, self.seconds = [], []
         self._image = Image.open(path)
         self.total = self._image.n_frames

@@ -16,7 +16,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from hrnet_tf.files import existing
+from hrnet_tf.files import existing, short
 from hrnet_tf.media.animation import Animation
 from hrnet_tf.media.find import is_address, is_animation, is_moving
 from hrnet_tf.media.frames import Frame
@@ -59,7 +59,7 @@ class Video:
     def __init__(self, source: str | os.PathLike | int):
         self.live = isinstance(source, int)
         self.name = f"camera {source}" if self.live else os.fspath(source)
-        self.stem = f"camera{source}" if self.live else Path(self.name).stem
+        self.stem = f"camera{source}" if self.live else short(Path(self.name).stem)
         if is_address(self.name):
             self._container = _open_address(self.name)
             self.live = _is_endless(self._container)

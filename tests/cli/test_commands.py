@@ -271,6 +271,13 @@ def test_equal_names_do_not_overwrite_each_other(tmp_path, model):
     assert len({r["file_name"] for r in _results(out)}) == 4
 
 
+def test_a_long_name_is_no_reason_to_stop(tmp_path, model):
+    _picture(tmp_path / ("x" * 251 + ".jpg"))
+    arguments = ("--output", tmp_path / "out", f"--model={model}")
+    assert run("predict", tmp_path / ("x" * 251 + ".jpg"), *arguments) == 0
+    assert (tmp_path / "out" / ("x" * 200 + ".jpg")).is_file()
+
+
 def test_earlier_results_are_kept_unless_told(tmp_path, photos, model, capsys):
     out = tmp_path / "out"
     out.mkdir()

@@ -361,7 +361,7 @@ def test_boxes_of_stored_pixels_are_of_these(tmp_path):
 
 def test_text_that_is_not_json_is_named(tmp_path):
     (tmp_path / "x.json").write_bytes(b"\xff\xfe{")
-    with pytest.raises(ValueError, match="not a json file"):
+    with pytest.raises(ValueError, match="not complete JSON"):
         read_boxes(tmp_path / "x.json")
 
 

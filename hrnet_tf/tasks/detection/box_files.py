@@ -4,7 +4,6 @@ Whatever has one meaning is read, as by the readers of training: ids of any kind
 boxes that only keypoints give. An entry that cannot be used costs a line.
 """
 
-import json
 import logging
 import os
 from collections import Counter
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hrnet_tf.files import existing, parse_json
 from hrnet_tf.media.find import coco_id
 from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.detection.box_entries import (
@@ -138,12 +138,7 @@ def read_boxes(
 
 def _content(path):
     """The parsed file: an object with two lists, or a list."""
-    try:
-        content = json.loads(path.read_bytes())  # which tells the encoding
-    except RecursionError:
-        raise ValueError(f"{path}: JSON that is nested too deeply.") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not a json file ({error}).") from error
+    content = parse_json(existing(path).read_bytes(), path)
     lists = [content] if not isinstance(content, dict) else map(content.get, PARTS)
     if not all(isinstance(each, list) for each in lists):
         raise ValueError(
