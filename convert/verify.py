@@ -185,8 +185,9 @@ def reported(
         from hrnet_tf.convert.reports.first_layer import first_layer
 
         layer = first_layer(source.model, source.graph, examples, convert, Path(name).suffix)
+        text = str(error).removeprefix(f"{path}: ")
         raise ValueError(
-            f"{error} The first layer that differs is {layer or 'not known'}."
+            f"{name}: {text} The first layer that differs is {layer or 'not known'}."
         ) from error
     for line in found.lines():
         report(line)

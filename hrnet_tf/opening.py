@@ -182,9 +182,12 @@ def settled(
             f"`model` must take {wanted}, and for more inputs or fewer another card. "
             f"Received: {dict(network.inputs)}."
         )
-    card.check_inputs(network.inputs)
-    if network.outputs:
-        card.check(network.outputs)
+    try:
+        card.check_inputs(network.inputs)
+        if network.outputs:
+            card.check(network.outputs)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
     return network, card
 
 
@@ -216,7 +219,10 @@ def _preset(name, weights, input_shape):
 
 
 def _opened(name, model, card, file):
-    return Opened(str(name), as_network(model, card), model, with_scores(card, model), file)
+    try:
+        return Opened(str(name), as_network(model, card), model, with_scores(card, model), file)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _open_converted(path, card, threads):

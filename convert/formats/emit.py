@@ -120,9 +120,11 @@ def _converted(converter, graph):
                 f"{layer} cannot be written for TFLite: {reason}. Leave it out of the network, and "
                 "compute it outside."
             ) from error
+        names = ", ".join(f"{name}: a {kind}" for name, kind in graph.fallbacks.items())
+        where = f" with what Keras computes in it, {names}" if names else ""
         raise ValueError(
-            f"TensorFlow's converter refuses the network ({reason}). Try the precision float16, "
-            "or leave the part that it names out of the network."
+            f"TensorFlow's converter refuses the network{where} ({reason}). Try the precision "
+            "float16, or leave the part that it names out of the network."
         ) from error
 
 

@@ -59,7 +59,8 @@ def _kept(found, names):
     if missing:
         raise ValueError(
             f"`outputs` must be some of those of the network, {', '.join(found)}. "
-            f"Received: {missing[0]!r}. Use the card that the network was trained with."
+            f"Received: {missing[0]!r}, from its card. Use the card that the network was trained "
+            f"with, or name its outputs: keras.Model(inputs, {{{missing[0]!r}: …}})."
         )
     return {name: found[name] for name in names}
 
