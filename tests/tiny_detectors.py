@@ -1,8 +1,9 @@
 """Detectors that are traced in seconds: the true heads on four convolutions, with few channels.
 
-    python tests/tiny_detectors.py RECIPE.json WORKDIR
+    python tests/tiny_detectors.py RECIPE.json WORKDIR [DEVICES]
 
-trains one in a process of its own, saves after every step and says so, for tests that kill it.
+trains one in a process of its own, saves after every step and says so, for tests that kill it; on
+that number of devices, into which the CPU is divided.
 """
 
 import sys
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from hrnet_tf.networks import detection
@@ -17,6 +19,7 @@ from hrnet_tf.networks.heads import regions
 from hrnet_tf.training import train
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training.loop import distribute
 from hrnet_tf.training.loop.callbacks import Save
 
 CHANNELS = 32
@@ -56,7 +59,17 @@ def write_recipe(folder: Path, **changes) -> DetectionRecipe:
     return DetectionRecipe(**(values | changes))
 
 
-def main(recipe: str, workdir: str) -> None:
+def divide(devices: int) -> None:
+    """Makes `train` use that number of devices."""
+    two = [tf.config.LogicalDeviceConfiguration()] * devices
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)])
+    distribute.strategy = lambda name: strategy
+
+
+def main(recipe: str, workdir: str, devices: str = "1") -> None:
+    if devices != "1":
+        divide(int(devices))
     shrink()
     save = Save._save
 

@@ -126,6 +126,35 @@ def test_a_run_that_is_killed_ends_as_if_it_had_not_been(recipe, head, tmp_path)
     same_end(tmp_path / "quiet", tmp_path / "killed")
 
 
+@slow
+@pytest.mark.parametrize("head", ["fcos", "mask_rcnn", "cascade_mask_rcnn"])
+def test_two_devices_train_as_one_with_the_same_batch(recipe, head, tmp_path):
+    """Losses are divided by numbers of all devices, and samples do not depend on the device."""
+    path = tmp_path / "recipe.json"
+    changes = {"sync_norm": True, "optimizer": "sgd", "learning_rate": 1e-3, "clip_norm": 1.0}
+    path.write_text(dataclasses.replace(recipe, head=head, **changes).to_json())
+    for devices in ("1", "2"):
+        command = [sys.executable, tiny_detectors.__file__, str(path), tmp_path / devices, devices]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    one, two = (resume.newest(tmp_path / each / "checkpoints", pytest.fail) for each in "12")
+    assert one.position.step == two.position.step == 4
+    weights = [name for name in one.arrays if name.startswith(("model/", "metric/"))]
+    for name in weights:
+        wanted, found = one.arrays[name], two.arrays[name]
+        np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-5, err_msg=name)
+
+
+@slow
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_regions_in_16_bits(recipe, precision, small, tmp_path):
+    recipe = dataclasses.replace(recipe, head="mask_rcnn", precision=precision, epochs=1)
+    path = train.train(recipe, tmp_path / "run", distribute="none")
+    with open(tmp_path / "run" / "history.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert 0 < float(row["loss"]) < 20
+    assert keras.models.load_model(path).dtype_policy.name == "float32"
+
+
 @pytest.mark.parametrize("head", ["fcos", "mask_rcnn"])
 def test_losses_are_finite_whatever_the_objects_are(recipe, head, small):
     """No objects, 500 of them, tiny ones, ones as large as the image; and so are the gradients."""
