@@ -12,7 +12,7 @@ import numpy as np
 from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
 from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, flaw, to_stderr
-from hrnet_tf.training.detection.categories import matched
+from hrnet_tf.training.detection.categories import chosen, matched
 from hrnet_tf.training.detection.objects import Reasons, plain_id
 from hrnet_tf.training.detection.truth import Truth, read_truth
 
@@ -45,6 +45,7 @@ def read(
     card: DetectionCard,
     report: Report = to_stderr,
     coco: CocoFile | None = None,
+    classes: Sequence[str] | None = None,
 ) -> tuple[Record, ...]:
     """The images of an annotation file that can be trained on, in the order of their ids.
 
@@ -55,6 +56,7 @@ def read(
         report: receives a line for each image that is left out, and for each reason why objects
             are.
         coco: the parsed file, if there is one.
+        classes: names of the categories to read; objects of others are left out. All if None.
 
     Raises:
         OSError: there is no such file or folder.
@@ -63,7 +65,7 @@ def read(
     """
     path, folder = check_paths(annotations, images)
     coco = coco or read_coco_json(path)
-    truth, numbers = matched(read_truth(coco, report), card, path)
+    truth, numbers = matched(chosen(read_truth(coco, report), classes, path), card, path)
     files, _ = image_files(coco, folder, report)
     files = {truth.images[plain_id(key)]: file for key, file in files.items()}
     found = _objects(path, truth, numbers, files, report)
