@@ -14,7 +14,7 @@ from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.training.data.coco_json import CocoFile, image_files
 from hrnet_tf.training.data.sources import ImageFile, Report, look, to_stderr
 from hrnet_tf.training.detection.annotations import read_annotations
-from hrnet_tf.training.detection.categories import matched
+from hrnet_tf.training.detection.categories import chosen, matched
 from hrnet_tf.training.detection.objects import Reasons
 from hrnet_tf.training.detection.truth import Truth, read_truth
 
@@ -47,6 +47,7 @@ def read(
     card: DetectionCard,
     report: Report = to_stderr,
     coco: CocoFile | None = None,
+    classes: Sequence[str] | None = None,
 ) -> tuple[Record, ...]:
     """The images of an annotation file that can be trained on, in the order of their ids.
 
@@ -57,6 +58,7 @@ def read(
         report: receives a line for each image that is left out, and for each reason why objects
             are.
         coco: the parsed file, if there is one.
+        classes: names of the categories to read; objects of others are left out. All if None.
 
     Raises:
         OSError: there is no such file or folder.
@@ -66,7 +68,7 @@ def read(
     path, folder = Path(annotations), Path(images)
     if coco is None:
         coco, folder = read_annotations(annotations, images, report)
-    truth, numbers = matched(read_truth(coco, report), card, path)
+    truth, numbers = matched(chosen(read_truth(coco, report), classes, path), card, path)
     files, _ = image_files(coco, folder, report)
     files = {truth.images[key]: file for key, file in files.items()}
     found = _objects(path, truth, numbers, files, report)

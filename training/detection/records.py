@@ -44,7 +44,8 @@ def write_records(
         OSError, ValueError: the pictures cannot be used, there are fewer than shards, or `output`
             has other records.
     """
-    records = read(recipe.train_annotations, recipe.train_images, recipe.card)
+    data = recipe.data("train")
+    records = read(data.annotations, data.images, recipe.card, classes=data.classes)
     check_shards(shards, len(records), "pictures")
     classes = _mark_of(recipe.classes)
     items = Items(

@@ -2,12 +2,13 @@
 
 import dataclasses
 
-from hrnet_tf.training.data.sources import to_stderr
+from hrnet_tf.training.data.coco_json import CocoFile
+from hrnet_tf.training.data.sources import Report, to_stderr
 from hrnet_tf.training.detection.annotations import read_annotations
 from hrnet_tf.training.detection.evaluator import evaluator
 from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.detection.pictures import Pictures, from_records
-from hrnet_tf.training.detection.readers import read
+from hrnet_tf.training.detection.readers import Record, read
 from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.records import read_pictures
 from hrnet_tf.training.detection.truth import read_truth
@@ -45,7 +46,18 @@ def training_pictures(recipe: DetectionRecipe) -> Pictures:
     """
     if recipe.train_records:
         return read_pictures(recipe.train_records, recipe.classes)
-    return from_records(read(recipe.train_annotations, recipe.train_images, recipe.card))
+    return from_records(read_of(recipe, "train"))
+
+
+def read_of(
+    recipe: DetectionRecipe,
+    use: str,
+    report: Report = to_stderr,
+    coco: CocoFile | None = None,
+) -> tuple[Record, ...]:
+    """The images of a recipe to "train" on or for "val"; as `readers.read`."""
+    data = recipe.data(use)
+    return read(data.annotations, data.images, recipe.card, report, coco, data.classes)
 
 
 def held_out(recipe: DetectionRecipe) -> tuple[Pictures, Evaluator]:
@@ -53,8 +65,7 @@ def held_out(recipe: DetectionRecipe) -> tuple[Pictures, Evaluator]:
     coco, _ = read_annotations(recipe.val_annotations, recipe.val_images)
     judge = evaluator(recipe.card, scored(recipe), to_stderr, coco)
     # The evaluator has named what cannot be used.
-    records = read(recipe.val_annotations, recipe.val_images, recipe.card, lambda line: None, coco)
-    return from_records(records), judge
+    return from_records(read_of(recipe, "val", lambda line: None, coco)), judge
 
 
 def scored(recipe: DetectionRecipe) -> DetectionScoring:

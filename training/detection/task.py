@@ -2,7 +2,9 @@
 
 import keras
 
+from hrnet_tf.networks.checks import spec_of
 from hrnet_tf.networks.detection import detection
+from hrnet_tf.networks.specs import LiteHRNetSpec
 from hrnet_tf.training.detection.batches import batches
 from hrnet_tf.training.detection.evaluator import evaluator
 from hrnet_tf.training.detection.options import DetectionScoring
@@ -24,7 +26,9 @@ def network(recipe: DetectionRecipe) -> keras.Model:
 
 
 def published(recipe: DetectionRecipe) -> keras.Model:
-    """The network for images of any size."""
+    """The network for images of any size; a Lite-HRNet keeps the size of training."""
+    if isinstance(spec_of(recipe.arch), LiteHRNetSpec):
+        return network(recipe)
     return detection(recipe.arch, len(recipe.classes), recipe.head)
 
 
