@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from hrnet_tf.training.data.coco_fields import identity, image_size
 from hrnet_tf.training.data.json_files import read_json
@@ -160,9 +161,10 @@ def image_files(
 ) -> tuple[dict[int, ImageFile], set[int]]:
     """The images of a file, annotated or not.
 
-    A file name may have the separators of Windows, or folders that are not here, such as those of
-    another machine: a file that is found without them is taken if no other image means it, too.
-    Images without `width` and `height` are measured.
+    A file name may have the separators of Windows, be an address (Label Studio, Roboflow), differ
+    in case, or have folders that are not here, such as those of another machine: a file that is
+    found without them is taken if no other image means it, too. Images without `width` and `height`
+    are measured.
 
     Args:
         coco: the parsed file.
@@ -173,9 +175,9 @@ def image_files(
         The usable images by id, and the ids of all images.
     """
     listed, known = listed_images(coco, report)
-    found = {}
+    found, listings = {}, {}
     for key, (name, size) in listed.items():
-        tail = _find(folder, name)
+        tail = _find(folder, name, listings)
         if tail is None:
             missing = ValueError("its `file_name` is not there")
             report(left_out(folder, f"image {name}", missing))
@@ -205,16 +207,31 @@ def _name(entry, needed):
     return None
 
 
-def _find(folder, name):
-    """The end of a file name under which its file is in the folder; None if it is not there."""
+def _find(folder, name, listings):
+    """The end of a file name under which its file is in the folder; None if it is not there.
+
+    `listings` keeps the names in the folders that have been looked into.
+    """
     if os.path.isfile(os.path.join(folder, name)):
         return name
-    parts = [part for part in name.replace("\\", "/").split("/") if part]
-    for start in range(len(parts)):
-        tail = "/".join(parts[start:])
-        if os.path.isfile(os.path.join(folder, tail)):
-            return tail
-    return None
+    path, _, query = name.partition("?")
+    for form in dict.fromkeys([name, path, unquote(path), unquote(query.rpartition("=")[2])]):
+        parts = [part for part in form.replace("\\", "/").split("/") if part]
+        for start in range(len(parts)):
+            tail = "/".join(parts[start:])
+            if os.path.isfile(os.path.join(folder, tail)):
+                return tail
+    return _in_other_case(folder, unquote(path).replace("\\", "/"), listings)
+
+
+def _in_other_case(folder, name, listings):
+    """The only file of a folder whose name differs in upper and lower case alone, or None."""
+    if folder not in listings:
+        listings[folder] = names = {}
+        for each in os.listdir(folder):
+            names.setdefault(each.casefold(), []).append(each)
+    found = listings[folder].get(name.rpartition("/")[2].casefold(), [])
+    return found[0] if len(found) == 1 and os.path.isfile(os.path.join(folder, found[0])) else None
 
 
 def _drop_ambiguous(found, folder, report):

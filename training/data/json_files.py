@@ -60,7 +60,7 @@ def _hint(content: bytes, error: ValueError) -> str:
     before = error.doc[: error.pos].rstrip()
     if error.msg.startswith("Extra data") and before[-1:] in ("}", "]"):
         return "It holds several values, such as JSON lines; COCO's format is one object."
-    if before.endswith(","):
+    if before.endswith(",") and error.doc[error.pos :].strip():
         return "A comma stands before it where nothing follows; remove that."
     if error.doc[error.pos : error.pos + 1] == "'":
         return "JSON has double quotes; was it written by Python's print?"

@@ -6,6 +6,7 @@ Every case gets perfect predictions. It then has AP 1, or a line names what was 
 import copy
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from hrnet_tf.labels.keypoints import keypoint_set
 from hrnet_tf.media.images import TURNS
 from hrnet_tf.tasks.pose.predictor import PosePredictor
 from hrnet_tf.training.evaluate import evaluate
+from hrnet_tf.training.pose.evaluator import read_scored
+from hrnet_tf.training.pose.options import PoseScoring
 
 FOLDER = "photos"
 
@@ -107,7 +110,59 @@ def another_category(content):
     content["annotations"].append(person | {"id": 77, "category_id": 2, "bbox": [1, 1, 30, 30]})
 
 
+def floats(content):
+    """Ids of a data frame that had gaps."""
+    for entries in (content["images"], content["annotations"]):
+        for entry in entries:
+            entry.update({key: float(entry[key]) for key in ("id", "image_id") if key in entry})
+
+
+def words_for_ids(content):
+    for image in content["images"]:
+        image["id"] = f"2024-05-0{image['id']}T10:00:00.5Z"
+    for person in content["annotations"]:
+        person["image_id"] = f"2024-05-0{person['image_id']}T10:00:00.5Z"
+
+
+def spelt_otherwise(content):
+    """Left Eye, LEFT-EAR, …"""
+    names = content["categories"][0]["keypoints"]
+    names[:] = [n.replace("_", " ").title() if i % 2 else n.upper() for i, n in enumerate(names)]
+
+
+def of_another_kind(content):
+    """A category whose `keypoints` are null, with boxes of its own."""
+    content["categories"].append({"id": 2, "name": "car", "keypoints": None, "skeleton": None})
+    car = {"id": 99, "image_id": 1, "category_id": 2, "bbox": [1, 1, 9, 9], "area": 81}
+    content["annotations"].append(car | {"segmentation": []})
+
+
+def at(form):
+    """File names of this form, such as those of annotation servers."""
+    return each_image(lambda image, _: image.update(file_name=form.format(image["file_name"])))
+
+
 ONE_MEANING = {
+    "ids of floats": floats,
+    "ids of times": words_for_ids,
+    "names in other letters": spelt_otherwise,
+    "a category without keypoints": of_another_kind,
+    "address": at("https://example.com/data/upload/3/{}?token=a/b=c"),
+    "upload": at("/data/upload/3/{}"),
+    "local files": at("/data/local-files/?d=photos%2F{}"),
+    "escaped": each_image(lambda image, _: image.update(file_name=f"%3{image['file_name']}")),
+    "upper case": each_image(lambda image, _: image.update(file_name=f"{image['id'] - 1}.PNG")),
+    "segments empty": put("segmentation", []),
+    "segments of nothing": put("segmentation", [[]]),
+    "segments null": put("segmentation", None),
+    "segments of points": each_person(
+        lambda person, _: person.update(
+            segmentation=[np.reshape(person["segmentation"], (-1, 2)).tolist()]
+        )
+    ),
+    "more fields": each_person(
+        lambda person, _: person.update(attributes={"occluded": False, "track_id": 3}, score=1.0)
+    ),
     "ids from zero": each_person(lambda person, i: person.update(id=i)),
     "ids all the same": put("id", 0),
     "ids null": put("id", None),
@@ -263,3 +318,96 @@ def test_photos_of_a_phone_are_scored_upright(scored, folder, tmp_path, turn):
             lying.save(tmp_path / image["file_name"], exif=exif)
     found = scored(clean(), images=tmp_path)
     assert found.problems == () and found.numbers["AP"] == pytest.approx(1)
+
+
+FORMS = {
+    "lines": (lambda text: text + "\n" + text, "several values, such as JSON lines"),
+    "comma": (lambda text: text[:-1] + ",}", "A comma stands before it"),
+    "quotes": (lambda text: text.replace('"', "'"), r"\(Expecting property name"),
+    "nothing": (lambda text: "", "It is empty"),
+    "cut": (lambda text: text[:500], "Is the download complete"),
+    "page": (lambda text: "<html>", "XML or a web page"),
+    "pointer": (lambda text: "version https://git-lfs.github.com/spec/v1", "pointer of Git LFS"),
+    "archive": (lambda text: "PK\x03\x04", "a zip archive; unpack it"),
+    "tasks": (
+        lambda text: '[{"data": {}, "annotations": []}]',
+        "looks like a file of Label Studio",
+    ),
+    "labelme": (lambda text: '{"shapes": [], "imagePath": "a"}', "looks like a file of labelme"),
+    "table": (lambda text: "name,x,y\na.png,1,2", "must be JSON"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), FORMS.values(), ids=FORMS)
+def test_files_of_another_form_are_told_by_what_they_are(scored, change, said):
+    with pytest.raises(ValueError, match=said) as error:
+        scored(change(json.dumps(clean())).encode())
+    assert "ann.json" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_keys_that_are_there_twice_are_named(scored):
+    """JSON takes the last one without a word."""
+    text = json.dumps(clean())
+    twice = text.replace('"iscrowd": 0,', '"iscrowd": 1, "iscrowd": 0,', 1)
+    found = scored(twice.encode())
+    (line,) = found.problems
+    assert "`iscrowd` is there twice with different values in 1 objects" in line
+    assert "the id 5" in line and found.numbers == scored(clean()).numbers
+    same = text.replace('"iscrowd": 0,', '"iscrowd": 0, "iscrowd" : 0,', 1)
+    assert scored(same.encode()).problems == ()
+    caption = text.replace('"iscrowd": 0,', '"caption": "\\"x\\": 1", "iscrowd": 0,', 1)
+    assert scored(caption.encode()).problems == ()
+
+
+def one_more(person, _):
+    person["keypoints"].append(0)
+
+
+def one_less(person, number):
+    if not number:
+        person["keypoints"].pop()
+
+
+def surely_seen(person, number):
+    person["keypoints"][2] = 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (one_more, "Received: .*ann.json, with 52 numbers in most `keypoints`"),
+        (one_less, "annotation 5 is left out: `keypoints` has 50 values, not 51"),
+        (surely_seen, "of 6 of 6 people, `keypoints` visibility is not 0, 1 or 2"),
+    ],
+)
+def test_keypoints_of_another_length_or_visibility_are_named(scored, change, said):
+    content = clean()
+    each_person(change)(content)
+    try:
+        lines = " ".join(scored(content).problems)
+    except ValueError as error:
+        lines = str(error)
+    assert re.search(said, lines)
+
+
+@pytest.mark.parametrize("field", ["keypoints", "bbox"])
+def test_percent_of_large_pictures_are_named(tmp_path, field):
+    """Label Studio counts from 0 to 100. In small pictures nothing tells percent from pixels."""
+    content = clean()
+    for image in content["images"]:
+        image.update(width=4 * image["width"], height=4 * image["height"])
+        Image.new("RGB", (image["width"], image["height"])).save(tmp_path / image["file_name"])
+    sizes = {image["id"]: (image["width"], image["height"]) for image in content["images"]}
+    for person in content["annotations"]:
+        share = 100 / np.array(sizes[person["image_id"]])
+        for each, scale in (("bbox", (4, 4)), ("keypoints", (4, 4, 1))):
+            if each == field:
+                scale = (*share * 4, 1)[: len(scale)]
+            values = np.reshape(person[each], (-1, len(scale))) * scale
+            person[each] = values.ravel().tolist()
+        del person["segmentation"], person["area"]
+    path, lines = tmp_path / "percent.json", []
+    path.write_text(json.dumps(content))
+    found = read_scored(PoseCard(), PoseScoring(str(path), str(tmp_path)), lines.append)
+    assert len(found.everyone) == 6
+    assert any(re.search(f"`{field}` looks? like percent of the image", line) for line in lines)
