@@ -122,7 +122,7 @@ def test_bad_objects_of_voc_are_named(images, tmp_path):
     (record,) = read(str(place), str(images), CARD, lines.append)
     assert len(record.classes) == 2
     text = "\n".join(lines)
-    for reason in ("negative side", "outside the image", "it has no name", "no picture gone.jpg"):
+    for reason in ("`bbox` is empty", "outside the image", "it has no name", "no picture gone.jpg"):
         assert reason in text
 
 
