@@ -27,17 +27,13 @@ def doubts(found: Annotations, keypoints: KeypointSet, one_by_one: bool = True) 
     others = {each.get("id") for each in found.coco.categories if isinstance(each, dict)}
     others -= {*found.categories}
     entries = [
-        (f"annotation {named(each, place)}", each)
+        (f"annotation {named(each, place)}", each, each.get("segmentation"))
         for place, each in enumerate(found.coco.annotations)
         if isinstance(each, dict) and each.get("keypoints")
         if each.get("category_id") not in others
     ]
     if keypoints.sigmas is not None and keypoints not in OF_BOXES:
-        lacking = [
-            name
-            for name, each in entries
-            if each.get("area") is None and not each.get("segmentation")
-        ]
+        lacking = [name for name, each, shape in entries if each.get("area") is None and not shape]
         if lacking:
             yield (
                 f"{found.path}: {len(lacking)} annotations have no `area`; {AREA_OF_BOX} of that "
