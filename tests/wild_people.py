@@ -63,3 +63,48 @@ def draw(folder):
         noise = Image.effect_noise((image["width"], image["height"]), 50)
         noise.convert("RGB").save(folder / image["file_name"])
     return folder
+
+
+# Changes of a file's content, in place
+
+
+def each_person(change):
+    def changed(content):
+        for number, person in enumerate(content["annotations"]):
+            change(person, number)
+
+    return changed
+
+
+def each_image(change):
+    def changed(content):
+        for number, image in enumerate(content["images"]):
+            change(image, number)
+
+    return changed
+
+
+def drop(*fields):
+    return each_person(lambda person, _: [person.pop(field) for field in fields])
+
+
+def put(field, value):
+    return each_person(lambda person, _: person.update({field: value}))
+
+
+def triples(person, _):
+    person["keypoints"] = np.reshape(person["keypoints"], (-1, 3)).tolist()
+
+
+def nested(person, _):
+    person["keypoints"] = [person["keypoints"]]
+
+
+def unlabelled(value):
+    def change(person, _):
+        points = [
+            p if p[2] else [value] * 3 for p in np.reshape(person["keypoints"], (-1, 3)).tolist()
+        ]
+        person["keypoints"] = [number for point in points for number in point]
+
+    return change

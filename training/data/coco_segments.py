@@ -14,16 +14,17 @@ OFF = 0.15
 OVERLAP = 0.35
 
 
-def contradictions(annotations: Sequence[tuple[object, Mapping]]) -> Iterator[str]:
+def contradictions(annotations: Sequence[tuple[str, Mapping, object]]) -> Iterator[str]:
     """A sentence for each field that contradicts the segments of annotations, with their number.
 
     Args:
-        annotations: entries with what messages call them, such as "annotation 5". Fields that
-            cannot be read are passed over, and so are crowds: COCO's have areas of their own.
+        annotations: what messages call each, such as "annotation 5", the entry, and its
+            `segmentation`. Fields that cannot be read are passed over, and so are crowds: COCO's
+            have areas of their own.
     """
     annotations = [each for each in annotations if not each[1].get("iscrowd")]
-    areas, bounds = segments([entry for _, entry in annotations])
-    told = [(_number(each.get("area")), _box(each.get("bbox"))) for _, each in annotations]
+    areas, bounds = segments([shape for _, _, shape in annotations])
+    told = [(_number(each.get("area")), _box(each.get("bbox"))) for _, each, _ in annotations]
     area = np.array([each for each, _ in told])
     boxes = np.array([each for _, each in told]).reshape(-1, 4)
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
@@ -43,15 +44,14 @@ def contradictions(annotations: Sequence[tuple[object, Mapping]]) -> Iterator[st
             )
 
 
-def segments(annotations: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray]:
-    """Areas (N,) of segments, and their bounds (N, 4) x1, y1, x2, y2; NaN where there are none.
+def segments(shapes: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    """Areas (N,) of segmentations, and their bounds (N, 4) x1, y1, x2, y2.
 
-    Run lengths have an area only.
+    Both are NaN where there is no region; run lengths have an area only.
     """
-    areas, bounds = np.full(len(annotations), np.nan), np.full((len(annotations), 4), np.nan)
+    areas, bounds = np.full(len(shapes), np.nan), np.full((len(shapes), 4), np.nan)
     rows, flat, ends = [], [], []
-    for row, each in enumerate(annotations):
-        shape = each.get("segmentation")
+    for row, shape in enumerate(shapes):
         if type(shape) is list and len(shape) == 1 and _is_plain(shape[0]):
             rows.append(row)
             flat += shape[0]

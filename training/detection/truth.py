@@ -77,7 +77,7 @@ def read_truth(coco: CocoFile, report: Report) -> Truth:
         try:
             if checked(entry)["image_id"] in numbers or entry["image_id"] not in known:
                 annotations.append(_annotation(entry, numbers, sizes, categories))
-                used.append((name, entry))
+                used.append((name, entry, entry.get("segmentation")))
         except (KeyError, TypeError, ValueError) as error:
             reasons.add(name, error)
     reasons.report(coco.path, report)

@@ -11,7 +11,18 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from wild_people import Perfect, clean, draw
+from wild_people import (
+    Perfect,
+    clean,
+    draw,
+    drop,
+    each_image,
+    each_person,
+    nested,
+    put,
+    triples,
+    unlabelled,
+)
 
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoints import keypoint_set
@@ -44,50 +55,8 @@ def scored(folder, tmp_path):
     return scored
 
 
-def each_person(change):
-    def changed(content):
-        for number, person in enumerate(content["annotations"]):
-            change(person, number)
-
-    return changed
-
-
-def each_image(change):
-    def changed(content):
-        for number, image in enumerate(content["images"]):
-            change(image, number)
-
-    return changed
-
-
-def drop(*fields):
-    return each_person(lambda person, _: [person.pop(field) for field in fields])
-
-
-def put(field, value):
-    return each_person(lambda person, _: person.update({field: value}))
-
-
-def triples(person, _):
-    person["keypoints"] = np.reshape(person["keypoints"], (-1, 3)).tolist()
-
-
-def nested(person, _):
-    person["keypoints"] = [person["keypoints"]]
-
-
 def pairs(person, _):
     person["keypoints"] = np.reshape(person["keypoints"], (-1, 3))[:, :2].ravel().tolist()
-
-
-def unlabelled(value):
-    def change(person, _):
-        points = [
-            p if p[2] else [value] * 3 for p in np.reshape(person["keypoints"], (-1, 3)).tolist()
-        ]
-        person["keypoints"] = [number for point in points for number in point]
-
-    return change
 
 
 def of_text(person, _):
@@ -318,45 +287,6 @@ def test_photos_of_a_phone_are_scored_upright(scored, folder, tmp_path, turn):
             lying.save(tmp_path / image["file_name"], exif=exif)
     found = scored(clean(), images=tmp_path)
     assert found.problems == () and found.numbers["AP"] == pytest.approx(1)
-
-
-FORMS = {
-    "lines": (lambda text: text + "\n" + text, "several values, such as JSON lines"),
-    "comma": (lambda text: text[:-1] + ",}", "A comma stands before it"),
-    "quotes": (lambda text: text.replace('"', "'"), r"\(Expecting property name"),
-    "nothing": (lambda text: "", "It is empty"),
-    "cut": (lambda text: text[:500], "Is the download complete"),
-    "page": (lambda text: "<html>", "XML or a web page"),
-    "pointer": (lambda text: "version https://git-lfs.github.com/spec/v1", "pointer of Git LFS"),
-    "archive": (lambda text: "PK\x03\x04", "a zip archive; unpack it"),
-    "tasks": (
-        lambda text: '[{"data": {}, "annotations": []}]',
-        "looks like a file of Label Studio",
-    ),
-    "labelme": (lambda text: '{"shapes": [], "imagePath": "a"}', "looks like a file of labelme"),
-    "table": (lambda text: "name,x,y\na.png,1,2", "must be JSON"),
-}
-
-
-@pytest.mark.parametrize(("change", "said"), FORMS.values(), ids=FORMS)
-def test_files_of_another_form_are_told_by_what_they_are(scored, change, said):
-    with pytest.raises(ValueError, match=said) as error:
-        scored(change(json.dumps(clean())).encode())
-    assert "ann.json" in str(error.value) and "\n" not in str(error.value)
-
-
-def test_keys_that_are_there_twice_are_named(scored):
-    """JSON takes the last one without a word."""
-    text = json.dumps(clean())
-    twice = text.replace('"iscrowd": 0,', '"iscrowd": 1, "iscrowd": 0,', 1)
-    found = scored(twice.encode())
-    (line,) = found.problems
-    assert "`iscrowd` is there twice with different values in 1 objects" in line
-    assert "the id 5" in line and found.numbers == scored(clean()).numbers
-    same = text.replace('"iscrowd": 0,', '"iscrowd": 0, "iscrowd" : 0,', 1)
-    assert scored(same.encode()).problems == ()
-    caption = text.replace('"iscrowd": 0,', '"caption": "\\"x\\": 1", "iscrowd": 0,', 1)
-    assert scored(caption.encode()).problems == ()
 
 
 def one_more(person, _):

@@ -89,8 +89,11 @@ def summaries(people: Sequence[Record]) -> Iterator[str]:
             yield f"of {number} of {len(people)} people, {what}; the first is annotation {first.id}"
 
 
-def suspicions(people: Sequence[Record]) -> Iterator[str]:
-    """A sentence for each mistake that most people in the file seem to share."""
+def suspicions(people: Sequence[Record], measured: bool = True) -> Iterator[str]:
+    """A sentence for each mistake that most people in the file seem to share.
+
+    Boxes that are made of a centre and a scale are not `measured`.
+    """
     people = [r for r in people if min(r.image.size) > 8 and (r.keypoints[:, 2] > 0).any()]
     if not people:
         return
@@ -116,6 +119,8 @@ def suspicions(people: Sequence[Record]) -> Iterator[str]:
         turned = most((points[..., ::-1] <= sizes[:, None]).all(axis=2))
         how = "are x and y exchanged?" if turned else "were they resized after annotation?"
         yield f"most `keypoints` lie outside their images: {how}"
+    if not measured:
+        return
     corners = (boxes[:, 2:] > boxes[:, :2]).all(axis=1) & (boxes[:, 2:] <= sizes + 1).all(axis=1)
     beyond = (reach > 1.05 * sizes + 2).any(axis=1)
     # People at the left and upper edges reach beyond the image in neither reading.
@@ -127,6 +132,22 @@ def suspicions(people: Sequence[Record]) -> Iterator[str]:
         yield "`bbox` looks like percent of the image, 0 to 100; COCO's is in pixels"
     elif most(((points < low) | (points > high)).any(axis=2)):
         yield "most `keypoints` lie outside their `bbox`: were only the ones or the others changed?"
+
+
+def misplaced(people: Sequence[Record]) -> str:
+    """A sentence if people lie outside of the squares of their centres and scales; or empty."""
+    found = []
+    for record in people:
+        points = record.keypoints[record.keypoints[:, 2] > 0, :2]
+        low, high = record.box[:2], record.box[:2] + record.box[2:]
+        if len(points) and np.mean(((points < low) | (points > high)).any(axis=1)) > MOST:
+            found.append(record.id)
+    if not found:
+        return ""
+    return (
+        f"most joints of {len(found)} of {len(people)} people lie outside the square of their "
+        f"`center` and `scale`; the first is entry {found[0]}"
+    )
 
 
 def one_picture(images: Mapping) -> str:
