@@ -254,6 +254,11 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
         raise flags.Error(f"one precision at a time. Received: {', '.join(chosen)}.")
     chosen = (*chosen, "int8" if values.qat else "float32")[0]
     options, output = fields.read(values, Options, precision=chosen), values.output
+    if chosen in PRECISIONS and not PRECISIONS[chosen].calibrated:
+        fields.refuse(values, {"count"}, f"is for integers: {chosen} has no ranges to measure.")
+        if not options.verify:
+            unused = {"calibration", "images", "seed"}
+            fields.refuse(values, unused, "is of no use: nothing is measured or compared.")
     if values.android:
         if output and Path(output).name != output:
             raise flags.Error(

@@ -22,6 +22,7 @@ from hrnet_tf.training.recipes import PAGES, TASKS
 from hrnet_tf.training.values import ARCH, Form, broken_rule
 
 OPTIMIZERS = ("adam", "sgd")
+SGD = ("optimizer", ("sgd",))  # with which a value has an effect; see `fields.misplaced`
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -96,18 +97,22 @@ class Recipe:
     val_images: str = ""
     weights: str = ""
     optimizer: str = dataclasses.field(default="adam", metadata={"choices": OPTIMIZERS})
-    momentum: float = 0.9
-    nesterov: bool = False
+    momentum: float = dataclasses.field(default=0.9, metadata={"only": SGD})
+    nesterov: bool = dataclasses.field(default=False, metadata={"only": SGD})
     weight_decay: float = 0.0
     learning_rate: float = 1e-3
-    milestones: tuple[int, ...] = (170, 200)
+    milestones: tuple[int, ...] = dataclasses.field(
+        default=(170, 200), metadata={"only": ("power", (0.0,))}
+    )
     power: float = 0.0
-    least_rate: float = 0.0
+    least_rate: float = dataclasses.field(default=0.0, metadata={"only": ("power", None)})
     head_rate: float = 1.0
     bias_rate: float = 1.0
     decay_biases: bool = True
     warmup_steps: int = 0
-    warmup_start: float = 0.001
+    warmup_start: float = dataclasses.field(
+        default=0.001, metadata={"only": ("warmup_steps", None)}
+    )
     epochs: int = 210
     batch_size: int = 128
     seed: int = 0
@@ -118,7 +123,7 @@ class Recipe:
     frozen_norm: bool = False
     sync_norm: bool = False
     evaluate_every: int = 10
-    patience: int = 0
+    patience: int = dataclasses.field(default=0, metadata={"only": ("evaluate_every", None)})
     expected: Expected | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self):

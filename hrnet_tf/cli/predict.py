@@ -15,11 +15,11 @@ from hrnet_tf.cli.command import (
     UsageError,
     model_flags,
     open_predictor,
-    refuse,
     refuse_others,
     required,
     task_name,
 )
+from hrnet_tf.fields import refuse
 from hrnet_tf.files import distinct, short
 from hrnet_tf.tasks import options_of
 from hrnet_tf.tasks.detection.options import Choice, PeopleOptions
@@ -246,7 +246,11 @@ def _detector(values, card):
         if people.of_people(card.labels()):
             found, words = people.default_detector(choice)
         print(f"Detector: {words} --detector and --boxes are other ways.")
-    return None if found is people.whole_image else found
+    if found is not people.whole_image:
+        return found
+    without = {each for kind in BOXES for each in fields.names(kind)} - {"boxes", "detector"}
+    refuse(values, without, "goes with a detector, and there is none.")
+    return None
 
 
 def _print_summary(output, summary):

@@ -368,6 +368,14 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
         (["predict", "a.jpg", "--scales=0"], "must be positive numbers"),
         (["evaluate", "--model=x"], "`--annotations` is missing"),
         (["models", "w32"], "`models` takes no arguments"),
+        (["evaluate", "--model=x", "--overwrite"], "`--overwrite` goes with --output"),
+        (["compare", "a.keras", "--protocol=annotated"], "which needs --annotations and --images"),
+        (["compare", "a.keras", "--noflip"], "which needs --annotations and --images"),
+        (["compare", "a.keras", "--results=r.json"], "`--results` is of `hrnet-tf evaluate`"),
+        (["convert", "--float16", "--count=3"], "float16 has no ranges to measure"),
+        (["convert", "--noverify", "--seed=3"], "nothing is measured or compared"),
+        (["convert", "--int8", "--qat_epochs=3"], "`--qat_epochs` goes with --qat"),
+        (["convert", "--int8", "--images=x"], "`--images` goes with --calibration"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -402,6 +410,30 @@ def test_an_unusable_argument_gets_one_sentence_and_code_1(
     assert line.startswith("hrnet-tf predict: ")
     assert said in line
     assert line.count("\n") == 1
+
+
+SCORED = ["evaluate", "--annotations=a.json", "--images=x", "--model={model}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([*SCORED, "--per_class"], "`--per_class` has no meaning for"),
+        ([*SCORED, "--score_threshold=0.3"], "`--score_threshold` goes with --detections"),
+        ([*SCORED, "--ground_truth=x.mat"], "`--ground_truth` goes with --data_format=mpii"),
+        (
+            ["predict", "{photos}", "--model={model}", "--nms=0.5", "--detector=none"],
+            "there is none",
+        ),
+        (["evaluate", "--results=r", "--annotations=a", "--nomasks"], "not --results"),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
+)
+def test_a_flag_without_effect_is_refused(tmp_path, photos, model, words, said, capsys):
+    words = [word.format(model=model, photos=photos) for word in words]
+    assert run(*words, f"--output={tmp_path / 'out'}") == 2
+    line = capsys.readouterr().err
+    assert said in line and line.count("\n") == 1
 
 
 @pytest.mark.parametrize(

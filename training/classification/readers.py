@@ -20,7 +20,7 @@ from PIL import Image
 from hrnet_tf.labels.classes import CLASS_SETS
 from hrnet_tf.names import did_you_mean
 from hrnet_tf.training.classification.pictures import Pictures, read_part
-from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.data.sources import Report, how_to_draw, to_stderr
 
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 TAR = ".tar"
@@ -91,6 +91,7 @@ def _folders(images):
     if not Path(images).is_dir():
         raise FileNotFoundError(
             f"`images` must be a folder. Received: images={images}. Check the path."
+            f"{how_to_draw(Path(images))}"
         )
     entries = (each for each in os.scandir(images) if not each.name.startswith("."))
     return sorted((each for each in entries if each.is_dir()), key=lambda each: each.name)

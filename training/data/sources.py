@@ -61,12 +61,15 @@ def check_paths(annotations: str | Path, images_dir: str | Path) -> tuple[Path, 
 
 
 def how_to_draw(path: Path) -> str:
-    """The command that makes the file, if it has the name of the annotations of drawings."""
-    if path.name != DRAWINGS:
+    """The command that makes annotations or pictures, if their path is one of drawings."""
+    shapes = "shapes" in path.parts
+    if not (shapes or "drawings" in path.parts or path.name == DRAWINGS):
         return ""
-    more = "--num_images=110 --seed=1" if path.parent.name == "val" else "--num_images=1000"
-    command = f"python -m hrnet_tf.training.data.synthetic --output={path.parent} {more}"
-    return f" For drawings of people, `{command}` makes it."
+    folder = path if shapes else path.parent
+    more, number = ("--kind=shapes ", 210) if shapes else ("", 110)
+    more += f"--num_images={number} --seed=1" if folder.name == "val" else "--num_images=1000"
+    command = f"python -m hrnet_tf.training.data.synthetic --output={folder} {more}"
+    return f" For drawings, `{command}` makes it."
 
 
 def left_out(annotations: Path, what: str, error: Exception) -> str:
