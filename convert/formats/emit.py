@@ -1,6 +1,6 @@
 """TFLite files of a network in every precision of `precisions.PRECISIONS`.
 
-Float files of the usual nodes are written by `direct`, all others by TensorFlow's converter.
+Float files of the usual nodes are written by `direct_tflite`, all others by TensorFlow's converter.
 For int8, fake quantization in the graph states the range of every tensor. TFLite's converter takes
 the ranges from there and needs no images of its own.
 """
@@ -10,7 +10,7 @@ import warnings
 import tensorflow as tf
 
 from hrnet_tf.convert.examples import batched, check_examples
-from hrnet_tf.convert.formats.direct import direct
+from hrnet_tf.convert.formats.direct_tflite import direct
 from hrnet_tf.convert.formats.flatbuffer import half_kernels
 from hrnet_tf.convert.formats.refusal import culprit
 from hrnet_tf.convert.graph.compute import Mark, Weights, function, own_weights, unmarked

@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 from tensorflow.lite.python import schema_py_generated as schema
 
-from hrnet_tf.convert.formats.direct import direct
+from hrnet_tf.convert.formats.direct_tflite import direct
 from hrnet_tf.convert.formats.emit import converted, tflite
 from hrnet_tf.convert.graph.faster import faster, repeat_pixels
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
