@@ -30,6 +30,7 @@ from hrnet_tf.runtime.network import (
     renamed,
 )
 
+UNNAMED = "The network"
 LOG = logging.getLogger(__name__)
 
 
@@ -162,7 +163,7 @@ def settled(
     """
     if isinstance(model, str | os.PathLike):
         model = open_network(model, weights)
-    name = getattr(model, "name", "The network")
+    name = getattr(model, "name", UNNAMED)
     if isinstance(model, Opened):
         model, card = model.network, card or model.card
     if card is None:
@@ -187,6 +188,8 @@ def settled(
         if network.outputs:
             card.check(network.outputs)
     except ValueError as error:
+        if name == UNNAMED:
+            raise
         raise ValueError(f"{name}: {error}") from error
     return network, card
 

@@ -49,4 +49,7 @@ def predictor(
         raise ValueError(
             f"`options` of {card.task} are {known}. Received: {', '.join(options)}."
         ) from None
-    return task.predictor(network, card, chosen)
+    try:
+        return task.predictor(network, card, chosen)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
