@@ -164,11 +164,11 @@ def settled(
     if isinstance(model, str | os.PathLike):
         model = open_network(model, weights)
     name = getattr(model, "name", UNNAMED)
+    source = model if isinstance(model, keras.Model) else getattr(model, "model", None)
     if isinstance(model, Opened):
         model, card = model.network, card or model.card
     if card is None:
         card = _assumed(as_network(model, kind()), name, kind)
-    source = model if isinstance(model, keras.Model) else getattr(model, "model", None)
     card = with_scores(card, functional(source)) if source is not None else card
     if not isinstance(card, kind):
         raise ValueError(

@@ -8,11 +8,14 @@ from keras import layers, ops
 from hrnet_tf.cards.classification import ClassificationCard
 from hrnet_tf.cards.files import conversion_card, read_card, save_model
 from hrnet_tf.cards.segmentation import SegmentationCard
+from hrnet_tf.convert.layer_report import layer_report
 from hrnet_tf.convert.options import Options
+from hrnet_tf.convert.reports.compare import compare
 from hrnet_tf.convert.source import open_source
 from hrnet_tf.convert.to_onnx import Options as ONNXOptions
 from hrnet_tf.convert.to_onnx import to_onnx
 from hrnet_tf.convert.to_tflite import to_tflite
+from hrnet_tf.convert.verify import verify
 from hrnet_tf.networks.segmentation import segmentation
 
 from tiny_networks import HRNET, answers, difference, lively
@@ -310,3 +313,18 @@ def test_a_card_can_be_given_with_a_model_and_loops_keep_their_constants(tmp_pat
     path = to_tflite(model, tmp_path / "a.tflite", card=card, **QUIET)
     assert read_card(path) == card
     assert difference(answers(path, IMAGES), model(IMAGES)) < 1e-5
+
+
+def test_all_scripts_take_a_model_as_functions(tmp_path):
+    """Files, differences, the table and the report of layers of a model that has no file."""
+    model = network(name="mine")
+    path = to_tflite(model, tmp_path / "a.tflite", options=Options(verify=False), **QUIET)
+    assert verify(path, model, {"image": IMAGES}).difference.noise < 1
+    other = network(lambda x: layers.Conv2D(2, 1, activation="relu")(x))
+    assert verify(path, other, {"image": IMAGES}).difference.noise > 1
+    _, rows = compare([model, path])
+    assert [each.file for each in rows] == ["mine", "a.tflite"]
+    options = Options("int8", count=2)
+    found = layer_report(model, tmp_path / "mine.svg", options=options, **QUIET)
+    assert len(found) >= 2 and all(np.isfinite(each.own) for each in found)
+    assert (tmp_path / "mine.svg").is_file() and (tmp_path / "mine.json").is_file()
