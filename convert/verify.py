@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 try:
     from absl import flags
@@ -31,6 +32,8 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
+if TYPE_CHECKING:
+    import keras
 
 MOST_LOST = 0.15  # mean difference in standard deviations: 15 dB of signal to noise
 
@@ -115,7 +118,7 @@ class Verification:
 
 def verify(
     path: str | os.PathLike,
-    source: Source | None = None,
+    source: "Source | keras.Model | None" = None,
     examples: Arrays | None = None,
     threads: int = 2,
 ) -> Verification:
@@ -123,7 +126,8 @@ def verify(
 
     Args:
         path: a `.tflite` or `.onnx` file.
-        source: the network it was made from, a function from arrays by name to outputs by name.
+        source: the network it was made from: a function from arrays by name to outputs by name, or
+            a Keras model.
         examples: (N, ...) float32 for each input, as the network takes them.
         threads: number that the file may use.
 
@@ -138,7 +142,8 @@ def verify(
         network = open_converted(path, threads)
     difference = None
     if source is not None and examples is not None:
-        difference = differences(network, source, examples, getattr(source, "decoded", ()))
+        decoded = getattr(source, "decoded", ())
+        difference = differences(network, _function(source), examples, decoded)
     return Verification(
         path.name,
         precision(operations),
@@ -149,6 +154,15 @@ def verify(
         delegated(network) if isinstance(network, TFLiteNetwork) else None,
         difference,
     )
+
+
+def _function(source):
+    """A source as a function of named arrays."""
+    with quiet():
+        import keras
+
+        from hrnet_tf.runtime.keras_model import KerasNetwork
+    return KerasNetwork(source) if isinstance(source, keras.Model) else source
 
 
 def reported(
