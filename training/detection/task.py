@@ -22,7 +22,10 @@ HEADS = ("bbox_head", "roi_head", "rpn_head", "fpn_conv", "reduction_conv")
 def network(recipe: DetectionRecipe) -> keras.Model:
     """The untrained network of a recipe."""
     count = len(recipe.classes)
-    return detection(recipe.arch, count, recipe.head, (*recipe.input_size, 3))
+    model = detection(recipe.arch, count, recipe.head, (*recipe.input_size, 3))
+    if recipe.head == "htc":  # without COCO-stuff's maps its classes of pixels have no loss
+        model.get_layer("roi_head.semantic_head.conv_logits").trainable = False
+    return model
 
 
 def published(recipe: DetectionRecipe) -> keras.Model:

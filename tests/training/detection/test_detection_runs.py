@@ -15,6 +15,7 @@ import hrnet_tf
 from hrnet_tf import cli
 from hrnet_tf.training import train
 from hrnet_tf.training.detection import task
+from hrnet_tf.training.detection.batches import _point_targets
 from hrnet_tf.training.detection.trainee import PointsTrainee, RegionsTrainee, trainee
 from hrnet_tf.training.loop import resume
 from hrnet_tf.training.loop.callbacks import Count
@@ -91,7 +92,10 @@ def test_a_run_from_drawings_to_a_detector(recipe, head, small, traces, tmp_path
     assert keras.models.load_model(path).count_params() > 0
 
 
-@pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["plain", "everything"])
+@pytest.mark.parametrize(
+    "changes",
+    [pytest.param({}, id="plain", marks=slow), pytest.param(EVERYTHING, id="everything")],
+)
 def test_ctrl_c_ends_the_step_and_the_same_command_goes_on(
     recipe, changes, small, interrupt, tmp_path
 ):
@@ -171,8 +175,6 @@ def test_losses_are_finite_whatever_the_objects_are(recipe, head, small):
     big = dataclasses.replace(source, most=most)
     inputs, targets, weights = next(iter(task.TRAINING.batches(big, recipe, True)))
     if head == "fcos":
-        from hrnet_tf.training.detection.batches import _point_targets
-
         batch = {"objects": tf.constant(boxes), "classes": targets["classes"]}
         targets |= _point_targets(batch, recipe)
     targets["objects"] = tf.constant(boxes)
