@@ -210,16 +210,23 @@ def _slice(file, node):
 def _resize(coordinates, mode, **values):
     def write(file, node):
         (source,) = node.inputs
-        scales = [
-            1,
-            1,
-            *(new / old for new, old in zip(node.shape[:2], source.shape, strict=False)),
-        ]
+        scales = [1, 1, *map(_scale, source.shape[:2], node.shape[:2])]
         scales = file.constant(np.float32(scales))
         settings = {"coordinate_transformation_mode": coordinates, "mode": mode, **values}
         file.write(node, "Resize", "", scales, **settings)
 
     return write
+
+
+def _scale(old, new):
+    """The float32 nearest to new / old whose product with `old`, rounded down, is `new`.
+
+    Readers compute the new size so: of 7 rows times 13 / 7 some make 12.
+    """
+    scale = np.float32(new / old)
+    while int(scale * np.float32(old)) < new or int(float(scale) * old) < new:
+        scale = np.nextafter(scale, np.float32(np.inf))
+    return scale
 
 
 def _mean(file, node):
