@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from hrnet_tf.training.data.coco_fields import FARTHEST
 from hrnet_tf.training.data.coco_masks import area_inside, polygons
 
 # Share by which an area may differ from that of its segment, besides half of the way around it, by
@@ -24,9 +25,8 @@ def contradictions(annotations: Sequence[tuple[str, Mapping, object]]) -> Iterat
     """
     annotations = [each for each in annotations if not each[1].get("iscrowd")]
     areas, bounds = segments([shape for _, _, shape in annotations])
-    told = [(_number(each.get("area")), _box(each.get("bbox"))) for _, each, _ in annotations]
-    area = np.array([each for each, _ in told])
-    boxes = np.array([each for _, each in told]).reshape(-1, 4)
+    area = _array([each.get("area") for _, each, _ in annotations], _number)
+    boxes = _array([each.get("bbox") for _, each, _ in annotations], _box, 4)
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     with np.errstate(invalid="ignore", divide="ignore"):
         around = np.nan_to_num(bounds[:, 2:] - bounds[:, :2]).sum(axis=1)
@@ -95,8 +95,20 @@ def _one(shape):
     return area, np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
+def _array(values, checked, *inner):
+    """The values as an array (N, *inner); each is checked if they are not all alike."""
+    try:
+        found = np.array(values)
+    except (ValueError, OverflowError):
+        found = np.zeros(0, object)
+    alike = found.dtype.kind in "if" and found.shape == (len(values), *inner)
+    if not alike or not (np.abs(found) < FARTHEST).all():
+        found = np.array(list(map(checked, values)), np.float64).reshape(-1, *inner)
+    return found
+
+
 def _number(value):
-    return value if type(value) in (int, float) and abs(value) < 1e9 else np.nan
+    return value if type(value) in (int, float) and abs(value) < FARTHEST else np.nan
 
 
 def _box(values):
