@@ -26,6 +26,8 @@ def existing(path: str | os.PathLike) -> Path:
         FileNotFoundError: there is no such file; a folder is none.
     """
     if not os.path.isfile(path):  # False, too, for names that are too long
+        if os.path.islink(path):
+            raise FileNotFoundError(f"{os.fspath(path)}: a link that leads to no file; copy it.")
         if os.path.exists(path) and not os.path.isdir(path):
             raise FileNotFoundError(
                 f"{os.fspath(path)}: a pipe or device; save what comes from it to a file first."

@@ -194,6 +194,7 @@ def _predict_videos(values, videos, name, further):
 
 
 def _predict_video(values, task, predictor, video, folder, given):
+    predictor.timings.reset()
     summary = task.follow(
         predictor,
         video,
@@ -229,7 +230,8 @@ def _open(values, task, **options):
     except ConnectionError as error:
         raise OSError(
             f"{error} Without a connection, --model takes a .keras, .tflite or .onnx file with its "
-            "card, and `hrnet-tf demo` trains a small network in minutes."
+            "card. `hrnet-tf demo` trains a small one on drawn people in minutes: then add "
+            "--model=demo/model/model.keras --detector=none."
         ) from error
 
 

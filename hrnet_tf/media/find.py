@@ -51,7 +51,9 @@ def _expand(entry):
     else:
         return [entry]
     kept = (p for p in paths if not p.name.startswith(".") and p.suffix.lower() != ".json")
-    return sorted(p for p in kept if p.is_file()) or [entry]
+    # Subfolders are not meant, unless they are called like pictures; links that lead nowhere are.
+    called = (*PICTURES, *VIDEOS)
+    return sorted(p for p in kept if not p.is_dir() or p.suffix.lower() in called) or [entry]
 
 
 def find_inputs(inputs: Iterable[str]) -> tuple[list[Path], list[str]]:
@@ -109,7 +111,12 @@ def _plays(path):
         import av
 
         with av.open(str(path)) as container:
-            still = container.format.name in STILLS or container.metadata.get("major_brand") in HEIC
+            name = container.format.name
+            still = (
+                name in STILLS
+                or name.endswith("_pipe")
+                or container.metadata.get("major_brand") in HEIC
+            )
             return not still and any(map(is_moving, container.streams.video))
     except Exception:  # not installed, or not a video
         return False

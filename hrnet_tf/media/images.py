@@ -130,7 +130,7 @@ def _cut(path, start, length):
 def picture_bytes(path: str | os.PathLike) -> int:
     """Bytes of the array that `read_image` will return, by the file's header; 0 if unknown."""
     try:
-        with Image.open(path) as image:
+        with Image.open(existing(path)) as image:  # a pipe would wait for its writer
             return 3 * image.width * image.height
     except Exception:  # `read_image` says what is wrong
         return 0

@@ -238,7 +238,8 @@ class VideoWriter:
 def _open_file(name):
     if Path(name).is_dir():
         raise IsADirectoryError(f"{name}: a folder; name one video file.")
-    existing(name)
+    if not existing(name).stat().st_size:
+        raise ValueError(f"{name}: an empty file (0 bytes); copy it again from its source.")
     try:
         return av.open(name)
     except av.error.PermissionError as error:

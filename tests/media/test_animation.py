@@ -124,6 +124,9 @@ def test_pictures_and_videos_of_one_folder_are_both_predicted(tmp_path, model, c
         "a.mov/a.mp4", "a.mov/a.jsonl", "a.mov/timings.json",
         "b.mp4/b.mp4", "b.mp4/b.jsonl", "b.mp4/timings.json",
     }  # fmt: skip
+    for name in ("a.mov", "b.mp4"):
+        summary = json.loads((out / name / "timings.json").read_text())
+        assert summary["frames"] == summary["stages"]["read"]["images"] == 3
     assert predict(model, tmp_path / "more", photos / "[ab].m*") == 0
     assert sorted(p.name for p in (tmp_path / "more" / "out").iterdir()) == ["a.mov", "b.mp4"]
 

@@ -1,6 +1,7 @@
 """Reading pictures and boxes: what arrives, and what is said about what cannot."""
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hrnet_tf.media.find import find_images
-from hrnet_tf.media.images import TURNS, pixels, read_image
+from hrnet_tf.media.find import find_images, find_inputs
+from hrnet_tf.media.images import TURNS, picture_bytes, pixels, read_image
 from hrnet_tf.tasks.detection.box_files import read_boxes
 
 from made_pictures import deep_png, deep_tiff
 
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+SVG = "<svg xmlns='http://www.w3.org/2000/svg'/>"
 RAMP = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
 
 
@@ -160,6 +163,30 @@ def test_inputs_that_lead_nowhere_are_reported_when_read(tmp_path):
     assert find_images(inputs) == inputs
     with pytest.raises(ValueError, match="Received: ''"):
         find_images([""])
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "said"),
+    [
+        ("photo.jpg", lambda path: path.mkdir(), "a folder with no pictures in it"),
+        ("gone.jpg", lambda path: path.symlink_to("nothing"), "a link that leads to no file"),
+        ("loop", lambda path: path.symlink_to("loop"), "a link that leads to no file"),
+        ("pipe.jpg", lambda path: os.mkfifo(path), "a pipe or device; save what comes"),
+        ("x.heic", lambda path: path.write_bytes(HEIC), "a HEIC picture, which Pillow does not"),
+        ("heic.jpg", lambda path: path.write_bytes(HEIC), "a HEIC picture, which Pillow does not"),
+        ("page.jpg", lambda path: path.write_text("<html>404</html>"), "not a picture"),
+        ("x.svg", lambda path: path.write_text(SVG), "not a picture"),
+    ],
+)
+def test_odd_things_in_a_folder_get_a_sentence_each_and_never_wait(tmp_path, name, make, said):
+    make(tmp_path / name)
+    (tmp_path / "subfolder").mkdir()
+    Image.fromarray(RAMP).save(tmp_path / "a.png")
+    pictures, videos = find_inputs([str(tmp_path)])
+    assert [path.name for path in pictures] == ["a.png", name] and videos == []
+    assert picture_bytes(tmp_path / name) == 0
+    with pytest.raises((OSError, ValueError), match=rf"{name}: {said}"):
+        read_image(tmp_path / name)
 
 
 def _save(path, content):

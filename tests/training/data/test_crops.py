@@ -68,6 +68,19 @@ def test_every_kind_of_picture_is_what_evaluation_reads(tmp_path, name):
         np.testing.assert_array_equal(pixels, expected[top : top + height, left : left + width])
 
 
+@pytest.mark.parametrize("factors", [b"\x21", b"\x12"], ids=["4:2:2", "4:4:0"])
+def test_colours_of_half_the_rows_are_smoothed_as_pillow_does_it(tmp_path, factors):
+    """In a square picture, the blocks of 4:2:2 are as many as those of 4:4:0."""
+    picture = Image.fromarray(NOISE[:32, :32, :3]).resize((64, 64))
+    picture.save(tmp_path / "x.jpg", subsampling=1)
+    content = (tmp_path / "x.jpg").read_bytes()
+    assert content.count(b"\x03\x01\x21\x00\x02\x11") == 1  # in the frame's header
+    content = content.replace(b"\x03\x01\x21", b"\x03\x01" + factors)
+    (tmp_path / "x.jpg").write_bytes(content)
+    pixels, _ = _decoded(content, (64, 64), (0, 0, 64, 64))
+    np.testing.assert_array_equal(pixels, read_image(tmp_path / "x.jpg"))
+
+
 def test_a_turned_picture_is_upright_if_its_annotation_is(tmp_path):
     PICTURES["turned.jpg"](tmp_path / "x.jpg")
     size = SIZE[::-1]
