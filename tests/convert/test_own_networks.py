@@ -281,7 +281,7 @@ def test_the_card_of_a_file_says_what_its_numbers_are(tmp_path, activation, scor
 
 
 def test_integers_that_lose_much_are_warned_of_in_the_last_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("hrnet_tf.convert.verify.MOST_LOST", 0.0)
+    monkeypatch.setattr("hrnet_tf.convert.reports.verification.MOST_LOST", 0.0)
     lines = []
     options = Options("int8", count=2)
     path = to_tflite(network(), tmp_path / "a.tflite", options=options, report=lines.append)
