@@ -38,7 +38,7 @@ def recipe(tmp_path_factory):
     values = {f"{use}_{kind}": value for use in ("train", "val") for kind, value in data.items()}
     return dataclasses.replace(
         load_recipe("person_lite"),
-        arch=LiteHRNetSpec(12, (1, 1, 1), 1, weighting=False, stem=16),
+        arch=LiteHRNetSpec(16, (1, 1, 1), 1, weighting=False, stem=16),
         input_size=SIZE,
         sides=SIZE[::-1],
         scale_range=(1.0, 1.0),
@@ -54,6 +54,9 @@ def detector(recipe, tmp_path_factory):
     """A tiny one that has learned the drawings by heart, as a file."""
     keras.utils.set_random_seed(0)
     network = TRAINING.network(recipe)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.7  # in so few steps the averages would stay behind
     model = TRAINING.trainee(network, recipe)
     rate = keras.optimizers.schedules.CosineDecay(0.005, STEPS)
     model.compile(keras.optimizers.Adam(rate, global_clipnorm=recipe.clip_norm))
