@@ -6,6 +6,7 @@ Whatever has one meaning is read so; whatever has two is reported.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ from hrnet_tf.training.data.sources import (
 
 IDS = {"images": ("id",), "annotations": ("id", "image_id", "category_id"), "categories": ("id",)}
 
+# What Label Studio puts before the names of pictures, and Roboflow behind them.
+HASHED = re.compile(r"(?<![^/])[0-9a-f]{8}-"), re.compile(r"_(\w+)\.rf\.\w+\.\w+$")
 # Fields of an entry -> the program that writes it so.
 FORMS = {
     frozenset({"data", "annotations"}): "Label Studio",
@@ -215,7 +218,9 @@ def _find(folder, name, listings):
     if os.path.isfile(os.path.join(folder, name)):
         return name
     path, _, query = name.partition("?")
-    for form in dict.fromkeys([name, path, unquote(path), unquote(query.rpartition("=")[2])]):
+    forms = [name, path, unquote(path), unquote(query.rpartition("=")[2])]
+    forms += [HASHED[0].sub("", forms[2]), HASHED[1].sub(r".\1", forms[2])]
+    for form in dict.fromkeys(forms):
         parts = [part for part in form.replace("\\", "/").split("/") if part]
         for start in range(len(parts)):
             tail = "/".join(parts[start:])

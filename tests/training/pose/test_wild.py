@@ -119,6 +119,10 @@ ONE_MEANING = {
     "address": at("https://example.com/data/upload/3/{}?token=a/b=c"),
     "upload": at("/data/upload/3/{}"),
     "local files": at("/data/local-files/?d=photos%2F{}"),
+    "Label Studio": at("/data/upload/3/0a1b2c3d-{}"),
+    "Roboflow": each_image(
+        lambda image, i: image.update(file_name=f"{i}_png.rf.0a1b2c3d4e5f60718293.jpg")
+    ),
     "escaped": each_image(lambda image, _: image.update(file_name=f"%3{image['file_name']}")),
     "upper case": each_image(lambda image, _: image.update(file_name=f"{image['id'] - 1}.PNG")),
     "segments empty": put("segmentation", []),
@@ -298,6 +302,10 @@ def one_less(person, number):
         person["keypoints"].pop()
 
 
+def by_name(person, _):
+    person["keypoints"] = {"nose": person["keypoints"][:3]}
+
+
 def surely_seen(person, number):
     person["keypoints"][2] = 3
 
@@ -305,7 +313,8 @@ def surely_seen(person, number):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (one_more, "Received: .*ann.json, with 52 numbers in most `keypoints`"),
+        (one_more, "Received: .*ann.json, with 52 values in most `keypoints`"),
+        (by_name, "6 annotations of another form; of the first, `keypoints` is no list: {'nose'"),
         (one_less, "annotation 5 is left out: `keypoints` has 50 values, not 51"),
         (surely_seen, "of 6 of 6 people, `keypoints` visibility is not 0, 1 or 2"),
     ],
