@@ -165,8 +165,8 @@ def image_files(
     """The images of a file, annotated or not.
 
     A file name may have the separators of Windows, be an address (Label Studio, Roboflow), differ
-    in case, or have folders that are not here, such as those of another machine: a file that is
-    found without them is taken if no other image means it, too. Images without `width` and `height`
+    in case or suffix, or have folders that are not here, such as those of another machine: a file
+    that is found so is taken if no other image means it, too. Images without `width` and `height`
     are measured.
 
     Args:
@@ -218,7 +218,7 @@ def _find(folder, name, listings):
     if os.path.isfile(os.path.join(folder, name)):
         return name
     path, _, query = name.partition("?")
-    forms = [name, path, unquote(path), unquote(query.rpartition("=")[2])]
+    forms = [name, path, unquote(path).strip(), unquote(query.rpartition("=")[2])]
     forms += [HASHED[0].sub("", forms[2]), HASHED[1].sub(r".\1", forms[2])]
     for form in dict.fromkeys(forms):
         parts = [part for part in form.replace("\\", "/").split("/") if part]
@@ -226,17 +226,23 @@ def _find(folder, name, listings):
             tail = "/".join(parts[start:])
             if os.path.isfile(os.path.join(folder, tail)):
                 return tail
-    return _in_other_case(folder, unquote(path).replace("\\", "/"), listings)
+    last = forms[2].replace("\\", "/").rpartition("/")[2].casefold()
+    return _spelt_otherwise(folder, last, listings)
 
 
-def _in_other_case(folder, name, listings):
-    """The only file of a folder whose name differs in upper and lower case alone, or None."""
+def _spelt_otherwise(folder, name, listings):
+    """The only file of a folder whose name differs in letter case or suffix alone, or None."""
     if folder not in listings:
         listings[folder] = names = {}
         for each in os.listdir(folder):
-            names.setdefault(each.casefold(), []).append(each)
-    found = listings[folder].get(name.rpartition("/")[2].casefold(), [])
-    return found[0] if len(found) == 1 and os.path.isfile(os.path.join(folder, found[0])) else None
+            plain = each.casefold()
+            for form in {plain, os.path.splitext(plain)[0]}:
+                names.setdefault(form, []).append(each)
+    for form in (name, os.path.splitext(name)[0]):
+        found = listings[folder].get(form, [])
+        if len(found) == 1 and os.path.isfile(os.path.join(folder, found[0])):
+            return found[0]
+    return None
 
 
 def _drop_ambiguous(found, folder, report):

@@ -124,6 +124,9 @@ ONE_MEANING = {
         lambda image, i: image.update(file_name=f"{i}_png.rf.0a1b2c3d4e5f60718293.jpg")
     ),
     "escaped": each_image(lambda image, _: image.update(file_name=f"%3{image['file_name']}")),
+    "spaces": at(" {} "),
+    "another suffix": each_image(lambda image, i: image.update(file_name=f"{i}.jpeg")),
+    "no suffix": each_image(lambda image, i: image.update(file_name=f"{i}")),
     "upper case": each_image(lambda image, _: image.update(file_name=f"{image['id'] - 1}.PNG")),
     "segments empty": put("segmentation", []),
     "segments of nothing": put("segmentation", [[]]),
@@ -148,6 +151,7 @@ ONE_MEANING = {
     "categories null": lambda content: content.update(categories=None),
     "no area": drop("area"),
     "area null": put("area", None),
+    "area 0": put("area", 0),
     "no iscrowd": drop("iscrowd"),
     "iscrowd null": put("iscrowd", None),
     "iscrowd false": put("iscrowd", False),

@@ -35,7 +35,10 @@ def doubts(found: Annotations, keypoints: KeypointSet, one_by_one: bool = True) 
         if each.get("category_id") not in others
     ]
     if keypoints.sigmas is not None and keypoints not in OF_BOXES:
-        lacking = [name for name, each, shape in entries if each.get("area") is None and not shape]
+        zero = () if any(each.get("area") for _, each, _ in entries) else (0,)
+        lacking = [
+            name for name, each, shape in entries if each.get("area") in (None, *zero) and not shape
+        ]
         if lacking:
             yield (
                 f"{found.path}: {len(lacking)} annotations have no `area`; {AREA_OF_BOX} of that "
