@@ -6,6 +6,7 @@ Whatever has one meaning is read so; whatever has two is reported.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ from hrnet_tf.training.data.sources import (
 
 IDS = {"images": ("id",), "annotations": ("id", "image_id", "category_id"), "categories": ("id",)}
 
+# What Label Studio puts before the names of pictures, and Roboflow behind them.
+HASHED = re.compile(r"(?<![^/])[0-9a-f]{8}-"), re.compile(r"_(\w+)\.rf\.\w+\.\w+$")
 # Fields of an entry -> the program that writes it so.
 FORMS = {
     frozenset({"data", "annotations"}): "Label Studio",
@@ -162,8 +165,8 @@ def image_files(
     """The images of a file, annotated or not.
 
     A file name may have the separators of Windows, be an address (Label Studio, Roboflow), differ
-    in case, or have folders that are not here, such as those of another machine: a file that is
-    found without them is taken if no other image means it, too. Images without `width` and `height`
+    in case or suffix, or have folders that are not here, such as those of another machine: a file
+    that is found so is taken if no other image means it, too. Images without `width` and `height`
     are measured.
 
     Args:
@@ -215,23 +218,31 @@ def _find(folder, name, listings):
     if os.path.isfile(os.path.join(folder, name)):
         return name
     path, _, query = name.partition("?")
-    for form in dict.fromkeys([name, path, unquote(path), unquote(query.rpartition("=")[2])]):
+    forms = [name, path, unquote(path).strip(), unquote(query.rpartition("=")[2])]
+    forms += [HASHED[0].sub("", forms[2]), HASHED[1].sub(r".\1", forms[2])]
+    for form in dict.fromkeys(forms):
         parts = [part for part in form.replace("\\", "/").split("/") if part]
         for start in range(len(parts)):
             tail = "/".join(parts[start:])
             if os.path.isfile(os.path.join(folder, tail)):
                 return tail
-    return _in_other_case(folder, unquote(path).replace("\\", "/"), listings)
+    last = forms[2].replace("\\", "/").rpartition("/")[2].casefold()
+    return _spelt_otherwise(folder, last, listings)
 
 
-def _in_other_case(folder, name, listings):
-    """The only file of a folder whose name differs in upper and lower case alone, or None."""
+def _spelt_otherwise(folder, name, listings):
+    """The only file of a folder whose name differs in letter case or suffix alone, or None."""
     if folder not in listings:
         listings[folder] = names = {}
         for each in os.listdir(folder):
-            names.setdefault(each.casefold(), []).append(each)
-    found = listings[folder].get(name.rpartition("/")[2].casefold(), [])
-    return found[0] if len(found) == 1 and os.path.isfile(os.path.join(folder, found[0])) else None
+            plain = each.casefold()
+            for form in {plain, os.path.splitext(plain)[0]}:
+                names.setdefault(form, []).append(each)
+    for form in (name, os.path.splitext(name)[0]):
+        found = listings[folder].get(form, [])
+        if len(found) == 1 and os.path.isfile(os.path.join(folder, found[0])):
+            return found[0]
+    return None
 
 
 def _drop_ambiguous(found, folder, report):

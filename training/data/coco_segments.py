@@ -35,7 +35,7 @@ def contradictions(annotations: Sequence[tuple[str, Mapping, object]]) -> Iterat
         shared = np.maximum(shared, 0).prod(axis=1)
         union = boxes[:, 2:].prod(axis=1) + (bounds[:, 2:] - bounds[:, :2]).prod(axis=1) - shared
         elsewhere = shared < OVERLAP * union
-    for field, mask in (("area", other & (areas > 0)), ("bbox", elsewhere)):
+    for field, mask in (("area", other & (areas > 0) & (area != 0)), ("bbox", elsewhere)):
         if number := int(mask.sum()):
             first = annotations[int(mask.argmax())][0]
             yield (

@@ -119,7 +119,14 @@ ONE_MEANING = {
     "address": at("https://example.com/data/upload/3/{}?token=a/b=c"),
     "upload": at("/data/upload/3/{}"),
     "local files": at("/data/local-files/?d=photos%2F{}"),
+    "Label Studio": at("/data/upload/3/0a1b2c3d-{}"),
+    "Roboflow": each_image(
+        lambda image, i: image.update(file_name=f"{i}_png.rf.0a1b2c3d4e5f60718293.jpg")
+    ),
     "escaped": each_image(lambda image, _: image.update(file_name=f"%3{image['file_name']}")),
+    "spaces": at(" {} "),
+    "another suffix": each_image(lambda image, i: image.update(file_name=f"{i}.jpeg")),
+    "no suffix": each_image(lambda image, i: image.update(file_name=f"{i}")),
     "upper case": each_image(lambda image, _: image.update(file_name=f"{image['id'] - 1}.PNG")),
     "segments empty": put("segmentation", []),
     "segments of nothing": put("segmentation", [[]]),
@@ -144,6 +151,7 @@ ONE_MEANING = {
     "categories null": lambda content: content.update(categories=None),
     "no area": drop("area"),
     "area null": put("area", None),
+    "area 0": put("area", 0),
     "no iscrowd": drop("iscrowd"),
     "iscrowd null": put("iscrowd", None),
     "iscrowd false": put("iscrowd", False),
@@ -298,6 +306,10 @@ def one_less(person, number):
         person["keypoints"].pop()
 
 
+def by_name(person, _):
+    person["keypoints"] = {"nose": person["keypoints"][:3]}
+
+
 def surely_seen(person, number):
     person["keypoints"][2] = 3
 
@@ -305,7 +317,8 @@ def surely_seen(person, number):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (one_more, "Received: .*ann.json, with 52 numbers in most `keypoints`"),
+        (one_more, "Received: .*ann.json, with 52 values in most `keypoints`"),
+        (by_name, "6 annotations of another form; of the first, `keypoints` is no list: {'nose'"),
         (one_less, "annotation 5 is left out: `keypoints` has 50 values, not 51"),
         (surely_seen, "of 6 of 6 people, `keypoints` visibility is not 0, 1 or 2"),
     ],

@@ -93,9 +93,9 @@ def people_of(
     """Every person of a parsed file, crowds and persons without keypoints included.
 
     The number of keypoints K is that of most annotations; `categories` need not list keypoints. An
-    annotation without `area` gets that of its segment, or 0.53 of its box's area. Unusable
-    annotations are left out, and `report` receives a line for each. A person who is there twice,
-    with the same box and keypoints, is left out once.
+    annotation without `area`, or with 0 as all others, gets that of its segment, or 0.53 of its
+    box's area. Unusable annotations are left out, and `report` receives a line for each. A person
+    who is there twice, with the same box and keypoints, is left out once.
 
     Args:
         coco: the parsed file.
@@ -112,6 +112,8 @@ def people_of(
     entries = chosen(coco, keypoints, category, report)
     names = len(keypoints.names) if keypoints else None
     points = points_of(coco, [entry for _, entry in entries], names, report)
+    # Converters leave the 0 of a template in all annotations.
+    measured = any(isinstance(entry, dict) and entry.get("area") for _, entry in entries)
     records, there, made = [], {}, 0
     for (place, entry), found, reach in zip(entries, points.found, points.reach, strict=True):
         name = named(entry, place)
@@ -121,7 +123,7 @@ def people_of(
             image = _image(entry, images, known)
             if image is None:  # it has been reported already
                 continue
-            record = _record(entry, name, image, found, reach, box)
+            record = _record(entry, name, image, found, reach, box, measured)
             mark = (image.id, record.crowd, record.box.tobytes(), found.tobytes())
             first = there.setdefault(mark, record)
             if first is not record and found[:, 2].any():
@@ -198,7 +200,7 @@ def _image(annotation, images, known):
     return images.get(image_id)
 
 
-def _record(annotation, name, image, points, reach, box):
+def _record(annotation, name, image, points, reach, box, measured):
     """Checks an annotation and makes its record."""
     limit = max(image.size) or np.inf
     if reach[0] < -limit or reach[1] > 2 * limit:
@@ -206,7 +208,7 @@ def _record(annotation, name, image, points, reach, box):
         raise ValueError(f"`keypoints` has a joint at {worst}, far outside its image")
     place = box(annotation, points)
     area = annotated_area(annotation)
-    if area is None:
+    if area is None or not (area or measured):
         area = area_inside(annotation.get("segmentation"))
-    area = AREA_OF_BOX * float(place[2] * place[3]) if area is None else area
+        area = area or AREA_OF_BOX * float(place[2] * place[3])
     return Record(name, image, place, points, area, is_crowd(annotation))

@@ -24,7 +24,7 @@ def doubts(found: Annotations, keypoints: KeypointSet, one_by_one: bool = True) 
     people = [record for record in found.everyone if not record.crowd]
     if found.data_format != "coco":
         lines = (*suspicions(people, measured=False), misplaced(people))
-        yield from (f"{found.path}: {line}." for line in lines if line)
+        yield from _sentences(found.path, lines)
         return
     others = {each.get("id") for each in found.coco.categories if isinstance(each, dict)}
     others -= {*found.categories}
@@ -35,7 +35,10 @@ def doubts(found: Annotations, keypoints: KeypointSet, one_by_one: bool = True) 
         if each.get("category_id") not in others
     ]
     if keypoints.sigmas is not None and keypoints not in OF_BOXES:
-        lacking = [name for name, each, shape in entries if each.get("area") is None and not shape]
+        zero = () if any(each.get("area") for _, each, _ in entries) else (0,)
+        lacking = [
+            name for name, each, shape in entries if each.get("area") in (None, *zero) and not shape
+        ]
         if lacking:
             yield (
                 f"{found.path}: {len(lacking)} annotations have no `area`; {AREA_OF_BOX} of that "
@@ -43,6 +46,8 @@ def doubts(found: Annotations, keypoints: KeypointSet, one_by_one: bool = True) 
             )
     single = summaries(found.everyone) if one_by_one else ()
     lines = (*suspicions(people), *single, *contradictions(entries))
-    for line in (*lines, one_picture(found.images)):
-        if line:
-            yield f"{found.path}: {line}."
+    yield from _sentences(found.path, (*lines, one_picture(found.images)))
+
+
+def _sentences(path, lines):
+    return (f"{path}: {line}{'' if line.endswith('?') else '.'}" for line in lines if line)

@@ -61,7 +61,7 @@ def points_of(coco: CocoFile, annotations: Sequence, names: int | None, report: 
         ValueError: no annotation has keypoints.
     """
     flat = [_flat(entry) for entry in annotations]
-    count, size = _size_of_most(coco, [each for each in flat if isinstance(each, tuple)], names)
+    count, size = _size_of_most(coco, flat, names)
     width = size // count
     if width == 2:
         report(
@@ -89,7 +89,7 @@ def _flat(annotation):
     try:
         values = all_keypoints(annotation)
         if not isinstance(values, list):
-            raise ValueError(f"`keypoints` is no list: {values!r}")
+            raise ValueError(f"`keypoints` is no list: {values!r:.80}")
         if not values or not isinstance(values[0], list):
             return values, None
         while len(values) == 1 and isinstance(values[0], list):
@@ -105,13 +105,17 @@ def _flat(annotation):
 
 def _size_of_most(coco, flat, names):
     """The number of keypoints, and of the numbers in most lists."""
-    for (size, width), _ in Counter((len(v), w) for v, w in flat).most_common():
+    lists = [each for each in flat if isinstance(each, tuple)]
+    for (size, width), _ in Counter((len(v), w) for v, w in lists).most_common():
         if size and (width or size in (2 * (names or 0), 3 * (names or 0))):
             return (size // width, size) if width else (names, size)
         if size and size % 3 == 0:
             return size // 3, size
-    counts = Counter(len(values) for values, _ in flat).most_common(1)
-    count = f"{counts[0][0]} numbers in most `keypoints`" if counts else "no `keypoints`"
+    counts = Counter(len(values) for values, _ in lists).most_common(1)
+    wrong = [str(each) for each in flat if isinstance(each, ValueError)]
+    count = f"{counts[0][0]} values in most `keypoints`" if counts else "no `keypoints`"
+    if wrong and not counts:
+        count = f"{len(wrong)} annotations of another form; of the first, {wrong[0]}"
     raise ValueError(
         "`annotations` must have `keypoints`, three numbers for each. "
         f"Received: annotations={coco.path}, with {count}. COCO's are called "
