@@ -2,15 +2,13 @@
 
 Numbers are those of pycocotools. Objects with `iscrowd` are neither missed nor wrong to find, and
 images without objects count for false detections. Ids may be of any kind: scoring has its own.
-Bad entries are named and left out, and the rest is scored. Images are read as
-they are annotated: as they are stored, or turned upright by EXIF, whichever has the size.
+Bad entries are named and left out, and the rest is scored. The EXIF orientation of images is
+ignored, as in COCO.
 
 Objects come from a network, or from a file of anybody in COCO's results format.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from hrnet_tf.cards.detection import DetectionCard
@@ -19,15 +17,7 @@ from hrnet_tf.tasks.detection.detections import Detections
 from hrnet_tf.tasks.detection.results import coco_results
 from hrnet_tf.tasks.task import Predictor
 from hrnet_tf.training.data.coco_json import CocoFile, read_coco_json
-from hrnet_tf.training.data.sources import (
-    ImageFile,
-    Report,
-    check_paths,
-    left_out,
-    look,
-    measure,
-    to_stderr,
-)
+from hrnet_tf.training.data.sources import Report, check_paths, left_out, measure, to_stderr
 from hrnet_tf.training.detection.categories import chosen, matched
 from hrnet_tf.training.detection.metrics import coco_numbers
 from hrnet_tf.training.detection.objects import plain_id
@@ -189,18 +179,12 @@ def _images(truth, folder, report):
     for row in set(range(len(truth.files))) - set(named):
         error = KeyError("file_name")
         report(left_out(folder, f"image {truth.image_ids[row]}", error))
-    lacking = [name for row, name in named.items() if not truth.sizes[row]]
-    measured, wanted = measure(folder, lacking, report), []
-    given = {row: tuple(truth.sizes[row]) for row in named if truth.sizes[row]}
-    files = [ImageFile(row, folder / named[row], size) for row, size in given.items()]
-    with ThreadPoolExecutor() as pool:
-        seen = dict(zip(given, pool.map(partial(look, decode=False), files), strict=True))
+    stored, wanted = measure(folder, named.values(), report), []
     for row, name in named.items():
-        if row in given:
-            if line := seen[row].line(folder / name):
-                report(line)
-            if not seen[row].flaw:
-                wanted.append(Wanted(row + 1, folder / name, size=given[row]))
-        elif name in measured:
-            wanted.append(Wanted(row + 1, measured[name].path))
+        size, given = name in stored and stored[name].size, truth.sizes[row]
+        if size and given and size != tuple(given):
+            reason = f"it has {size[1]} x {size[0]} pixels, its annotation {given[1]} x {given[0]}"
+            report(left_out(folder, f"image {name}", ValueError(reason)))
+        elif size:
+            wanted.append(Wanted(row + 1, stored[name].path))
     return wanted

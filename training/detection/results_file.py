@@ -1,8 +1,9 @@
 """Reads a file in COCO's results format, written by anybody."""
 
+import json
 from pathlib import Path
 
-from hrnet_tf.files import existing, parse_json
+from hrnet_tf.files import existing
 from hrnet_tf.training.data.sources import Report
 from hrnet_tf.training.detection.objects import (
     Reasons,
@@ -28,7 +29,10 @@ def read_results(path: Path, truth: Truth, report: Report) -> list[dict]:
         OSError: the file cannot be read.
         ValueError: it is not such a list, or no entry can be used.
     """
-    entries = parse_json(existing(path).read_bytes(), path)
+    try:
+        entries = json.loads(existing(path).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: not a json file ({error}).") from None
     if not isinstance(entries, list):
         raise ValueError(
             f"{path}: must be a list of objects in COCO's results format, each with `image_id`, "

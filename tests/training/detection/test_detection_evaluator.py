@@ -169,7 +169,7 @@ def test_bad_images_are_named_and_count_as_missed(tmp_path):
     said = "\n".join(found.problems)
     for text in (
         "image 2 is left out: it has no 'file_name'",
-        "1.png is left out: it is 60 pixels wide and 80 high, by its `width` and `height` 80",
+        "1.png is left out: it has 60 x 80 pixels, its annotation 80 x 60",
         "another image has the id 1",
         "it is None, not an object",
         "3.png",
