@@ -36,6 +36,7 @@ if it can, masks; a segmentation network the class of each pixel, a classificati
 the picture.
 
   hrnet-tf predict party.jpg
+  hrnet-tf predict party.jpg --model=tinypose_256x192    (small and fast; 2.6 MB to fetch)
   hrnet-tf predict dance.mp4
   hrnet-tf predict photos --detector=ssd_mobilenet.tflite --csv --crop --output=out
   hrnet-tf predict val2017 --model=hrnet_w32_coco_256x192 --weights=pose_hrnet_w32_256x192.pth \\

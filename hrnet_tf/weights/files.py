@@ -9,6 +9,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from hrnet_tf.files import unfolds_too_far
+from hrnet_tf.weights.ncnn import is_ncnn
 from hrnet_tf.weights.torch_files import (
     AGAIN,
     UnreadableError,
@@ -55,6 +56,10 @@ def _read(file, data):
         return read_legacy(data)
     if data[8:9] == b"{" and length <= len(data) - 8:
         return _read_safetensors(file.name)
+    if is_ncnn(data):
+        raise UnreadableError(
+            "is an ncnn file, which holds no names: load it into its network by `load_checkpoint`."
+        )
     if data[257:262] == b"ustar":
         raise UnreadableError(
             "is a TAR of torch 0.1.9 or older. Load and save it again with torch 0.4."
