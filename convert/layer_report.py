@@ -9,23 +9,27 @@ hundredth: its own, with the rest of the network exact, and the total, with all 
 """
 
 import dataclasses
+import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 try:
     from absl import flags
 
     from hrnet_tf import fields
+    from hrnet_tf.convert.options import Options, beside
     from hrnet_tf.convert.script import DEFAULT_MODEL, check_output, script
     from hrnet_tf.files import whole, write_json
     from hrnet_tf.media.chart import COLOURS, INK, dot, line, ring, svg, text
+    from hrnet_tf.names import check_choice
     from hrnet_tf.quiet import import_keras, quiet
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
 if TYPE_CHECKING:
+    import keras
+
     from hrnet_tf.convert.integers.layer_losses import Loss
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 760, 330, 30, 62, 17  # of the picture; a row is a layer
@@ -74,6 +78,59 @@ def layer_picture(losses: Sequence["Loss"], title: str, worst: int) -> str:
     return svg(WIDTH, height, "".join(parts))
 
 
+def layer_report(
+    model: "str | os.PathLike | keras.Model" = DEFAULT_MODEL,
+    output: str | os.PathLike | None = None,
+    weights: str | os.PathLike | None = "published",
+    options: Options | None = None,
+    worst: int = 40,
+    overwrite: bool = False,
+    report: Callable[[str], None] = print,
+) -> list["Loss"]:
+    """Measures what each layer loses, and writes a picture and a `.json` file of it.
+
+    Args:
+        model: a preset, a `.keras` or `.h5` file, the folder of a training run, or a Keras model.
+        output: the `.svg` file; beside the network's file, or here, if None.
+        weights: for a preset, as in `from_preset`.
+        options: its precision, of 8 bits, and what to measure on; int8 if None.
+        worst: number of layers to draw and list.
+        overwrite: replace existing files.
+        report: called with each line.
+
+    Returns:
+        The loss of each layer, the worst by its own first.
+
+    Raises:
+        OSError, ValueError: an argument or file cannot be used; nothing is written then.
+    """
+    options = options or Options("int8")
+    with quiet():
+        import_keras()
+        from hrnet_tf.convert.calibration import calibration
+        from hrnet_tf.convert.integers.layer_losses import losses
+        from hrnet_tf.convert.integers.precisions import PRECISIONS
+        from hrnet_tf.convert.source import open_source
+
+    known = [name for name, each in PRECISIONS.items() if each.activations == 8]
+    check_choice("precision", options.precision, known)
+    path = beside(model)
+    default = path.with_name(f"{path.name}_{options.precision}_layers.svg")
+    output = check_output(output or default, ".svg", model, overwrite)
+    source = open_source(model, weights, options.size)
+    place = (options.calibration, options.images, source.card, source.inputs)
+    measured = calibration(*place, options.count, options.seed)
+    found = losses(source.graph, options.precision, measured.examples)
+    title = f"{path.name}, {options.precision}, {measured.words}"
+    with whole(output) as part:
+        part.write_text(layer_picture(found, title, worst), encoding="utf-8")
+    write_json(output.with_suffix(".json"), [dataclasses.asdict(each) for each in found], indent=1)
+    for line in layer_lines(found, worst):
+        report(line)
+    report(f"Wrote {output} and {output.stem}.json.")
+    return found
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """The flags of the command."""
     word, number = flags.DEFINE_string, flags.DEFINE_integer
@@ -95,30 +152,9 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
     """The command behind its flags."""
     if words:
         raise flags.Error(f"everything is given by flags. Received: {words[0]!r}.")
-    path = Path(values.model)
-    stem = path.name.removesuffix(".keras")
-    output = values.output or path.with_name(f"{stem}_{values.precision}_layers.svg")
-    output = check_output(output, ".svg", path, values.overwrite)
-    with quiet():
-        import_keras()
-        from hrnet_tf.convert.calibration import calibration
-        from hrnet_tf.convert.integers.layer_losses import losses
-        from hrnet_tf.convert.integers.precisions import PRECISIONS
-        from hrnet_tf.convert.source import open_source
-
-    known = [name for name, each in PRECISIONS.items() if each.activations == 8]
-    if values.precision not in known:
-        raise flags.Error(f"`--precision` must be one of {', '.join(known)}.")
-    source = open_source(values.model, values.weights, fields.parse_size(values.size))
-    place = (values.calibration, values.images, source.card, source.inputs)
-    measured = calibration(*place, values.count, values.seed)
-    found = losses(source.graph, values.precision, measured.examples)
-    title = f"{stem}, {values.precision}, {measured.words}"
-    with whole(output) as part:
-        part.write_text(layer_picture(found, title, values.worst), encoding="utf-8")
-    write_json(output.with_suffix(".json"), [dataclasses.asdict(each) for each in found], indent=1)
-    print("\n".join(layer_lines(found, values.worst)))
-    print(f"Wrote {output} and {output.stem}.json.")
+    options = fields.read(values, Options)
+    place = values.model, values.output, values.weights
+    layer_report(*place, options, values.worst, values.overwrite)
     return 0
 
 

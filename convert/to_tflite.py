@@ -268,9 +268,24 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
         output = ASSETS / Path(output or default_output(values.model, options)).name
         if not ASSETS.parents[3].is_dir():
             raise FileNotFoundError(f"{ASSETS.parents[3]}: there is no Android app here.")
+        _check_for_app(values.model)
     report = functools.partial(print, flush=True)
     to_tflite(values.model, output, values.weights, options, values.overwrite, report)
     return 0
+
+
+def _check_for_app(model):
+    """Raises ValueError for a network that becomes several files, which the app does not run."""
+    with quiet():
+        from hrnet_tf.opening import known_card
+
+    card = known_card(model)
+    if card is not None and len(card.inputs()) > 1:
+        raise ValueError(
+            "`--android` takes networks whose only input is the image. Received: "
+            f"--model={model}, which also takes {', '.join([*card.inputs()][1:])}. A detector for "
+            "the app has the head fcos_lite or fcos."
+        )
 
 
 if __name__ == "__main__":

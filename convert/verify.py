@@ -12,17 +12,19 @@ largest and mean difference in standard deviations of the source's output.
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 try:
     from absl import flags
 
     from hrnet_tf.convert.graph.nodes import Graph
-    from hrnet_tf.convert.reports.differences import Difference, Source, differences
-    from hrnet_tf.convert.reports.latency import Delegated, Latency, delegated, latency
+    from hrnet_tf.convert.reports.differences import Source, differences
+    from hrnet_tf.convert.reports.latency import delegated, latency
     from hrnet_tf.convert.reports.lint import lint
     from hrnet_tf.convert.reports.op_list import counts, precision, read_operations
+    from hrnet_tf.convert.reports.verification import Verification
     from hrnet_tf.convert.script import script
     from hrnet_tf.files import prepare_folder, write_json
     from hrnet_tf.quiet import quiet
@@ -31,91 +33,13 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"{error.name} is not installed. Run `pip install -e .` in the checkout first.")
 
-
-MOST_LOST = 0.15  # mean difference in standard deviations: 15 dB of signal to noise
-
-
-@dataclasses.dataclass(frozen=True)
-class Verification:
-    """What `verify` found.
-
-    Attributes:
-        file: its name.
-        precision: type of the numbers it computes with, see `op_list.precision`.
-        megabytes: size in 10^6 bytes.
-        operations: number of operations by name and version.
-        problems: sentences of `lint`.
-        latency: time for one example.
-        delegated: operations that XNNPACK runs; None for ONNX.
-        difference: from the source; None if there was nothing to compare with.
-    """
-
-    file: str
-    precision: str
-    megabytes: float
-    operations: Mapping[str, int]
-    problems: tuple[str, ...]
-    latency: Latency
-    delegated: Delegated | None
-    difference: Difference | None
-
-    def lines(self) -> list[str]:
-        """All of it as text."""
-        operations = ", ".join(f"{count} {name}" for name, count in self.operations.items())
-        time = self.latency
-        lines = [
-            f"{self.file}: {self.precision}, {self.megabytes:.2f} MB",
-            f"{sum(self.operations.values())} operations: {operations}",
-            f"one image: {time.p50:.2f} ms (90 of 100 below {time.p90:.2f}) on {time.threads} "
-            f"thread{'s' if time.threads > 1 else ''}, {time.calls} calls",
-        ]
-        if self.delegated:
-            outside = ", ".join(f"{n} {name}" for name, n in self.delegated.outside.items())
-            parts = self.delegated.parts
-            lines.append(
-                f"XNNPACK runs {self.delegated.operations} operations in {parts} "
-                f"part{'s' if parts != 1 else ''}" + (f"; not {outside}" if outside else "")
-            )
-        if self.difference:
-            lines.append(
-                f"against the source on {self.difference.crops} crops: largest difference "
-                f"{self.difference.maximum:.2g}, mean {self.difference.mean:.2g} standard "
-                f"deviations, cosine {self.difference.cosine:.6f}"
-            )
-        return lines + [f"problem: {each}" for each in (*self.problems, self.far) if each]
-
-    @property
-    def far(self) -> str:
-        """What is wrong with a float file that is not its source; empty if it is, or of integers.
-
-        Float16 may be off by 20 times what float32 rounding may cause.
-        """
-        allowed = {"float32": 1, "float16": 20}.get(self.precision)
-        if self.difference is None or allowed is None or self.difference.noise <= allowed:
-            return ""
-        return (
-            f"{self.file} differs from its source by up to {self.difference.maximum:.2g} standard "
-            "deviations, which rounding cannot explain"
-        )
-
-    @property
-    def loss(self) -> str:
-        """A warning if integers have lost more than `MOST_LOST`; empty otherwise."""
-        if self.precision in ("float32", "float16") or self.difference is None:
-            return ""
-        if self.difference.mean <= MOST_LOST:
-            return ""
-        return (
-            f"Warning: {self.file} has lost much: its outputs are off by "
-            f"{self.difference.mean:.2g} standard deviations on average, more than {MOST_LOST}. "
-            "Measure its accuracy, give "
-            "real pictures by --calibration=FILE, or use float16, int16x8 or --qat."
-        )
+if TYPE_CHECKING:
+    import keras
 
 
 def verify(
     path: str | os.PathLike,
-    source: Source | None = None,
+    source: "Source | keras.Model | None" = None,
     examples: Arrays | None = None,
     threads: int = 2,
 ) -> Verification:
@@ -123,7 +47,8 @@ def verify(
 
     Args:
         path: a `.tflite` or `.onnx` file.
-        source: the network it was made from, a function from arrays by name to outputs by name.
+        source: the network it was made from: a function from arrays by name to outputs by name, or
+            a Keras model.
         examples: (N, ...) float32 for each input, as the network takes them.
         threads: number that the file may use.
 
@@ -138,7 +63,8 @@ def verify(
         network = open_converted(path, threads)
     difference = None
     if source is not None and examples is not None:
-        difference = differences(network, source, examples, getattr(source, "decoded", ()))
+        decoded = getattr(source, "decoded", ())
+        difference = differences(network, _function(source), examples, decoded)
     return Verification(
         path.name,
         precision(operations),
@@ -149,6 +75,15 @@ def verify(
         delegated(network) if isinstance(network, TFLiteNetwork) else None,
         difference,
     )
+
+
+def _function(source):
+    """A source as a function of named arrays."""
+    with quiet():
+        import keras
+
+        from hrnet_tf.runtime.keras_model import KerasNetwork
+    return KerasNetwork(source) if isinstance(source, keras.Model) else source
 
 
 def reported(
@@ -185,8 +120,9 @@ def reported(
         from hrnet_tf.convert.reports.first_layer import first_layer
 
         layer = first_layer(source.model, source.graph, examples, convert, Path(name).suffix)
+        text = str(error).removeprefix(f"{path}: ")
         raise ValueError(
-            f"{error} The first layer that differs is {layer or 'not known'}."
+            f"{name}: {text} The first layer that differs is {layer or 'not known'}."
         ) from error
     for line in found.lines():
         report(line)

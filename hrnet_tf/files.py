@@ -60,14 +60,16 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(folder: str | os.PathLike) -> Iterator[Path]:
+def whole_folder(folder: str | os.PathLike, replace: bool = False) -> Iterator[Path]:
     """A temporary folder to write to; it becomes `folder` if the block ends without an error.
 
+    With `replace` it takes the place of a folder that is there, and nothing of that one stays.
+
     Raises:
-        FileExistsError: `folder` is already there and not empty.
+        FileExistsError: `folder` is already there and not empty, or it is a file.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not replace)):
         raise FileExistsError(
             f"`folder` must be new or empty. Received: folder={folder}. "
             "Choose another name, or delete it first."
@@ -77,7 +79,13 @@ def whole_folder(folder: str | os.PathLike) -> Iterator[Path]:
     try:
         part.chmod(0o755)
         yield part
-        os.replace(part, folder)
+        if replace and folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+            os.replace(folder, old)
+            os.replace(part, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(part, folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise

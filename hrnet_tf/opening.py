@@ -30,6 +30,7 @@ from hrnet_tf.runtime.network import (
     renamed,
 )
 
+UNNAMED = "The network"
 LOG = logging.getLogger(__name__)
 
 
@@ -162,12 +163,12 @@ def settled(
     """
     if isinstance(model, str | os.PathLike):
         model = open_network(model, weights)
-    name = getattr(model, "name", "The network")
+    name = getattr(model, "name", UNNAMED)
+    source = model if isinstance(model, keras.Model) else getattr(model, "model", None)
     if isinstance(model, Opened):
         model, card = model.network, card or model.card
     if card is None:
         card = _assumed(as_network(model, kind()), name, kind)
-    source = model if isinstance(model, keras.Model) else getattr(model, "model", None)
     card = with_scores(card, functional(source)) if source is not None else card
     if not isinstance(card, kind):
         raise ValueError(
@@ -182,9 +183,14 @@ def settled(
             f"`model` must take {wanted}, and for more inputs or fewer another card. "
             f"Received: {dict(network.inputs)}."
         )
-    card.check_inputs(network.inputs)
-    if network.outputs:
-        card.check(network.outputs)
+    try:
+        card.check_inputs(network.inputs)
+        if network.outputs:
+            card.check(network.outputs)
+    except ValueError as error:
+        if name == UNNAMED:
+            raise
+        raise ValueError(f"{name}: {error}") from error
     return network, card
 
 
@@ -216,7 +222,10 @@ def _preset(name, weights, input_shape):
 
 
 def _opened(name, model, card, file):
-    return Opened(str(name), as_network(model, card), model, with_scores(card, model), file)
+    try:
+        return Opened(str(name), as_network(model, card), model, with_scores(card, model), file)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _open_converted(path, card, threads):

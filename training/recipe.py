@@ -55,13 +55,15 @@ class Recipe:
         optimizer: "adam", or "sgd" with `momentum` and `weight_decay` as in PyTorch.
         momentum: of SGD.
         nesterov: whether SGD's momentum is Nesterov's.
-        weight_decay: of SGD, for every weight.
+        weight_decay: of SGD, for every weight; see `decay_biases`.
         learning_rate: learning rate for `batch_size`.
         milestones: epochs after which the rate drops tenfold; without any it follows a cosine to 0.
         power: the rate falls with each step as (1 - step / steps of the run) ** power, instead of
             milestones or a cosine; 0: it does not.
         least_rate: the rate that a `power` falls to.
         head_rate: factor of the learning rate in the head of the network.
+        bias_rate: factor of the learning rate of biases, but for those of normalization.
+        decay_biases: whether weight decay holds for biases, too, also those of normalization.
         warmup_steps: steps in which the rate rises linearly.
         warmup_start: share of the rate that the warm-up starts from.
         epochs: passes over the training data.
@@ -105,6 +107,8 @@ class Recipe:
     power: float = 0.0
     least_rate: float = dataclasses.field(default=0.0, metadata={"only": ("power", None)})
     head_rate: float = 1.0
+    bias_rate: float = 1.0
+    decay_biases: bool = True
     warmup_steps: int = 0
     warmup_start: float = dataclasses.field(
         default=0.001, metadata={"only": ("warmup_steps", None)}
@@ -127,7 +131,8 @@ class Recipe:
         for field in values_of(type(self)):
             if rule := broken_rule(field, getattr(self, field.name)):
                 self._require(field.name, False, rule)
-        for name in ("learning_rate", "epochs", "batch_size", "accumulation", "head_rate"):
+        rates = ("learning_rate", "head_rate", "bias_rate")
+        for name in (*rates, "epochs", "batch_size", "accumulation"):
             self._require(name, getattr(self, name) > 0, "be positive")
         self._require_share("warmup_start")
         for name in ("ema", "momentum"):
@@ -137,6 +142,8 @@ class Recipe:
             self._require(name, getattr(self, name) >= 0, "not be negative")
         decays = self.weight_decay and self.optimizer != "sgd"
         self._require("weight_decay", not decays, "be 0 with Adam, which does not know it")
+        known = self.decay_biases or self.optimizer == "sgd"
+        self._require("decay_biases", known, "be true with Adam, by which nothing decays")
         multiple = self.multiple
         fits = len(self.input_size) == 2 and all(
             x >= MULTIPLE and x % multiple == 0 for x in self.input_size

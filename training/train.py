@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from hrnet_tf.files import whole
 from hrnet_tf.patches.keras_fit import build_losses
+from hrnet_tf.patches.tensorflow_sums import sum_in_order
 from hrnet_tf.tasks.opened import predictor as predictor_of
 from hrnet_tf.training.data.order import order, steps_per_epoch
 from hrnet_tf.training.evaluate import Evaluation, Evaluator, evaluate_on, judge
@@ -92,6 +93,7 @@ def train(
     _check_devices(recipe, strategy, xla)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+        sum_in_order()
     keras.utils.set_random_seed(recipe.seed)
     workdir = Path(workdir)
     if devices.is_chief(strategy):

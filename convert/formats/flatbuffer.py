@@ -58,7 +58,8 @@ def packed(model: object) -> bytes:
                 builder.Prep(16, len(self.data))  # as the schema demands, and Python's Pack forgets
             return super().Pack(builder)
 
-    used = {each.buffer for each in (*model.subgraphs[0].tensors, *(model.metadata or ()))}
+    tensors = [each for graph in model.subgraphs for each in graph.tensors]  # a loop's among them
+    used = {each.buffer for each in (*tensors, *(model.metadata or ()))}
     model.buffers = [
         Aligned(each.data if number in used else None, each.offset, each.size)
         for number, each in enumerate(model.buffers)

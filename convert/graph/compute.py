@@ -210,10 +210,7 @@ def _product(sizes, letters):
 
 def _binary(function):
     def build(node, x, y=None):
-        settings = node.settings
-        if settings.get("first"):  # the constant is the first operand
-            return function(settings["constant"], x)
-        return function(x, settings["constant"] if y is None else y)
+        return function(x, node.settings["constant"] if y is None else y)
 
     return build
 
@@ -229,6 +226,11 @@ def _erf(x):
     for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
         total = total * t + factor
     return tf.sign(x) * (1 - total * t * tf.exp(-size * size))
+
+
+def _softplus(x):
+    """log(1 + exp(x)). TFLite's converter writes it so, and exp overflows from x = 89 on."""
+    return tf.nn.relu(x) + tf.math.log(1 + tf.exp(-tf.abs(x)))
 
 
 PLAIN = {
@@ -272,5 +274,7 @@ ACTIVATIONS = {
     "silu": lambda x: x * tf.nn.sigmoid(x),
     "tanh": tf.nn.tanh,
     "gelu": lambda x: x * (0.5 + 0.5 * _erf(x * np.float32(np.sqrt(0.5)))),
+    "softplus": _softplus,
+    "mish": lambda x: x * tf.tanh(_softplus(x)),
     "linear": tf.identity,
 }

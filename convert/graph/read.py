@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from hrnet_tf.convert.graph.layers import EQUAL, fallback, known, weights_of
+from hrnet_tf.convert.graph.layers.fallback import fallback, weights_of
+from hrnet_tf.convert.graph.layers.table import EQUAL, known
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.patches.keras_graph import Call, flat_inputs, has_training, is_functional, walk
 from hrnet_tf.runtime.keras_model import functional, in_float32, input_shapes, named_outputs
@@ -58,7 +59,8 @@ def _kept(found, names):
     if missing:
         raise ValueError(
             f"`outputs` must be some of those of the network, {', '.join(found)}. "
-            f"Received: {missing[0]!r}. Use the card that the network was trained with."
+            f"Received: {missing[0]!r}, from its card. Use the card that the network was trained "
+            f"with, or name its outputs: keras.Model(inputs, {{{missing[0]!r}: …}})."
         )
     return {name: found[name] for name in names}
 

@@ -51,6 +51,9 @@ def extremes(graph: Graph, weights: Weights, examples: Arrays) -> Extremes:
         graph: without normalizations.
         weights: of its nodes.
         examples: (N, ...) float32 for each input, as the network takes them.
+
+    Raises:
+        ValueError: a result is not finite.
     """
 
     def measure(node, x):
@@ -62,6 +65,12 @@ def extremes(graph: Graph, weights: Weights, examples: Arrays) -> Extremes:
         low, high = zip(*found, strict=True)
         lows = low if lows is None else [*map(np.minimum, lows, low)]
         highs = high if highs is None else [*map(np.maximum, highs, high)]
+    for node, *limits in zip(nodes, lows, highs, strict=True):
+        if not np.isfinite(limits).all():
+            raise ValueError(
+                f"{node.name}: its results are not finite, so they have no range. Does the network "
+                "give numbers? If so, use float32, or keep them finite with `ops.clip`."
+            )
     return dict(zip(nodes, zip(lows, highs, strict=True), strict=True))
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from hrnet_tf.convert.reports.latency import latency
@@ -37,7 +38,7 @@ class Row:
 
 
 def compare(
-    models: Sequence[str | os.PathLike],
+    models: Sequence[str | os.PathLike | keras.Model],
     weights: str | os.PathLike | None = "published",
     threads: int = 2,
     measure: Callable[[Opened], Evaluation] | None = None,
@@ -45,7 +46,8 @@ def compare(
     """Measures networks one after the other.
 
     Args:
-        models: presets and `.keras`, `.tflite` and `.onnx` files; the first is the reference.
+        models: presets, `.keras`, `.h5`, `.tflite` and `.onnx` files, folders of runs, and Keras
+            models; the first is the reference.
         weights: for presets, as in `from_preset`.
         threads: number for converted files. For Keras models the backend decides, TensorFlow by
             `TF_NUM_INTRAOP_THREADS`.
@@ -66,21 +68,22 @@ def compare(
         numbers = [each.numbers[name] for each in found]
     rows = [
         Row(
-            Path(model).name,
+            Path(each.name).name,
             _precision(each),
             round(_bytes(each) / 1e6, 3),
             number,
             None if number is None else number - numbers[0],
             time.p50,
         )
-        for model, each, number, time in zip(models, opened, numbers, times, strict=True)
+        for each, number, time in zip(opened, numbers, times, strict=True)
     ]
     return name, rows
 
 
 def _open(model, weights, threads):
+    file = isinstance(model, keras.Model) or Path(model).suffix or Path(model).is_dir()
     with quiet():
-        return open_network(model, "published" if Path(model).suffix else weights, threads)
+        return open_network(model, "published" if file else weights, threads)
 
 
 def _precision(opened):
@@ -91,7 +94,7 @@ def _precision(opened):
 
 
 def _bytes(opened):
-    if Path(opened.name).suffix:
+    if opened.file and opened.name == str(opened.file):
         return opened.file.stat().st_size
     return sum(np.asarray(each).nbytes for each in opened.model.weights)
 

@@ -125,8 +125,17 @@ class Card:
         return f"{len(self.labels())} classes"
 
     def check_inputs(self, inputs: Shapes) -> None:
-        """Raises ValueError unless the network takes images of as many channels as the card's."""
+        """Raises ValueError unless the network takes images of as many channels as the card's.
+
+        Their height and width must both be fixed, or both open.
+        """
         shape, (*_, wanted) = inputs.get("image", ()), self.inputs()["image"]
+        if len(shape) == 3 and (shape[0] is None) != (shape[1] is None):
+            raise ValueError(
+                "The network must fix height and width of its images, or neither. "
+                f"Received: inputs={dict(inputs)}. Build it with keras.Input((None, None, "
+                f"{shape[2]})), or with both."
+            )
         if len(shape) == 3 and shape[-1] not in (None, wanted):
             way = {
                 1: "Give it a card with one `mean` and `std`, and pictures are turned grey",

@@ -132,6 +132,7 @@ class TFLiteNetwork(_Converted):
 
     def __init__(self, path: Path, threads: int):
         self.interpreter = open_interpreter(path, threads)
+        self._path = path
         inputs, self._outputs = self._tensors()
         self._inputs = dict(zip(_named(inputs), inputs.values(), strict=True))
         shapes = {name: _shape(each) for name, each in self._inputs.items()}
@@ -153,7 +154,11 @@ class TFLiteNetwork(_Converted):
     def _run(self, arrays):
         for name, tensor in self._inputs.items():
             self.interpreter.set_tensor(tensor["index"], quantize(arrays[name], tensor))
-        self.interpreter.invoke()
+        try:
+            self.interpreter.invoke()
+        except RuntimeError as error:
+            reason = str(error).strip().split("\n")[0]
+            raise ValueError(f"{self._path}: fails when it runs ({reason}).") from error
         return {
             name: dequantize(self.interpreter.get_tensor(each["index"]), each)
             for name, each in self._outputs.items()

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from hrnet_tf.runtime.keras_model import functional
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 WEIGHTS = ".weights.h5"
+CONFIG = "config.json"  # in the zip that a .keras file is
+RENAMED = "is a {} file by its content. Rename it to end in .{}."
 RUN = "model.keras"  # the network in the folder of a training run
 
 
@@ -28,12 +31,7 @@ def network_file(path: str | os.PathLike) -> Path:
     if path.is_dir():
         if (path / RUN).is_file():
             return path / RUN
-        saved = (path / "saved_model.pb").is_file()
-        what = "a SavedModel, whose layers are not known any more" if saved else "a folder"
-        raise ValueError(
-            f"{path}: is {what}, and no network that can be opened. Give the .keras file that it "
-            f"was made from, or a folder with a {RUN}."
-        )
+        raise ValueError(f"{path}: {_folder(path)}")
     if path.name.endswith(WEIGHTS):
         raise ValueError(
             f"{path}: holds weights without a network. Name the preset of its architecture and "
@@ -41,6 +39,21 @@ def network_file(path: str | os.PathLike) -> Path:
             "your own: build it, `model.load_weights(file)`, `model.save('mine.keras')`."
         )
     return path
+
+
+def _folder(path):
+    """What a folder is that holds no network of a run."""
+    if (path / CONFIG).is_file():
+        return (
+            "is what a .keras file has inside, as a folder. Make it a file: "
+            "`keras.models.load_model(folder).save('mine.keras')`."
+        )
+    saved = (path / "saved_model.pb").is_file()
+    what = "a SavedModel, whose layers are not known any more" if saved else "a folder"
+    return (
+        f"is {what}, and no network that can be opened. Give the .keras file that it "
+        f"was made from, or a folder with a {RUN}."
+    )
 
 
 def load_keras(path: str | os.PathLike) -> keras.Model:
@@ -55,7 +68,7 @@ def load_keras(path: str | os.PathLike) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # zipfile, HDF5 and Keras raise different errors on damaged files
-        raise ValueError(f"{path}: {_reason(str(error), error)}") from error
+        raise ValueError(f"{path}: {_other_kind(path) or _reason(_texts(error))}") from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"{path}: holds a {type(model).__name__}, and no keras.Model.")
     try:
@@ -90,11 +103,44 @@ def _array_sizes(file):
     return sizes
 
 
-def _reason(text, error):
-    unknown = re.search(r"(?:Could not locate class|Unknown layer:?) '([^']+)'", text)
+def _other_kind(path):
+    """What a file is if its name says something else; empty if it may be what it is named."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(b"PK"):
+        try:
+            names = zipfile.ZipFile(path).namelist()
+        except zipfile.BadZipFile:
+            return ""
+        if any(name.endswith("data.pkl") for name in names):
+            return (
+                "is a checkpoint of PyTorch. Give it as weights, beside the preset of its "
+                f"architecture: --model=PRESET --weights={path.name}."
+            )
+        if CONFIG in names:
+            return "" if path.suffix == ".keras" else RENAMED.format("Keras 3", "keras")
+        inside = [name for name in names if name.endswith(SUFFIXES)]
+        return f"is an archive with {inside[0]} in it. Unpack it and give that." if inside else ""
+    if head == b"\x89HDF\r\n\x1a\n":
+        return RENAMED.format("HDF5", "h5") if path.suffix == ".keras" else ""
+    return RENAMED.format("TFLite", "tflite") if head[4:] == b"TFL3" else ""
+
+
+def _texts(error):
+    """The messages of an error and of those that it was raised from, the last one first."""
+    found = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return "\n".join(str(each).strip() or type(each).__name__ for each in found)
+
+
+def _reason(text):
+    unknown = re.search(r"(?:Could not locate|Unknown) (class|layer|function)[:]? '([^']+)'", text)
     if unknown:
+        kind = "a function" if unknown[1] == "function" else "a layer of the class"
         return (
-            f"has a layer of the class {unknown[1]}, which is not known here. In Python, "
+            f"has {kind} {unknown[2]}, which is not known here. In Python, "
             "import its module, open the file by keras.models.load_model, and give the model for "
             "the file: to_tflite(model), predictor(model)."
         )
@@ -109,7 +155,7 @@ def _reason(text, error):
             "holds weights without a network. Build the network, `model.load_weights(file)`, and "
             "save it with `model.save('mine.keras')`."
         )
-    reason = text.strip().split("\n")[0] or type(error).__name__
+    reason = text.strip().split("\n")[0]
     return (
         f"cannot be opened by Keras {keras.__version__} ({reason}). "
         "Check that it was saved by this or an older Keras, and copied whole."
@@ -126,7 +172,8 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
     path = existing(path)
     _check_unfolded(path)
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings(action="ignore"):  # a line for each layer
+            model.load_weights(path)
     except Exception as error:  # HDF5 and Keras raise different errors
         reason = str(error).strip().split("\n")[0]
         raise ValueError(

@@ -1,6 +1,7 @@
 """Keras models as functions from named arrays to named arrays."""
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 
 import keras
@@ -8,6 +9,11 @@ import numpy as np
 
 from hrnet_tf.patches.keras_graph import all_layers, is_functional, origin
 from hrnet_tf.runtime.network import Arrays, Shapes
+
+FUNCTIONAL = (
+    "Build it as keras.Model(inputs, outputs), or around it: image = keras.Input(shape); "
+    "keras.Model(image, model(image))"
+)
 
 
 class KerasNetwork:
@@ -59,12 +65,25 @@ def functional(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential) and hasattr(model, "inputs"):  # it has been built
         return keras.Model(model.inputs, model.outputs, name=model.name)
     if not is_functional(model):
+        sequential = isinstance(model, keras.Sequential)
+        way = "Begin it with keras.Input(shape)" if sequential else FUNCTIONAL
         raise ValueError(
             f"`model` must be a functional Keras model. Received: {getattr(model, 'name', model)}, "
-            f"a {type(model).__name__} whose inputs are not known. Build it as "
-            "keras.Model(inputs, outputs), or begin a Sequential one with keras.Input(shape)."
+            f"a {type(model).__name__} whose inputs are not known. {way}."
         )
+    if keras.backend.backend() == "tensorflow":
+        _check_names(model)
     return model
+
+
+def _check_names(model):
+    """Raises ValueError for names that TensorFlow refuses when it compiles the model."""
+    for name in (model.name, *(layer.name for layer in model.layers)):
+        if not re.fullmatch(r"[A-Za-z0-9._\\/>-]+", name):
+            raise ValueError(
+                "`name` of a model or layer must consist of letters, digits and . _ - / for "
+                f"TensorFlow. Received: name={name!r}. Build it with another name."
+            )
 
 
 def in_float32(model: keras.Model) -> keras.Model:
@@ -174,12 +193,14 @@ def last_activation(tensor: keras.KerasTensor) -> str:
     """The name of the activation that an output of a model ends in, such as "softmax".
 
     Layers behind it that move or resize its results are passed over. Empty if it ends in another
-    layer.
+    layer, or in a softmax that is not over the channels.
     """
     operation, sources, result = origin(tensor)
     if isinstance(operation, keras.Sequential) or is_functional(operation):
         return last_activation(functional(operation).outputs[result])
     kind = type(operation).__name__
+    if kind == "Softmax" and operation.axis not in (-1, len(tensor.shape) - 1):
+        return ""  # over pixels
     if kind in ("Softmax", "Sigmoid"):
         return kind.lower()
     name = getattr(getattr(operation, "activation", None), "__name__", "linear")

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Mapping
 
+import keras
+
 from hrnet_tf.cards.card import Card
-from hrnet_tf.opening import as_network, open_network
+from hrnet_tf.opening import as_network, open_network, with_scores
 from hrnet_tf.tasks import task_named
 
 
@@ -18,7 +20,8 @@ def predictor(
     """The predictor of a network's task.
 
     Args:
-        model: a preset, a `.keras`, `.tflite` or `.onnx` file, or a Keras model.
+        model: a preset, a `.keras`, `.h5`, `.tflite` or `.onnx` file, the folder of a run, or a
+            Keras model.
         card: what its outputs mean; by default the preset's, or the one beside the file.
         weights: for a preset, as in `from_preset`.
         options: fields of the task's options, such as `flip=True`; `hrnet-tf predict --help`
@@ -31,9 +34,10 @@ def predictor(
     Raises:
         OSError, ValueError: the model cannot be opened, it has no card, or an option is unknown.
     """
-    if isinstance(model, str | os.PathLike):
+    if isinstance(model, str | os.PathLike | keras.Model):
         opened = open_network(model, weights)
         network, card, name = opened.network, card or opened.card, opened.name
+        card = with_scores(card, opened.model) if opened.model else card
     else:
         network, name = as_network(model, card), getattr(model, "name", "the network")
     if card is None:
@@ -49,4 +53,7 @@ def predictor(
         raise ValueError(
             f"`options` of {card.task} are {known}. Received: {', '.join(options)}."
         ) from None
-    return task.predictor(network, card, chosen)
+    try:
+        return task.predictor(network, card, chosen)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error

@@ -61,8 +61,9 @@ def load_checkpoint(
             a list of folded convolutions (`hrnet_tf.weights.folded`), also ncnn's `.bin` file.
         allow_head_mismatch: for other keypoints or classes, or to start from a network for another
             task. The trunk must still be complete, except for the exchange rows that HRNetV2 has
-            and HRNetV1 lacks. These rows and each part of the head (`final_layer`, ...) are loaded
-            whole or, if a tensor does not fit, initialised anew. Other tensors stay unused.
+            and HRNetV1 lacks, and for the finest map of Lite-HRNet, which light detectors do not
+            have. These rows and each part of the head (`final_layer`, ...) are loaded whole or, if
+            a tensor does not fit, initialised anew. Other tensors stay unused.
 
     Raises:
         ValueError: the file is unreadable, does not fit, or holds NaN or infinity.

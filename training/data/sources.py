@@ -1,6 +1,5 @@
 """Functions for all kinds of annotation files: checks of paths and images, JSON, image sizes."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -70,22 +69,6 @@ def how_to_draw(path: Path) -> str:
     more += f"--num_images={number} --seed=1" if folder.name == "val" else "--num_images=1000"
     command = f"python -m hrnet_tf.training.data.synthetic --output={folder} {more}"
     return f" For drawings, `{command}` makes it."
-
-
-def read_json(annotations: Path) -> object:
-    """The content of a JSON file in any UTF; raises ValueError if it is not JSON."""
-    try:
-        return json.loads(annotations.read_bytes())  # which tells the encoding
-    except RecursionError:
-        raise ValueError(
-            f"`annotations` must be JSON of a few levels. Received: annotations={annotations}, "
-            "which is nested too deeply."
-        ) from None
-    except ValueError as error:
-        raise ValueError(
-            f"`annotations` must be JSON ({error}). Received: annotations={annotations}. "
-            "Is the download complete?"
-        ) from None
 
 
 def left_out(annotations: Path, what: str, error: Exception) -> str:

@@ -8,7 +8,7 @@ from keras import layers
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.graph.compute import ACTIVATIONS
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
-from hrnet_tf.convert.graph.layers import ACTIVATIONS as READ
+from hrnet_tf.convert.graph.layers.activations import ACTIVATIONS as READ
 from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.networks.pose import pose
 from hrnet_tf.patches.litert import operations

@@ -36,7 +36,8 @@ class Grammar:
         """A network of one to five drawn layers."""
         shape = (*self.rng.integers(5, 14, 2).tolist(), self.one(1, 3, 4, 8))
         image = keras.Input(shape, name="image")
-        x = layers.Conv2D(4, 1)(image) if self.one(True, False) else image
+        x = self.front(image) if self.one(True, False, False) else image
+        x = layers.Conv2D(4, 1)(x) if self.one(True, False) else x
         for _ in range(self.rng.integers(1, 6)):
             x = self.layer(x)
         if len(x.shape) == 4 and self.one(True, False, False):
@@ -46,8 +47,22 @@ class Grammar:
     def layer(self, x):
         """One more layer on (h, w, C)."""
         kinds = (self.kernel, self.kernel, self.norm, self.pointwise, self.pointwise)
-        kinds += (self.arithmetic, self.sizes, self.joined, self.pooled)
+        kinds += (self.arithmetic, self.sizes, self.joined, self.pooled, self.attention)
         return self.one(*kinds)(x) if min(x.shape[1:3]) > 3 else self.pointwise(x)
+
+    def front(self, image):
+        """What networks do to pictures first, and what only training does."""
+        numbers = np.arange(1.0, image.shape[-1] + 1)
+        return self.one(
+            lambda: layers.Rescaling(1 / 127.5, -1.0)(image),
+            lambda: layers.Normalization(mean=numbers, variance=numbers, invert=True)(image),
+            lambda: ops.flip(image, -1),
+            lambda: image[..., ::-1],
+            lambda: layers.RandomFlip()(layers.RandomRotation(0.1)(image)),
+            lambda: layers.RandomZoom(0.1)(layers.RandomTranslation(0.1, 0.1)(image)),
+            lambda: layers.RandomContrast(0.2)(layers.RandomBrightness(0.2)(image)),
+            lambda: layers.GaussianDropout(0.5)(layers.SpatialDropout2D(0.2)(image)),
+        )()
 
     def kernel(self, x):
         """A convolution of some kind."""
@@ -59,13 +74,16 @@ class Grammar:
         moved = self.one({"strides": 2}, {"dilation_rate": 2}, {"dilation_rate": (1, 2)}, {}, {})
         size, filters, channels = self.one(1, 2, 3, (1, 3)), self.one(2, 4, 6), x.shape[-1]
         if self.one(True, False, False) and "strides" in moved and "padding" in both:
-            return layers.Conv2DTranspose(filters, self.one(2, 3, 4), self.one(1, 2), **both)(x)
-        multiplier = self.one(1, 2)
+            more = self.one({"strides": (2, 1)}, {"strides": 2, "output_padding": 1}, moved)
+            return layers.Conv2DTranspose(filters, self.one(2, 3, 4), **both, **more)(x)
+        multiplier, again = self.one(1, 2), self.one({"strides": 2}, {"dilation_rate": 2}, {})
         return self.one(
             lambda: layers.Conv2D(filters, size, **both, **moved)(x),
             lambda: layers.Conv2D(channels * 2, size, groups=channels, **both)(x),
             lambda: layers.DepthwiseConv2D(size, depth_multiplier=multiplier, **both, **moved)(x),
-            lambda: layers.SeparableConv2D(filters, 3, depth_multiplier=multiplier, **both)(x),
+            lambda: layers.SeparableConv2D(
+                filters, 3, depth_multiplier=multiplier, **both, **again
+            )(x),
         )()
 
     def norm(self, x):
@@ -76,6 +94,8 @@ class Grammar:
             lambda: layers.BatchNormalization(axis, scale=self.one(True, False))(x),
             lambda: layers.LayerNormalization(axis=self.one(-1, (1, 2), (1, 2, 3)))(x),
             lambda: layers.GroupNormalization(self.one(1, -1), axis=axis)(x),
+            lambda: layers.LayerNormalization(-1, rms_scaling=False, center=False)(x),
+            lambda: layers.RMSNormalization()(x),
             lambda: layers.UnitNormalization(axis=axis)(x),
             lambda: layers.Rescaling(self.one(2.0, numbers.tolist()), self.one(0.0, -1.0))(x),
             lambda: layers.Normalization(mean=numbers, variance=numbers)(x),
@@ -86,12 +106,18 @@ class Grammar:
         return self.one(
             lambda: layers.Activation(self.one(*ACTIVATIONS))(x),
             lambda: layers.ReLU(self.one(None, 6, 1.5), self.one(0, 0.2), self.one(0, 0.1))(x),
-            lambda: layers.PReLU(shared_axes=self.one(None, [1, 2]))(x),
+            lambda: layers.PReLU(shared_axes=self.one(None, [1, 2], [1], [3]))(x),
             lambda: layers.LeakyReLU(self.one(0.01, 0.3))(x),
             lambda: layers.ELU(self.one(1.0, 0.5))(x),
-            lambda: layers.Softmax(self.one(-1, 1, 2))(x),
+            lambda: layers.Softmax(self.one(-1, 1, 2, 3))(x),
+            lambda: ops.softmax(x, self.one(-1, 1)),
             lambda: self.one(ops.relu, ops.sigmoid, ops.tanh, ops.silu, ops.square, ops.abs)(x),
             lambda: ops.clip(x, -0.5, self.one(0.7, 6.0)),
+            lambda: ops.where(ops.greater(x, 0.1), x, ops.multiply(0.2, x)),
+            lambda: self.one(ops.softplus, ops.exp, ops.log_sigmoid, ops.elu)(ops.clip(x, -9, 9)),
+            lambda: ops.log(ops.abs(x) + 1.0) + ops.sqrt(ops.square(x) + 1.0) ** 1.5,
+            lambda: layers.TimeDistributed(layers.Dense(3, "tanh"))(x),
+            lambda: layers.Lambda(lambda y: keras.ops.sin(y))(x),
             lambda: layers.Dropout(0.5)(layers.GaussianNoise(0.5)(x)),
             lambda: layers.Dense(self.one(2, 4), self.one("relu", "gelu"))(x),
         )()
@@ -118,6 +144,12 @@ class Grammar:
             lambda: ops.image.resize(x, (7, 9), antialias=self.one(True, False)),
             lambda: layers.UpSampling2D(self.one(2, (1, 3)), interpolation="nearest")(x),
             lambda: layers.UpSampling2D(2, interpolation=self.one("bilinear", "bicubic"))(x),
+            lambda: layers.UpSampling2D(2, "channels_first", "bilinear")(x),
+            lambda: layers.Resizing(6, 8, data_format="channels_first")(x),
+            lambda: layers.Resizing(6, 8, crop_to_aspect_ratio=self.one(True, False))(x),
+            lambda: layers.ZeroPadding2D(1, data_format="channels_first")(x),
+            lambda: layers.Reshape((width, height, x.shape[-1]))(x),
+            lambda: ops.transpose(x, self.one((0, 2, 1, 3), (0, 3, 1, 2))),
             lambda: layers.Cropping2D(self.one(1, ((0, 1), (1, 0))))(x),
             lambda: layers.ZeroPadding2D(self.one(1, ((0, 1), (2, 0))))(x),
             lambda: ops.pad(x, ((0, 0), (1, 1), (1, 0), (0, 0)), self.one("constant", "reflect")),
@@ -136,7 +168,9 @@ class Grammar:
             lambda: layers.Add()([x, *others]),
             lambda: layers.Multiply()([x, *others]),
             lambda: layers.Average()([x, *others]),
-            lambda: layers.Maximum()([x, *others]),
+            lambda: self.one(layers.Maximum, layers.Minimum)()([x, *others]),
+            lambda: ops.maximum(x, ops.minimum(others[0], 1.0)),
+            lambda: ops.stack([x, *others], 1)[:, 0],
             lambda: layers.Subtract()([x, others[0]]),
             lambda: layers.Concatenate(self.one(-1, 1, 2))([x, *others]),
             lambda: ops.concatenate([x, *others], self.one(-1, 1)),
@@ -145,10 +179,39 @@ class Grammar:
             lambda: keras.Sequential([layers.Conv2D(3, 1), layers.ReLU()])(x),
         )()
 
+    def attention(self, x):
+        """Pixels or channels that weight each other."""
+        height, width, channels = x.shape[1:]
+        rows = layers.Reshape((height * width, channels))(x)
+
+        def products():
+            weights = ops.softmax(ops.matmul(rows, ops.transpose(rows, (0, 2, 1))) / 3.0)
+            return ops.reshape(ops.matmul(weights, rows), (-1, height, width, channels))
+
+        def squeezed():
+            means = ops.mean(x, self.one((1, 2), (1, 2, 3)), keepdims=True)
+            return x * layers.Dense(channels, self.one("sigmoid", "hard_sigmoid"))(means)
+
+        return self.one(
+            products,
+            squeezed,
+            lambda: layers.Reshape(x.shape[1:])(layers.Attention()([rows, rows])),
+            lambda: layers.Reshape(x.shape[1:])(layers.MultiHeadAttention(2, 3)(rows, rows)),
+            lambda: layers.Reshape((height, width, height * width))(layers.Dot(2)([rows, rows])),
+            lambda: ops.expand_dims(ops.einsum("bnc,bmc->bnm", rows, rows[:, :4]), 1),
+            lambda: ops.multiply(x, ops.max(x, -1, keepdims=True)),
+            lambda: layers.Concatenate()(
+                [ops.mean(x, -1, keepdims=True), ops.max(x, -1, keepdims=True), x]
+            ),
+        )()
+
     def pooled(self, x):
         """Pooling."""
         size, pad = self.one(2, 3, (1, 2)), self.one("same", "valid")
         kind = self.one(layers.MaxPooling2D, layers.AveragePooling2D)
+        if self.one(True, False, False):
+            kind = self.one(layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
+            return layers.Add()([x, kind(keepdims=True)(x)])
         return kind(size, self.one(1, 2), pad)(x)
 
     def ending(self, x):
@@ -157,6 +220,10 @@ class Grammar:
             lambda: layers.Dense(3)(layers.Flatten()(x)),
             lambda: layers.GlobalMaxPooling2D(keepdims=self.one(True, False))(x),
             lambda: layers.BatchNormalization()(layers.GlobalAveragePooling2D()(x)),
+            lambda: layers.Flatten(self.one("channels_last", "channels_first"))(x),
+            lambda: layers.GlobalAveragePooling2D("channels_first")(x),
+            lambda: ops.sum(x, self.one(1, -1)),
+            lambda: layers.Softmax()(layers.GlobalAveragePooling2D()(x)),
             lambda: ops.mean(x, self.one((1, 2), -1, (1, 2, 3), 1)),
             lambda: ops.max(x, self.one(-1, 1)),
             lambda: ops.argmax(x, self.one(-1, 1)),

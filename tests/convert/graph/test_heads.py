@@ -42,6 +42,19 @@ HEADS = {
     "prelu": lambda x: layers.PReLU(shared_axes=[1, 2])(_conv(x)),
     "deconv": lambda x: layers.Conv2DTranspose(8, 4, 2, "same")(x),
     "deconv valid": lambda x: layers.Conv2DTranspose(5, 3, 2, activation="relu")(x),
+    "deconv without a bias": lambda x: layers.Conv2DTranspose(
+        5, 4, padding="valid", use_bias=False, activation="hard_sigmoid"
+    )(x),
+    "deconv of classes": lambda x: layers.Conv2DTranspose(5, 2, 2, activation="softmax")(x),
+    "deconv dilated": lambda x: layers.Conv2DTranspose(5, 3, dilation_rate=2)(x),
+    "deconv padded": lambda x: layers.BatchNormalization()(
+        layers.Conv2DTranspose(5, 3, 2, "same", output_padding=1, use_bias=False)(x)
+    ),
+    "softplus of large numbers": lambda x: layers.Activation("softplus")(100.0 * x),
+    "mish of large numbers": lambda x: layers.Activation("mish")(100.0 * x),
+    "one minus a transposed": lambda x: 1.0 - ops.relu(ops.transpose(x, (0, 3, 1, 2))),
+    "one over a transposed": lambda x: 1.0 / (1.5 + ops.relu(ops.transpose(x, (0, 3, 1, 2)))),
+    "reciprocal": lambda x: ops.reciprocal(2.5 + layers.Permute((2, 1, 3))(ops.tanh(x))),
     "separable": lambda x: layers.SeparableConv2D(8, 3, padding="same", activation="relu")(x),
     "separable multiplied": lambda x: layers.SeparableConv2D(8, 3, depth_multiplier=2)(x),
     "depth multiplier": lambda x: layers.BatchNormalization()(

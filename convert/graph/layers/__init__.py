@@ -1,0 +1,1 @@
+"""Layers and operations of Keras as nodes."""
