@@ -159,6 +159,17 @@ def test_a_picture_alone_is_enough(tmp_path, photos, model, monkeypatch, capsys)
     assert "add --overwrite" in capsys.readouterr().err
 
 
+def test_without_a_connection_the_way_is_named(photos, monkeypatch, capsys):
+    def offline(*_, **__):
+        raise ConnectionError("x.pth could not be fetched: no connection.")
+
+    monkeypatch.setattr("hrnet_tf.cli.predict.open_predictor", offline)
+    assert run("predict", photos / "a.jpg", f"--output={photos / 'out'}") == 1
+    said = capsys.readouterr().err
+    assert "`hrnet-tf demo` trains" in said and "--model=demo/model/model.keras" in said
+    assert said.count("\n") == 1
+
+
 def test_the_default_network_is_published():
     assert PRESETS[cli.predict.DEFAULT_MODEL].url
     assert PRESETS[cli.predict.DEFAULT_MODEL].card.keypoints.name == "coco"

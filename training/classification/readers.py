@@ -232,7 +232,8 @@ def _tar_places(images) -> Mapping[str, tuple]:
     """Name -> (start, length) of the files in a TAR without compression."""
     try:
         with tarfile.open(images, "r:") as archive:
-            members = [each for each in archive if each.isfile()]
+            # The bytes of a sparse file in an archive are not those of the file.
+            members = [each for each in archive if each.isfile() and not each.issparse()]
     except tarfile.TarError as error:
         raise ValueError(f"{images}: not a TAR file, or a compressed one ({error}).") from None
     return {Path(each.name).name: (each.offset_data, each.size) for each in members}

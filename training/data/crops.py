@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from hrnet_tf.media.images import max_pixels
-from hrnet_tf.training.data.sources import decode_annotated
+from hrnet_tf.media.images import decode_image, max_pixels
 
 # libjpeg smooths colours across blocks, and at the edge of a decoded window it lacks the blocks
 # outside. Windows are therefore decoded with this many more pixels on each side.
@@ -115,7 +114,12 @@ def is_plain_png(content: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def _decoded(content, size):
-    return decode_annotated(_bytes(content), tuple(size.tolist()))
+    """`read_annotated` of a file's content, without a word on what the picture is like."""
+    for upright in (False, True):
+        pixels = decode_image(io.BytesIO(_bytes(content)), "the picture", upright)
+        if pixels.shape[:2] == tuple(size.tolist()):
+            return pixels
+    raise ValueError(f"the picture has not the annotated size, {size.tolist()}")
 
 
 def _bytes(content):

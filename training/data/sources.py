@@ -1,6 +1,5 @@
 """Functions for all kinds of annotation files: checks of paths and images, JSON, image sizes."""
 
-import io
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -174,15 +173,6 @@ def read_annotated(
         if upright.shape[:2] == tuple(size):
             return upright
     raise ValueError(f"{path} is left out: {look(ImageFile(0, path, tuple(size)), False).flaw}.")
-
-
-def decode_annotated(content: bytes, size: tuple[int, int]) -> np.ndarray:
-    """`read_annotated` of the content of a file, without a word on what it is like."""
-    for upright in (False, True):
-        pixels = decode_image(io.BytesIO(content), "the picture", upright)
-        if pixels.shape[:2] == tuple(size):
-            return pixels
-    raise ValueError(f"the picture has not the annotated size, {_pixels(size)}")
 
 
 def size_without_turn(path: Path) -> tuple[int, int] | str:

@@ -92,6 +92,22 @@ def test_a_run_that_is_interrupted_ends_with_the_same_bits(shapes, tmp_path, int
 
 
 @pytest.mark.usefixtures("small_network")
+def test_a_run_with_more_epochs_ends_as_if_it_had_had_them(shapes, tmp_path):
+    short, long = (
+        recipe(shapes, epochs=each, milestones=(1,), evaluate_every=1) for each in (1, 2)
+    )
+    train.train(short, tmp_path / "on", deterministic=True)
+    for run in (tmp_path / "on", tmp_path / "whole"):
+        train.train(long, run, deterministic=True)
+    ends = [
+        resume.newest(run / "checkpoints", pytest.fail).arrays
+        for run in (tmp_path / "on", tmp_path / "whole")
+    ]
+    for name, array in ends[0].items():
+        np.testing.assert_array_equal(array, ends[1][name], err_msg=name)
+
+
+@pytest.mark.usefixtures("small_network")
 def test_training_for_int8_imitates_the_network(shapes, tmp_path):
     path = train.train(recipe(shapes), tmp_path / "run")
     options = Options(precision="int8", qat=True, qat_epochs=1, calibration=str(shapes))

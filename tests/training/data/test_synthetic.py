@@ -1,6 +1,8 @@
 """The drawn people: reproducible, and annotated as COCO would."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from hrnet_tf.training.data.synthetic import scenes as synthetic
 from hrnet_tf.training.data.synthetic.__main__ import main
 from hrnet_tf.training.data.synthetic.scenes import draw_scene, write_dataset
 from hrnet_tf.training.pose.readers.coco import read_coco
+from hrnet_tf.training.recipe import load_recipe
+from hrnet_tf.training.train import train
 
 JOINT = {name: index for index, name in enumerate(COCO.names)}
 
@@ -125,3 +129,18 @@ def test_masks_have_the_pixels_of_people(scenes):
         assert (scene.classes == person).sum() == area
         low = scene.classes[-1] != person
         assert low.any() and (scene.classes[-1][low] != 0).all()
+
+
+@pytest.mark.parametrize("page", ["pose", "segmentation", "detection", "classification"])
+def test_a_recipe_whose_drawings_are_missing_names_the_command(page, tmp_path, monkeypatch):
+    """For training data, and then for validation data; the command makes what was missing."""
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe(f"synthetic_{page}")
+    for use in ("train", "val"):
+        with pytest.raises(FileNotFoundError) as caught:
+            train(recipe, tmp_path / "run")
+        command = re.search(r"`python -m (\S+) (.*)` makes it", str(caught.value))
+        assert command[1] == "hrnet_tf.training.data.synthetic"
+        words = re.sub(r"num_images=\d+", "num_images=7", command[2]).split()
+        assert main(["", *words]) == 0
+        assert Path(getattr(recipe, f"{use}_images")).is_dir()

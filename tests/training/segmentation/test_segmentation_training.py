@@ -14,6 +14,7 @@ from hrnet_tf import cli
 from hrnet_tf.cards.files import read_card
 from hrnet_tf.training import train
 from hrnet_tf.training.loop import resume
+from hrnet_tf.training.loop.schedules import learning_rate
 from hrnet_tf.training.segmentation import task
 
 EVERYTHING = {
@@ -96,6 +97,20 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(recipe, changes, interrup
     for name, array in one.arrays.items():
         np.testing.assert_array_equal(array, other.arrays[name], err_msg=name)
     assert (runs[0] / "history.csv").read_bytes() == (runs[1] / "history.csv").read_bytes()
+
+
+def test_more_epochs_follow_the_power_of_a_run_that_long(recipe, tmp_path, capsys):
+    short, long = (dataclasses.replace(recipe, power=0.9, epochs=epochs) for epochs in (1, 3))
+    path = train.train(short, tmp_path / "run")
+    train.train(long, tmp_path / "run")
+    first, last = (float(learning_rate(each, 2)(2)) for each in (short, long))
+    assert f"from here on it is {last:.3g}, which was {first:.3g}." in capsys.readouterr().out
+    with open(path.with_name("history.csv"), newline="") as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    expected = [
+        float(learning_rate(each, 2)(step)) for each, step in ((short, 2), (long, 4), (long, 6))
+    ]
+    assert rates == pytest.approx(expected)
 
 
 def test_the_published_network_may_have_another_size(recipe, tmp_path):
