@@ -115,8 +115,9 @@ def _reason(text):
             "the file: to_tflite(model), predictor(model)."
         )
     if "safe_mode" in text or "unsafe" in text.lower():
+        kind = "TFSMLayer" if "TFSMLayer" in text else "Lambda layer"
         return (
-            "has a Lambda layer, whose Python code is not run unasked. If you trust the file, open "
+            f"has a {kind}, whose code is not run unasked. If you trust the file, open "
             "it with keras.models.load_model(file, safe_mode=False) and give the model in place of "
             "the file: to_tflite(model), predictor(model)."
         )

@@ -152,7 +152,7 @@ REFUSED = {
         _own(lambda x: layers.Activation(_activation)(x)),
         "has a function _activation, which is not known",
     ),
-    "lambda": (_own(lambda x: layers.Lambda(lambda y: 2 * y)(x)), "has a Lambda layer, whose Pyth"),
+    "lambda": (_own(lambda x: layers.Lambda(lambda y: 2 * y)(x)), "has a Lambda layer, whose code"),
     "another suffix": (lambda model, folder: folder / "a.pb", r"must be a preset or a \.keras"),
 }
 
