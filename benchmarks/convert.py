@@ -1,10 +1,11 @@
-"""How fast converted files run: `python benchmarks/convert.py [lite|w32|conversion]…`.
+"""How fast converted files run: `python benchmarks/convert.py [lite|w32|writing|conversion]…`.
 
 Ratios within one run: the files take turns, the median of the turns counts, and CPU time besides
 wall time, for machines that others use too. Weights are random; the speed is that of trained ones.
 
     lite        wider_naive_lite18 256x192 on one thread against the straightforward float32 file
     w32         W32 256x192 on two threads against ONNX Runtime and OpenVINO
+    writing     seconds to write W32 as float .tflite and .onnx files, and by their converters
     conversion  seconds and memory of the int8 conversion of W32 with 100 crops
 
 `pip install openvino` and `nncf` for its rows; both are only compared with.
@@ -22,8 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 import hrnet_tf
-from hrnet_tf.convert.formats.emit import tflite
-from hrnet_tf.convert.formats.onnx_file import onnx_model
+from hrnet_tf.convert.formats.emit import converted, tflite
+from hrnet_tf.convert.formats.onnx_file import onnx_model, traced
 from hrnet_tf.convert.graph.faster import faster, repeat_pixels
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.read import read_graph
@@ -145,6 +146,24 @@ def w32():
         race(calls)
 
 
+def writing():
+    graph = faster(straightforward(network("w32")))
+    kinds = {
+        "ONNX": lambda: onnx_model(graph),
+        "ONNX by tf2onnx": lambda: traced(graph),
+        "float32": lambda: tflite(repeat_pixels(graph), "float32"),
+        "float16": lambda: tflite(graph, "float16"),
+        "float32 by TensorFlow's converter": lambda: converted(graph),
+    }
+    print("W32 256x192 written from its nodes: seconds, seconds of CPU")
+    for name, write in kinds.items():
+        start = time.perf_counter(), time.process_time()
+        with quiet():
+            write()
+        seconds, work = time.perf_counter() - start[0], time.process_time() - start[1]
+        print(f"{name:<34} {seconds:6.1f} {work:6.1f}", flush=True)
+
+
 def conversion():
     model = network("w32")
     start = time.perf_counter(), time.process_time()
@@ -158,7 +177,7 @@ def conversion():
 
 
 def main():
-    questions = {"lite": lite, "w32": w32, "conversion": conversion}
+    questions = {"lite": lite, "w32": w32, "writing": writing, "conversion": conversion}
     for name in sys.argv[1:] or questions:
         questions[name]()
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from hrnet_tf.convert.reports.compare import compare, table
 from hrnet_tf.convert.to_tflite import Options, to_tflite
+from hrnet_tf.opening import open_network
+from hrnet_tf.runtime.network import fixed_size
+from hrnet_tf.tasks import task_named
 from hrnet_tf.tasks.opened import predictor
 from hrnet_tf.training.evaluate import evaluate_on
 from hrnet_tf.training.recipe import load_recipe
@@ -34,14 +37,19 @@ def convert_demo(folder: str | os.PathLike, threads: int = 2) -> list[str]:
     """
     model = Path(folder) / "model" / "model.keras"
     recipe = load_recipe(str(model.with_name("recipe.json")))
-    data = {"calibration": recipe.train_annotations, "images": recipe.train_images}
-    if Path(recipe.train_annotations).is_dir():  # of masks: pictures are used whole
-        data = {"calibration": recipe.train_images}
+    training = training_named(recipe.task)
+    data = {"calibration": recipe.train_images}  # pictures are used whole
+    if task_named(recipe.task).wants_boxes:
+        data = {"calibration": recipe.train_annotations, "images": recipe.train_images}
+    if fixed_size(open_network(model).network) is None:
+        data["size"] = recipe.input_size
+    # Where the losses are the trainee's own, there is no training for integers.
+    own = training.loss(recipe) is None
     files = [
         to_tflite(model, options=dataclasses.replace(options, **data), report=lambda line: None)
         for options in VARIANTS
+        if not (options.qat and own)
     ]
-    training = training_named(recipe.task)
 
     def measure(opened):
         judge = predictor(opened.network, card=opened.card, **training.options(recipe))

@@ -7,6 +7,9 @@ from pathlib import Path
 from hrnet_tf.convert.integers.precisions import PRECISIONS, TYPES, Precision
 from hrnet_tf.names import check_choice
 
+# Other options with which some have an effect; see `fields.misplaced`.
+QAT, CALIBRATION = ("qat", (True,)), ("calibration", None)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -34,7 +37,7 @@ class Options:
 
     precision: str = "float32"
     calibration: str | os.PathLike | None = None
-    images: str | os.PathLike | None = None
+    images: str | os.PathLike | None = field(default=None, metadata={"only": CALIBRATION})
     count: int = field(default=200, metadata={"least": 1})
     seed: int = 0
     input_type: str | None = field(default=None, metadata={"choices": TYPES})
@@ -45,9 +48,9 @@ class Options:
     verify: bool = True
     cpu: bool = True
     qat: bool = False
-    recipe: str | os.PathLike | None = None
-    qat_epochs: int = field(default=5, metadata={"least": 1})
-    qat_rate: float = field(default=3e-5, metadata={"least": 0})
+    recipe: str | os.PathLike | None = field(default=None, metadata={"only": QAT})
+    qat_epochs: int = field(default=5, metadata={"least": 1, "only": QAT})
+    qat_rate: float = field(default=3e-5, metadata={"least": 0, "only": QAT})
 
 
 def beside(model: object) -> Path:

@@ -176,6 +176,9 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
         file = Path(values.json)
         prepare_folder(file.parent, [file.name], [values.model], values.overwrite)
     path = values.model
+    if Path(path).suffix == ".tflite":
+        making = {*fields.names(Options), "weights", "output", "precision"}
+        fields.refuse(values, making, f"is for making a file, and {path} is one.")
     if Path(path).suffix != ".tflite":
         options = fields.read(values, Options, cpu=False)
         path = to_tflite(path, values.output, values.weights, options, values.overwrite)

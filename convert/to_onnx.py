@@ -59,8 +59,12 @@ class Options:
     batch: int | None = None
     nchw: bool = False
     size: tuple[int, int] | None = None
-    calibration: str | os.PathLike | None = None
-    images: str | os.PathLike | None = None
+    calibration: str | os.PathLike | None = dataclasses.field(
+        default=None, metadata={"only": ("verify", (True,))}
+    )
+    images: str | os.PathLike | None = dataclasses.field(
+        default=None, metadata={"only": ("calibration", None)}
+    )
     verify: bool = True
 
     def __post_init__(self):

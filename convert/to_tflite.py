@@ -254,6 +254,11 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
         raise flags.Error(f"one precision at a time. Received: {', '.join(chosen)}.")
     chosen = (*chosen, "int8" if values.qat else "float32")[0]
     options, output = fields.read(values, Options, precision=chosen), values.output
+    if chosen in PRECISIONS and not PRECISIONS[chosen].calibrated:
+        fields.refuse(values, {"count"}, f"is for integers: {chosen} has no ranges to measure.")
+        if not options.verify:
+            unused = {"calibration", "images", "seed"}
+            fields.refuse(values, unused, "is of no use: nothing is measured or compared.")
     if values.android:
         if output and Path(output).name != output:
             raise flags.Error(
@@ -263,9 +268,24 @@ def run(values: flags.FlagValues, words: list[str]) -> int:
         output = ASSETS / Path(output or default_output(values.model, options)).name
         if not ASSETS.parents[3].is_dir():
             raise FileNotFoundError(f"{ASSETS.parents[3]}: there is no Android app here.")
+        _check_for_app(values.model)
     report = functools.partial(print, flush=True)
     to_tflite(values.model, output, values.weights, options, values.overwrite, report)
     return 0
+
+
+def _check_for_app(model):
+    """Raises ValueError for a network that becomes several files, which the app does not run."""
+    with quiet():
+        from hrnet_tf.opening import known_card
+
+    card = known_card(model)
+    if card is not None and len(card.inputs()) > 1:
+        raise ValueError(
+            "`--android` takes networks whose only input is the image. Received: "
+            f"--model={model}, which also takes {', '.join([*card.inputs()][1:])}. A detector for "
+            "the app has the head fcos_lite or fcos."
+        )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from absl import flags
 
@@ -128,9 +128,43 @@ def read(values: flags.FlagValues, kind: type, **given: object) -> object:
                 ) from None
         found[field.name] = value
     try:
-        return kind(**found)
+        result = kind(**found)
     except ValueError as error:
         raise flags.Error(str(error)) from None
+    given = {name for name in names(kind) if name in values and values[name].present}
+    if reason := misplaced(result, given):
+        raise flags.Error(reason)
+    return result
+
+
+def misplaced(found: object, given: Collection[str]) -> str:
+    """Why a given field of a dataclass has no effect; empty if all have one.
+
+    A field's metadata `only` is a pair: another field, and the values of it with which the field
+    has an effect; None for all that are not empty.
+
+    Args:
+        found: the dataclass with its values.
+        given: the names of the fields that a user has given.
+    """
+    for field in dataclasses.fields(found):
+        other, wanted = field.metadata.get("only", ("", None))
+        if field.name not in given or not other:
+            continue
+        value = getattr(found, other)
+        if value not in wanted if wanted else not value:
+            if wanted and not any(wanted):
+                return f"`--{field.name}` goes without --{other}."
+            shown = " or ".join(map(str, wanted)) if wanted and wanted != (True,) else ""
+            return f"`--{field.name}` goes with --{other}{'=' * bool(shown)}{shown}."
+    return ""
+
+
+def refuse(values: flags.FlagValues, names: Iterable[str], reason: str) -> None:
+    """Raises absl.flags.Error if one of these flags was given."""
+    for name in sorted(names):
+        if name in values and values[name].present:
+            raise flags.Error(f"`--{name}` {reason}")
 
 
 def parse_size(text: str | None, name: str = "size") -> tuple[int, int] | None:

@@ -11,6 +11,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+# Archives may unfold to this many bytes, or to this many times their own size.
+UNFOLDED, EXPANSION = 2**28, 4
+NAME = 200  # bytes of a file's name; most file systems allow 255, with suffixes and parts of names
+
 # Exceptions that `np.load` raises on a damaged file.
 DAMAGE = (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error)
 
@@ -22,6 +26,12 @@ def existing(path: str | os.PathLike) -> Path:
         FileNotFoundError: there is no such file; a folder is none.
     """
     if not os.path.isfile(path):  # False, too, for names that are too long
+        if os.path.islink(path):
+            raise FileNotFoundError(f"{os.fspath(path)}: a link that leads to no file; copy it.")
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise FileNotFoundError(
+                f"{os.fspath(path)}: a pipe or device; save what comes from it to a file first."
+            )
         raise FileNotFoundError(f"{os.fspath(path)}: no such file; check its name.")
     return Path(path)
 
@@ -50,14 +60,16 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(folder: str | os.PathLike) -> Iterator[Path]:
+def whole_folder(folder: str | os.PathLike, replace: bool = False) -> Iterator[Path]:
     """A temporary folder to write to; it becomes `folder` if the block ends without an error.
 
+    With `replace` it takes the place of a folder that is there, and nothing of that one stays.
+
     Raises:
-        FileExistsError: `folder` is already there and not empty.
+        FileExistsError: `folder` is already there and not empty, or it is a file.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not replace)):
         raise FileExistsError(
             f"`folder` must be new or empty. Received: folder={folder}. "
             "Choose another name, or delete it first."
@@ -67,7 +79,13 @@ def whole_folder(folder: str | os.PathLike) -> Iterator[Path]:
     try:
         part.chmod(0o755)
         yield part
-        os.replace(part, folder)
+        if replace and folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+            os.replace(folder, old)
+            os.replace(part, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(part, folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
@@ -111,6 +129,53 @@ def prepare_folder(
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder}: may not be written; choose another --output.")
     return folder
+
+
+def distinct(names: Iterable[str]) -> Iterator[str]:
+    """The names, with numbers where two were equal but for case: they can be files of a folder."""
+    taken = set()
+    for name in names:
+        found, copy = name, 1
+        while found.casefold() in taken:
+            copy += 1
+            found = f"{name}-{copy}"
+        taken.add(found.casefold())
+        yield found
+
+
+def short(name: str) -> str:
+    """The beginning of a name, so that a file's name can be made of it."""
+    return name.encode()[:NAME].decode(errors="ignore")
+
+
+def parse_json(content: bytes | str, name: object) -> object:
+    """The content of a JSON file, in any UTF.
+
+    Raises:
+        ValueError: it is not JSON, or is nested too deeply; the message begins with `name`.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError(f"{name}: JSON that is nested too deeply.") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: not complete JSON ({error}).") from None
+
+
+def unfolds_too_far(size: int, unfolded: Iterable[int]) -> str:
+    """Why an archive is refused that would fill the memory; empty if it may be read.
+
+    Args:
+        size: bytes of the archive.
+        unfolded: bytes of each of its entries. All together may have 256 MiB, or 4 times its size.
+    """
+    total = sum(unfolded)
+    if total <= max(UNFOLDED, EXPANSION * size):
+        return ""
+    return (
+        f"unfolds to {total / 2**20:.0f} MiB from {size / 2**20:.1f}, as no weights do. "
+        "If it is yours, write it again without compression."
+    )
 
 
 def sha256(path: str | os.PathLike) -> str:

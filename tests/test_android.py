@@ -14,16 +14,20 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.cards.files import card_path, read_card, save_model
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.convert.to_tflite import Options, to_tflite
+from hrnet_tf.networks.detection import detection
 from hrnet_tf.networks.pose import pose
-from hrnet_tf.networks.specs import HRNetSpec
+from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
 from hrnet_tf.runtime.converted import open_converted
+from hrnet_tf.tasks.detection.predictor import DetectionPredictor
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor, rescore
 from hrnet_tf.training.evaluate import evaluate
 
 from places import ROOT
+from tiny_networks import lively
 
 DEMO = ROOT / "android_demo"
 CLASSES = [DEMO / "ci" / each for each in ("hosttest/target/classes", "core/target/classes")]
@@ -112,6 +116,13 @@ def _java(main, *arguments, status=0):
 
 def _estimated(model, pictures, folder, tensors=False):
     """Poses that the app's estimator finds, a list for each picture (image RGB, boxes)."""
+    _job(pictures, folder, tensors)
+    _java("EstimateKt", model, folder / "job.json", folder / "poses.json")
+    return json.loads((folder / "poses.json").read_text())
+
+
+def _job(pictures, folder, tensors=False):
+    """Writes pixels and `job.json` for the programs of hosttest/."""
     job = []
     for index, (image, boxes) in enumerate(pictures):
         alpha = np.full((*image.shape[:2], 1), 255, np.uint8)
@@ -121,8 +132,6 @@ def _estimated(model, pictures, folder, tensors=False):
         boxes = [[float(v) for v in box] for box in boxes]
         job.append({**picture, "boxes": boxes, "tensors": tensors})
     (folder / "job.json").write_text(json.dumps(job))
-    _java("EstimateKt", model, folder / "job.json", folder / "poses.json")
-    return json.loads((folder / "poses.json").read_text())
 
 
 class Kotlin:
@@ -165,6 +174,31 @@ def test_a_network_of_ours_gives_python_s_keypoints(built, tmp_path):
     card_path(path).write_text(json.dumps(card))
     message = _java("EstimateKt", path, tmp_path / "job.json", tmp_path / "out", status=1)
     assert "The model's output must be what its card says" in message.strip().split("\n")[-1]
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_detector_of_ours_finds_python_s_boxes(built, tmp_path, precision):
+    """Card, file with a dozen outputs, library and decoding fit together, also beside the frame.
+
+    The frames fit without resampling: grey levels of others differ by one from Python's.
+    """
+    arch = LiteHRNetSpec(8, (1, 1, 1), 1, weighting=False, stem=16)
+    model = lively(detection(arch, 1, "fcos_lite", (64, 96, 3)))
+    card = DetectionCard(head="fcos_lite", classes=("person",), category_ids=(1,), sides=(96, 64))
+    save_model(model, card, tmp_path / "tiny.keras")
+    options = Options(precision, count=8, verify=False)
+    path = to_tflite(tmp_path / "tiny.keras", options=options, report=lambda line: None)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (*size, 3), np.uint8) for size in ((64, 96), (64, 40), (30, 96))]
+    predictor = DetectionPredictor(path, card, score_threshold=0.3)
+    _job([(image, []) for image in images], tmp_path)
+    _java("DetectKt", path, tmp_path / "job.json", tmp_path / "found.json")
+    for image, ours in zip(images, json.loads((tmp_path / "found.json").read_text()), strict=True):
+        theirs, corners = predictor(image), np.reshape(ours["corners"], (-1, 4))
+        assert len(theirs) == len(ours["scores"]) > 0
+        boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+        assert np.abs(boxes - theirs.boxes).max() <= 0.02
+        assert np.allclose(ours["scores"], theirs.scores, atol=1e-4)
 
 
 @pytest.mark.data

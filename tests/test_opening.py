@@ -1,8 +1,11 @@
 """Converted files in the place of networks: `predict` and `evaluate` take them with their cards."""
 
+import io
 import json
 import sys
+import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -148,3 +151,23 @@ def test_a_missing_runtime_is_one_sentence_on_the_command_line(files, monkeypatc
 def test_a_file_of_another_task_is_named(files):
     with pytest.raises(ValueError, match=r"a\.keras, whose card says pose\. `hrnet-tf predict`"):
         SegmentationPredictor(files["keras"])
+
+
+@pytest.mark.parametrize("place", ["asset", "weights"])
+def test_a_small_file_does_not_fill_the_memory(tmp_path, place):
+    """The zip of a .keras file and the HDF5 file in it may be compressed."""
+    brightness().save(tmp_path / "good.keras")
+    with zipfile.ZipFile(tmp_path / "good.keras") as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    if place == "asset":
+        contents["assets/zeros"] = bytes(2**28)
+    else:
+        weights = io.BytesIO(contents["model.weights.h5"])
+        with h5py.File(weights, "a") as file:
+            file.create_dataset("zeros", (2**27,), "f4", chunks=(2**20,), compression="gzip")
+        contents["model.weights.h5"] = weights.getvalue()
+    with zipfile.ZipFile(tmp_path / "bad.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match=r"bad\.keras: unfolds to \d+ MiB from"):
+        open_network(tmp_path / "bad.keras")

@@ -19,7 +19,8 @@ import hrnet_tf
 from hrnet_tf import cli
 
 FOLDER = Path(__file__).parent / "public"
-SCRIPTS = ("import_checkpoint", "layer_report", "to_edgetpu", "to_onnx", "to_tflite", "verify")
+SCRIPTS = ("import_checkpoint", "layer_report", "to_edgetpu", "to_onnx", "to_savedmodel")
+SCRIPTS += ("to_tflite", "verify")
 
 
 def check(name, text):

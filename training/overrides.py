@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from absl import flags
 
-from hrnet_tf.fields import joint_help
+from hrnet_tf.fields import joint_help, misplaced
 from hrnet_tf.training.recipe import (
     PAGES,
     TASKS,
@@ -64,6 +64,8 @@ def override(
     check_fields(type(recipe), changes)
     values = {name: _parse(recipe, name, text) for name, text in changes.items()}
     changed = dataclasses.replace(recipe, **values)
+    if reason := misplaced(changed, changes):
+        raise ValueError(reason)
     old, new = (each.batch_size * each.accumulation for each in (recipe, changed))
     if new == old or "learning_rate" in changes:
         return changed

@@ -22,6 +22,7 @@ from hrnet_tf.training.recipes import PAGES, TASKS
 from hrnet_tf.training.values import ARCH, Form, broken_rule
 
 OPTIMIZERS = ("adam", "sgd")
+SGD = ("optimizer", ("sgd",))  # with which a value has an effect; see `fields.misplaced`
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -54,13 +55,15 @@ class Recipe:
         optimizer: "adam", or "sgd" with `momentum` and `weight_decay` as in PyTorch.
         momentum: of SGD.
         nesterov: whether SGD's momentum is Nesterov's.
-        weight_decay: of SGD, for every weight.
+        weight_decay: of SGD, for every weight; see `decay_biases`.
         learning_rate: learning rate for `batch_size`.
         milestones: epochs after which the rate drops tenfold; without any it follows a cosine to 0.
         power: the rate falls with each step as (1 - step / steps of the run) ** power, instead of
             milestones or a cosine; 0: it does not.
         least_rate: the rate that a `power` falls to.
         head_rate: factor of the learning rate in the head of the network.
+        bias_rate: factor of the learning rate of biases, but for those of normalization.
+        decay_biases: whether weight decay holds for biases, too, also those of normalization.
         warmup_steps: steps in which the rate rises linearly.
         warmup_start: share of the rate that the warm-up starts from.
         epochs: passes over the training data.
@@ -94,16 +97,22 @@ class Recipe:
     val_images: str = ""
     weights: str = ""
     optimizer: str = dataclasses.field(default="adam", metadata={"choices": OPTIMIZERS})
-    momentum: float = 0.9
-    nesterov: bool = False
+    momentum: float = dataclasses.field(default=0.9, metadata={"only": SGD})
+    nesterov: bool = dataclasses.field(default=False, metadata={"only": SGD})
     weight_decay: float = 0.0
     learning_rate: float = 1e-3
-    milestones: tuple[int, ...] = (170, 200)
+    milestones: tuple[int, ...] = dataclasses.field(
+        default=(170, 200), metadata={"only": ("power", (0.0,))}
+    )
     power: float = 0.0
-    least_rate: float = 0.0
+    least_rate: float = dataclasses.field(default=0.0, metadata={"only": ("power", None)})
     head_rate: float = 1.0
+    bias_rate: float = 1.0
+    decay_biases: bool = True
     warmup_steps: int = 0
-    warmup_start: float = 0.001
+    warmup_start: float = dataclasses.field(
+        default=0.001, metadata={"only": ("warmup_steps", None)}
+    )
     epochs: int = 210
     batch_size: int = 128
     seed: int = 0
@@ -114,7 +123,7 @@ class Recipe:
     frozen_norm: bool = False
     sync_norm: bool = False
     evaluate_every: int = 10
-    patience: int = 0
+    patience: int = dataclasses.field(default=0, metadata={"only": ("evaluate_every", None)})
     expected: Expected | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self):
@@ -122,7 +131,8 @@ class Recipe:
         for field in values_of(type(self)):
             if rule := broken_rule(field, getattr(self, field.name)):
                 self._require(field.name, False, rule)
-        for name in ("learning_rate", "epochs", "batch_size", "accumulation", "head_rate"):
+        rates = ("learning_rate", "head_rate", "bias_rate")
+        for name in (*rates, "epochs", "batch_size", "accumulation"):
             self._require(name, getattr(self, name) > 0, "be positive")
         self._require_share("warmup_start")
         for name in ("ema", "momentum"):
@@ -132,6 +142,8 @@ class Recipe:
             self._require(name, getattr(self, name) >= 0, "not be negative")
         decays = self.weight_decay and self.optimizer != "sgd"
         self._require("weight_decay", not decays, "be 0 with Adam, which does not know it")
+        known = self.decay_biases or self.optimizer == "sgd"
+        self._require("decay_biases", known, "be true with Adam, by which nothing decays")
         multiple = self.multiple
         fits = len(self.input_size) == 2 and all(
             x >= MULTIPLE and x % multiple == 0 for x in self.input_size
@@ -207,6 +219,8 @@ class Recipe:
         """
         try:
             values = json.loads(text)
+        except RecursionError:
+            raise ValueError("A recipe must be JSON of a few levels.") from None
         except ValueError as error:
             raise ValueError(f"A recipe must be complete JSON, this is not ({error}).") from None
         if not isinstance(values, dict):

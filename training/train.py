@@ -6,9 +6,10 @@
 `model.keras` with the weights of the best evaluation (uncompiled, so that it opens without this
 package), its card `model.json`, the recipe's values `recipe.json`, and losses and metrics
 `history.csv`. If a run was interrupted, the same command resumes it at the step of its last
-checkpoint in `checkpoints/`.
+checkpoint in `checkpoints/`. With more epochs, it goes on even if it was finished.
 """
 
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ import tensorflow as tf
 
 from hrnet_tf.files import whole
 from hrnet_tf.patches.keras_fit import build_losses
+from hrnet_tf.patches.tensorflow_sums import sum_in_order
 from hrnet_tf.tasks.opened import predictor as predictor_of
 from hrnet_tf.training.data.order import order, steps_per_epoch
 from hrnet_tf.training.evaluate import Evaluation, Evaluator, evaluate_on, judge
@@ -40,7 +42,8 @@ from hrnet_tf.training.loop.callbacks import (
 from hrnet_tf.training.loop.interrupt import asked_to_stop
 from hrnet_tf.training.loop.networks import Networks, build
 from hrnet_tf.training.loop.resume import Position
-from hrnet_tf.training.loop.workdir import check_files, open_workdir
+from hrnet_tf.training.loop.schedules import change_of_rate
+from hrnet_tf.training.loop.workdir import GOING_ON, check_files, is_longer, open_workdir
 from hrnet_tf.training.recipe import Recipe, completed
 from hrnet_tf.training.report.curves import write_curves
 from hrnet_tf.training.report.summaries import Summaries
@@ -59,7 +62,9 @@ def train(
     save_seconds: float = 600.0,
     training: Training | None = None,
 ) -> Path:
-    """Trains, or resumes an unfinished run, and returns the path of the saved model.
+    """Trains, or resumes a run, and returns the path of the saved model.
+
+    A finished run goes on if the recipe has more epochs than it had, and no other value differs.
 
     Args:
         recipe: the values of the run.
@@ -72,8 +77,8 @@ def train(
         training: a variant of the `Training` of the recipe's task; that `Training` itself if None.
 
     Raises:
-        FileExistsError: `workdir` holds anything but an unfinished run of this recipe, and
-            `overwrite` is False.
+        FileExistsError: `workdir` holds anything but an unfinished run of this recipe or one of
+            fewer epochs, and `overwrite` is False.
         OSError: a file cannot be read or written.
         ValueError: the recipe or its data cannot be used.
         FloatingPointError: loss or weights became NaN or infinite; the batch is in `workdir`.
@@ -88,6 +93,7 @@ def train(
     _check_devices(recipe, strategy, xla)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+        sum_in_order()
     keras.utils.set_random_seed(recipe.seed)
     workdir = Path(workdir)
     if devices.is_chief(strategy):
@@ -184,7 +190,8 @@ def _start(
         return position, [], training.start(networks.network, recipe)
     counted = training.counted
     there = {counted: found.run.get(counted), **completed(_without(found.run, counted))}
-    if differing := resume.differences(there, run):
+    longer = is_longer(there, run)
+    if differing := resume.differences(there | {"epochs": recipe.epochs} if longer else there, run):
         raise ValueError(
             f"{found.path} is of another run ({differing}): choose another --workdir, or replace "
             "its results with --overwrite."
@@ -195,7 +202,17 @@ def _start(
     metrics = [variable.numpy() for variable in networks.model.metrics_variables]
     epochs, steps = divmod(found.position.step, position.steps)
     start = f"Going on from {found.path}: {epochs} epochs and {steps} steps are done."
+    if longer:
+        start += f"\n{_prolong(there['epochs'], recipe, found.position)}"
     return found.position, metrics, start
+
+
+def _prolong(epochs: int, recipe: Recipe, position: Position) -> str:
+    """Lets a run go on that has got more epochs; returns a sentence about its learning rate."""
+    old = dataclasses.replace(recipe, epochs=epochs)
+    if in_vain(position, old):
+        position.waited = 0  # it had ended early
+    return change_of_rate(old, recipe, position.steps, position.step)
 
 
 def _without(values: Mapping, name: str) -> dict:
@@ -298,3 +315,4 @@ def _publish(
         write_curves(workdir)
     networks.settle()
     training.publish(networks.published, networks.trainee, recipe, workdir / "model.keras")
+    (workdir / GOING_ON).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Writes what Python computes, for the Kotlin tests: crops, decoded heat maps, people followed.
+"""Writes what Python computes for the Kotlin tests: crops, decoded maps, boxes, people followed.
 
     python android_demo/ci/vectors.py
 
@@ -15,9 +15,11 @@ import numpy as np
 from keras import ops
 
 from hrnet_tf.cards.codecs import DARK, MSRA, UDP, Face, UDPCombined
+from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import COCO
-from hrnet_tf.runtime.converted import quantize
+from hrnet_tf.runtime.converted import dequantize, quantize
+from hrnet_tf.tasks.detection.predictor import DetectionPredictor
 from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.predictor import Pose
 from hrnet_tf.tasks.pose.track import Tracker, Tracking
@@ -27,6 +29,14 @@ TURNS = (0, 90, 180, 270)
 SIZE = (32, 24)  # of the crops: height, width
 UNIT = 2.0**-14  # of the heat maps in the file
 INPUT = {"dtype": np.int8, "quantization": (0.0187, -3)}
+DETECTORS = (  # of one class and floats, of several and integers
+    DetectionCard(
+        head="fcos_lite", classes=("person",), category_ids=(1,), sides=(96, 64), most=8, nms=0.4
+    ),
+    DetectionCard(classes=("cat", "person", "owl"), category_ids=(3, 1, 2), sides=(90, 90)),
+)
+DETECTOR_SIZE = (64, 96)
+LEAST = 0.3  # score of a box
 CODECS = (
     MSRA(),
     Face(),
@@ -152,6 +162,74 @@ def decoded() -> dict:
     return {"height": height, "width": width, "count": count, "unit": UNIT, "cases": cases}
 
 
+class Answers:
+    """A `Network` that keeps what it is given and answers maps."""
+
+    def __init__(self, maps):
+        self.inputs, self.outputs = {"image": (*DETECTOR_SIZE, 3)}, None
+        self.maps, self.seen = maps, None
+
+    def __call__(self, arrays):
+        self.seen = arrays["image"][0]
+        return self.maps
+
+
+def detector_maps(rng: np.random.Generator, card: DetectionCard, integers: bool) -> tuple:
+    """Maps of a detector: the numbers of the file, facts of the tensors, and what they stand for.
+
+    Integers of 8 bits make ties.
+    """
+    packs, facts, floats = {}, [], {}
+    for name, (*_, channels) in card.outputs().items():
+        kind, level = name.split("_P")
+        shape = tuple(-(-side // 2 ** int(level)) for side in DETECTOR_SIZE)
+        mean = {"class_logits": -0.5, "log_distances": 1.5 + 0.3 * int(level), "centerness": 1.0}
+        values = rng.normal(mean[kind], 1.0, (1, *shape, channels))
+        if kind == "log_distances":
+            values[0, 0, 0] = -9, 30, 2, 2  # at once inside and far outside
+        scale, zero = (0.061, -7) if integers else (UNIT * 16, 0)
+        tensor = {"dtype": np.int8 if integers else np.int16, "quantization": (scale, zero)}
+        numbers = quantize(values, tensor)
+        packs[name] = packed(numbers)
+        floats[name] = dequantize(numbers, tensor)
+        if not integers:
+            scale, zero = 1.0, 0
+        dtype = "int8" if integers else "float32"
+        fact = {"name": name, "shape": (1, *shape, channels), "dtype": dtype}
+        facts.append(fact | {"scale": scale, "zero_point": zero})
+    return packs, facts, floats
+
+
+def detected() -> dict:
+    """Frames fitted into the input of a detector, and the people that its maps mean."""
+    rng = np.random.default_rng(9)
+    frame, cases, cards = picture(rng, 74, 130), [], []
+    for index, card in enumerate(DETECTORS):
+        integers = index == 1
+        scale, zero = INPUT["quantization"] if integers else (1.0, 0)
+        image = {"name": "image", "shape": (1, *DETECTOR_SIZE, 3), "scale": scale}
+        image |= {"dtype": "int8" if integers else "float32", "zero_point": zero}
+        for turn in TURNS:
+            mirrored = turn in (90, 180)
+            upright = np.rot90(frame, -turn // 90)
+            upright = upright[:, ::-1] if mirrored else upright
+            maps, facts, floats = detector_maps(rng, card, integers)
+            network = Answers(floats)
+            predictor = DetectionPredictor(network, card, None, LEAST, ("person",))
+            found = predictor(np.ascontiguousarray(upright))
+            case = {"card": index, "rotation": turn, "mirrored": mirrored, "maps": maps}
+            case |= {"boxes": found.boxes.ravel().tolist(), "scores": found.scores.tolist()}
+            given = np.float32(network.seen)
+            if integers or turn == 90:
+                case["input"] = packed(quantize(given, INPUT) if integers else given)
+            cases.append(case)
+        output, *others = sorted(facts, key=lambda each: each["name"])
+        tensors = {"input": image, "output": output, "other_outputs": others}
+        cards.append(json.loads(card.to_json()) | tensors)
+    facts = {"width": frame.shape[1], "height": frame.shape[0], "rgb": packed(frame)}
+    return facts | {"unit": UNIT * 16, "least": LEAST, "cards": cards, "cases": cases}
+
+
 def followed() -> dict:
     """A person who walks, waves, is lost, comes back elsewhere and leaves, frame by frame."""
     rng = np.random.default_rng(8)
@@ -189,7 +267,8 @@ def followed() -> dict:
 def write(folder: Path = FOLDER) -> None:
     """The files of vectors."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in (("crops", crops()), ("decoded", decoded()), ("followed", followed())):
+    for function in (crops, decoded, detected, followed):
+        name, content = function.__name__, function()
         text = json.dumps(content, separators=(",", ":"))
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 

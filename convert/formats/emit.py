@@ -1,5 +1,6 @@
 """TFLite files of a network in every precision of `precisions.PRECISIONS`.
 
+Float files of the usual nodes are written by `direct_tflite`, all others by TensorFlow's converter.
 For int8, fake quantization in the graph states the range of every tensor. TFLite's converter takes
 the ranges from there and needs no images of its own.
 """
@@ -9,6 +10,7 @@ import warnings
 import tensorflow as tf
 
 from hrnet_tf.convert.examples import batched, check_examples
+from hrnet_tf.convert.formats.direct_tflite import direct
 from hrnet_tf.convert.formats.flatbuffer import half_kernels
 from hrnet_tf.convert.formats.refusal import culprit
 from hrnet_tf.convert.graph.compute import Mark, Weights, function, own_weights, unmarked
@@ -52,21 +54,26 @@ def tflite(
             )
     if precision.activations == 8:
         return emit(plan(graph, precision, examples), input_type, output_type, batch)
+    if precision.weights != "int8":
+        content = direct(graph, batch) or converted(graph, batch)
+        return half_kernels(content) if precision.weights == "float16" else content
     weights = own_weights(graph)
     if precision.activations == 16:
         check_examples(graph, examples)
         if precision.correct:
             weights = compensated(graph, weights, examples)
     converter = _converter(graph, weights, batch)
-    if precision.weights == "float16":
-        return half_kernels(_converted(converter, graph))
-    if precision.weights == "int8":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision.activations == 16:
         kind = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
         converter.target_spec.supported_ops = [tf.lite.OpsSet[kind]]
         converter.representative_dataset = lambda: _samples(graph, examples)
     return _converted(converter, graph)
+
+
+def converted(graph: Graph, batch: int = 1) -> bytes:
+    """The content of a float32 file by TensorFlow's converter; raises ValueError as `tflite`."""
+    return _converted(_converter(graph, own_weights(graph), batch), graph)
 
 
 def emit(

@@ -1,7 +1,8 @@
-"""ONNX files of a network, by tf2onnx."""
+"""ONNX files of a network: of the usual nodes by `direct_onnx`, of all others by tf2onnx."""
 
 import numpy as np
 
+from hrnet_tf.convert.formats.direct_onnx import direct
 from hrnet_tf.convert.formats.origin import end_facts
 from hrnet_tf.convert.formats.refusal import culprit
 from hrnet_tf.convert.graph.compute import function, own_weights
@@ -36,6 +37,15 @@ def onnx_model(graph: Graph, opset: int = 17, batch: int | None = None, nchw: bo
 
 def _converted(graph, opset, batch, nchw):
     import onnx
+
+    model = direct(graph, opset, batch, nchw) or traced(graph, opset, batch, nchw)
+    # tf2onnx keeps operations that it cannot convert, without a word.
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def traced(graph: Graph, opset: int = 17, batch: int | None = None, nchw: bool = False):
+    """The `onnx.ModelProto` of tf2onnx, unchecked; arguments as of `onnx_model`."""
     import tf2onnx
 
     # Open even for a file of fixed batch: `compute` cuts slices differently then.
@@ -57,8 +67,6 @@ def _converted(graph, opset, batch, nchw):
         else:
             axis.dim_value = batch
     model.graph.name = graph.name
-    # tf2onnx keeps operations that it cannot convert, without a word.
-    onnx.checker.check_model(model, full_check=True)
     return model
 
 

@@ -174,6 +174,8 @@ def qat_recipe(recipe: Recipe, source: Source, epochs: int, learning_rate: float
         weight_decay=0.0,
         power=0.0,
         head_rate=1.0,
+        bias_rate=1.0,
+        decay_biases=True,
         evaluate_every=0,
         val_annotations="",
         warmup_steps=0,

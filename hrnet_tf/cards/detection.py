@@ -80,17 +80,17 @@ class DetectionCard(Card):
     @property
     def stages(self) -> int:
         """Number of stages that classify regions; 0 for FCOS."""
-        return HEADS[self.head][0]
+        return HEADS[self.head].stages
 
     @property
     def masks(self) -> bool:
         """Whether the network finds a mask of each object."""
-        return HEADS[self.head][1]
+        return HEADS[self.head].masks
 
     @property
     def levels(self) -> range:
         """Pyramid levels with scores and boxes; level L has the stride 2**L."""
-        return range(2, 7) if self.stages else range(3, 8)
+        return HEADS[self.head].levels
 
     def normalize(self, crops):
         """As `Card.normalize`, in the network's order of channels."""

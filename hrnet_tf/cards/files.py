@@ -73,7 +73,7 @@ def other_parts(model_path: str | Path) -> dict[str, Path]:
     """
     try:
         fields = json.loads(card_path(model_path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}  # `read_card` says what is wrong
     names = fields.get("parts") if isinstance(fields, dict) else None
     return {name: Path(model_path).with_name(file) for name, file in (names or {}).items()}

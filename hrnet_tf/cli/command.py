@@ -11,6 +11,7 @@ from absl import flags
 
 from hrnet_tf import fields
 from hrnet_tf.cards import NAMES
+from hrnet_tf.fields import refuse
 from hrnet_tf.quiet import import_keras
 from hrnet_tf.tasks import options_of
 from hrnet_tf.training import scored_tasks, scoring_options
@@ -53,13 +54,6 @@ def scoring_flags(values):
         meanings = fields.joint_help(kinds)
         for kind in kinds.values():
             fields.define(values, kind, meanings=meanings)
-
-
-def refuse(values, names, reason):
-    """Raises a UsageError if one of these flags was given."""
-    for name in sorted(names):
-        if name in values and values[name].present:
-            raise UsageError(f"`--{name}` {reason}")
 
 
 def refuse_others(values, task, model, known):

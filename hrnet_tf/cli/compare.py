@@ -17,9 +17,11 @@ from hrnet_tf.cli.command import (
     scoring_flags,
     task_name,
 )
+from hrnet_tf.fields import refuse
 from hrnet_tf.files import prepare_folder, write_json
 from hrnet_tf.quiet import import_keras
 from hrnet_tf.tasks import options_of, task_named
+from hrnet_tf.training import scored_tasks, scoring_options
 
 USAGE = """\
   hrnet-tf compare model.keras model_float16.tflite model_int8.tflite model.onnx
@@ -58,7 +60,15 @@ def _compare(values, models):
     from hrnet_tf.training.evaluate import evaluate_on
 
     measure, problems = None, {}
-    if values.annotations or values.images:
+    refuse(values, {"results"}, "is of `hrnet-tf evaluate`.")
+    if not values.output:
+        refuse(values, {"overwrite"}, "goes with --output.")
+    if not (values.annotations or values.images):
+        names = (scoring_options(name).SCORING for name in scored_tasks())
+        names = (*names, *(options_of(name).OPTIONS for name in scored_tasks()))
+        every = {each for kind in names for each in fields.names(kind)}
+        refuse(values, every, "is for AP, which needs --annotations and --images.")
+    else:
         task = task_name(models[0])
         require_scored(values, task)
         scoring = read_scoring(values, task, models[0])

@@ -11,15 +11,16 @@ from hrnet_tf.cli.command import (
     model_flags,
     open_predictor,
     read_scoring,
-    refuse,
+    refuse_others,
     require_scored,
     required,
     scoring_flags,
     task_name,
 )
+from hrnet_tf.fields import refuse
 from hrnet_tf.files import prepare_folder, write_json
 from hrnet_tf.quiet import import_keras
-from hrnet_tf.tasks import task_named
+from hrnet_tf.tasks import options_of, task_named
 from hrnet_tf.training import scored_tasks, scoring_options
 
 USAGE = """\
@@ -87,6 +88,8 @@ def _flags():
 def _evaluate(values, inputs):
     if inputs:
         raise UsageError(f"`evaluate` takes flags only. Received: {inputs[0]!r}.")
+    if not values.output:
+        refuse(values, {"overwrite"}, "goes with --output.")
     measure = _of_results(values) if values["results"].value else _of_network(values)
     if values.output:
         names = ["results.json", "evaluation.json"]
@@ -116,6 +119,8 @@ def _of_network(values):
     required(values, "model")
     task = task_name(values.model)
     scoring = read_scoring(values, task, values.model)
+    tables = {name: set(scoring_options(name).TABLES) for name in scored_tasks()}
+    refuse_others(values, task, values.model, tables)
     require_scored(values, task)
 
     def measure():
@@ -138,6 +143,8 @@ def _of_results(values):
         name for name in scored_tasks() if "results" in fields.names(scoring_options(name).SCORING)
     )
     scoring = read_scoring(values, task, values["results"].value)
+    options = {*fields.names(options_of(task).OPTIONS)} - {*fields.names(type(scoring))}
+    refuse(values, options, "goes with a network, not --results.")
     import_keras()
 
     def measure():

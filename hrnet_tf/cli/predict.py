@@ -15,11 +15,12 @@ from hrnet_tf.cli.command import (
     UsageError,
     model_flags,
     open_predictor,
-    refuse,
     refuse_others,
     required,
     task_name,
 )
+from hrnet_tf.fields import refuse
+from hrnet_tf.files import distinct, short
 from hrnet_tf.tasks import options_of
 from hrnet_tf.tasks.detection.options import Choice, PeopleOptions
 
@@ -27,14 +28,15 @@ USAGE = """\
   hrnet-tf predict INPUT...
 
 INPUT is a picture, a folder (its files, not its subfolders), a pattern such as 'in/**/*.jpg', a
-video, the address of one such as rtsp://…, or the number of a camera: 0. Several videos get a
-folder each.
+video or animated picture, the address of a stream such as rtsp://…, or the number of a camera: 0.
+Several videos, and videos beside pictures, get a folder each.
 A pose network finds the keypoints of the people that a detector finds; without a detector, each
 picture should show one person who fills it. A detection network finds objects with their boxes and,
 if it can, masks; a segmentation network the class of each pixel, a classification network that of
 the picture.
 
   hrnet-tf predict party.jpg
+  hrnet-tf predict party.jpg --model=tinypose_256x192    (small and fast; 2.6 MB to fetch)
   hrnet-tf predict dance.mp4
   hrnet-tf predict photos --detector=ssd_mobilenet.tflite --csv --crop --output=out
   hrnet-tf predict val2017 --model=hrnet_w32_coco_256x192 --weights=pose_hrnet_w32_256x192.pth \\
@@ -92,17 +94,39 @@ def _predict(values, inputs):
         refuse(values, detecting, "goes with a detector, not with --boxes.")
     task = task_name(values.model)
     refuse_others(values, task, values.model, {name: _flags_of(name) for name in NAMES})
-    from hrnet_tf.media.find import find_images, is_video
-
-    videos = [each for each in inputs if is_video(each)]
+    pictures, videos = _inputs(values, inputs, task)
     if not videos:
-        found = [str(path) for path in find_images(inputs)]
-        videos = found if found != inputs and all(map(is_video, found)) else []
-        inputs = videos or inputs
-    if videos:
-        return _predict_videos(values, inputs, task)
-    refuse(values, _part(task, "VIDEO"), "is for videos.")
-    return _predict_pictures(values, inputs, task)
+        refuse(values, _part(task, "VIDEO"), "is for videos.")
+    elif not pictures:
+        refuse(values, {"boxes", *_part(task, "FILES")}, "is for pictures.")
+    codes = [_predict_pictures(values, pictures, task)] if pictures else []
+    return max([*codes, _predict_videos(values, videos, task, bool(pictures))])
+
+
+def _inputs(values, inputs, task):
+    """The pictures and the videos to predict.
+
+    Animated pictures alone are videos, if nothing that is only for pictures is asked for.
+    """
+    from hrnet_tf.media.find import find_inputs, is_animation
+
+    pictures, videos = find_inputs(inputs)
+    able = _part(task, "VIDEO")
+    if videos and not able:
+        tasks = " or ".join(each for each in NAMES if _part(each, "VIDEO"))
+        raise UsageError(f"{videos[0]} is a video, and its network must be for {tasks}.")
+    asked = any(values[each].present for each in {"boxes", *_part(task, "FILES")})
+    if able and not asked and all(map(is_animation, pictures)) and _plays_videos():
+        return [], [*videos, *map(str, pictures)]
+    return pictures, videos
+
+
+def _plays_videos():
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _drawing(values, name):
@@ -110,15 +134,13 @@ def _drawing(values, name):
     return {each: values[each].value for each in sorted(_part(name, "DRAWING"))}
 
 
-def _predict_pictures(values, inputs, name):
-    from hrnet_tf.media.find import find_images
+def _predict_pictures(values, paths, name):
     from hrnet_tf.prediction.pictures import PredictionFolder, predict_files
     from hrnet_tf.tasks import task_named
     from hrnet_tf.tasks.detection.box_files import read_boxes
     from hrnet_tf.tasks.detection.people import detected
 
     task = task_named(name)
-    paths = find_images(inputs)
     least = fields.read(values, Choice).score_threshold
     boxes = read_boxes(values.boxes, least) if values.boxes else None
     files = [each for each in (*task.tables, *task.views) if values[each].value]
@@ -132,58 +154,55 @@ def _predict_pictures(values, inputs, name):
     predictor = _open(values, task, **(task.view_options if views else {}))
     detector = None if boxes or not task.wants_boxes else _detector(values, predictor.card)
     source = detected(detector, predictor.timings) if detector else boxes
+    read = boxes.read_image if boxes else None
     output.seconds["load"] = time.perf_counter() - start
     start = time.perf_counter()
     try:
         with _progress(len(output.remaining)) as advance:
-            predict_files(predictor, output.remaining, source, output, advance)
+            predict_files(predictor, output.remaining, source, output, advance, read)
     finally:
         output.seconds["run"] = time.perf_counter() - start
         _print_summary(output, output.finish(predictor.timings, predictor.card))
     if output.done and not output.records:
-        missing = f"{values.boxes}: no box there belongs to these pictures." if boxes else ""
-        print(missing or f"No {task.counted} were found in these pictures.", file=sys.stderr)
+        print(
+            boxes.nothing() if boxes else f"No {task.counted} were found in these pictures.",
+            file=sys.stderr,
+        )
         return 1 if boxes or output.failures else 0
     return 1 if output.failures else 0
 
 
-def _predict_videos(values, inputs, name):
-    """Follows people in one video, or in several, each into a folder of its own."""
-    from hrnet_tf.media.find import is_video
+def _predict_videos(values, videos, name, further):
+    """Predicts videos; several, or further ones beside pictures, get a folder each."""
     from hrnet_tf.tasks import task_named
 
-    able = " or ".join(each for each in NAMES if _part(each, "VIDEO"))
-    if not all(map(is_video, inputs)) or not _part(name, "VIDEO"):
-        raise UsageError(
-            f"videos and pictures do not go together, and a video's network must be for {able}."
-        )
-    task = task_named(name)
-    refuse(values, {"boxes", *_part(name, "FILES")}, "is for pictures.")
-    predictor = _open(values, task)
-    if len(inputs) == 1:
-        return _predict_video(values, task, predictor, inputs[0], values.output)
-    codes = []
-    for video in inputs:
-        folder = os.path.join(values.output, re.sub(r"[^\w.-]+", "_", os.path.basename(video)))
+    task, codes = task_named(name), [0]
+    predictor = _open(values, task) if videos else None
+    given = {"detector": _detector(values, predictor.card)} if videos and task.wants_boxes else {}
+    given |= _drawing(values, name)
+    if len(videos) == 1 and not further:
+        return _predict_video(values, task, predictor, videos[0], values.output, given)
+    names = [short(re.sub(r"[^\w.-]+", "_", os.path.basename(video))) for video in videos]
+    for video, folder in zip(videos, distinct(names), strict=True):
+        folder = os.path.join(values.output, folder)
         try:
-            codes.append(_predict_video(values, task, predictor, video, folder))
+            codes.append(_predict_video(values, task, predictor, video, folder, given))
         except (OSError, ValueError) as error:
             print(error, file=sys.stderr)
             codes.append(1)
     return max(codes)
 
 
-def _predict_video(values, task, predictor, video, folder):
-    name = task.card.task
+def _predict_video(values, task, predictor, video, folder, given):
+    predictor.timings.reset()
     summary = task.follow(
         predictor,
         video,
         folder,
-        fields.read(values, options_of(name).VIDEO),
+        fields.read(values, options_of(task.card.task).VIDEO),
         overwrite=values.overwrite,
         progress=lambda total: _progress(total, "frames"),
-        **({"detector": _detector(values, predictor.card)} if task.wants_boxes else {}),
-        **_drawing(values, name),
+        **given,
     )
     _print_stages(summary["stages"], "frame")
     for line in summary["problems"]:
@@ -211,7 +230,8 @@ def _open(values, task, **options):
     except ConnectionError as error:
         raise OSError(
             f"{error} Without a connection, --model takes a .keras, .tflite or .onnx file with its "
-            "card, and `hrnet-tf demo` trains a small network in minutes."
+            "card. `hrnet-tf demo` trains a small one on drawn people in minutes: then add "
+            "--model=demo/model/model.keras --detector=none."
         ) from error
 
 
@@ -228,7 +248,11 @@ def _detector(values, card):
         if people.of_people(card.labels()):
             found, words = people.default_detector(choice)
         print(f"Detector: {words} --detector and --boxes are other ways.")
-    return None if found is people.whole_image else found
+    if found is not people.whole_image:
+        return found
+    without = {each for kind in BOXES for each in fields.names(kind)} - {"boxes", "detector"}
+    refuse(values, without, "goes with a detector, and there is none.")
+    return None
 
 
 def _print_summary(output, summary):

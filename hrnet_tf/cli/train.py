@@ -24,9 +24,10 @@ wrong name lists close ones, no name all. Each value can be replaced by its flag
       --val_annotations=val.json --val_images=photos
   hrnet-tf train runs/mine/recipe.json --workdir=runs/longer --epochs=100
 
-A run that was cut short goes on when its command is repeated. DIR receives the best network,
-model.keras with its card model.json, the values recipe.json, history.csv and curves.svg, and what
-`tensorboard --logdir=DIR` shows. With another batch the learning rate changes in proportion.
+A run that was cut short goes on when its command is repeated, and a finished one when --epochs is
+raised. DIR receives the best network, model.keras with its card model.json, the values recipe.json,
+history.csv and curves.svg, and what `tensorboard --logdir=DIR` shows. With another batch the
+learning rate changes in proportion.
 """
 
 

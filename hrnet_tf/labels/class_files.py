@@ -10,10 +10,9 @@ A class is named by its name or by its place, from 0. Defaults: `name` is the fi
 suffix, `palette` the colours of PASCAL VOC, and no pairs change places in a mirrored image.
 """
 
-import json
 import os
 
-from hrnet_tf.files import existing
+from hrnet_tf.files import existing, parse_json
 from hrnet_tf.labels.classes import ClassSet, voc_palette
 from hrnet_tf.names import did_you_mean
 
@@ -28,10 +27,7 @@ def read_class_set(path: str | os.PathLike) -> ClassSet:
         ValueError: a field is missing, unknown or not what it must be; the message names it.
     """
     path = existing(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not complete JSON ({error}).") from None
+    content = parse_json(path.read_bytes(), path)
     if not isinstance(content, dict):
         raise ValueError(f"{path}: a class file must be an object with a list `names`.")
     try:

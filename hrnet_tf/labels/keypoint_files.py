@@ -18,7 +18,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hrnet_tf.files import existing, whole
+from hrnet_tf.files import existing, parse_json, whole
 from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
 from hrnet_tf.labels.keypoints import KeypointSet, keypoint_set
 from hrnet_tf.names import did_you_mean
@@ -37,12 +37,7 @@ def read_keypoint_set(path: str | os.PathLike) -> KeypointSet:
         ValueError: a field is missing, unknown or not what it must be; the message names it.
     """
     path = existing(path)
-    try:
-        content = json.loads(path.read_bytes())  # which tells the encoding
-    except RecursionError:
-        raise ValueError(f"{path}: JSON that is nested too deeply.") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not complete JSON ({error}).") from None
+    content = parse_json(path.read_bytes(), path)
     if not isinstance(content, dict):
         raise ValueError(
             f"{path}: a keypoint file must be an object with a list `names`. "

@@ -10,8 +10,14 @@ from PIL import Image
 
 VIDEOS = (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
 
-PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+PICTURES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+PICTURES += (".webp",)
 
+HEIC = ("heic", "heix", "heim", "heis", "mif1")  # brands of phones' pictures; FFmpeg plays them
+
+ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # formats whose frames follow each other in time
+
+COVER = 0x0400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
 STILLS = ("image2", "tty")  # FFmpeg's formats that take single pictures, or any text, for videos
 
 VIDEOS += (".mts", ".ogv", ".ts", ".webm", ".wmv")
@@ -45,7 +51,21 @@ def _expand(entry):
     else:
         return [entry]
     kept = (p for p in paths if not p.name.startswith(".") and p.suffix.lower() != ".json")
-    return sorted(p for p in kept if p.is_file()) or [entry]
+    # Subfolders are not meant, unless they are called like pictures; links that lead nowhere are.
+    called = (*PICTURES, *VIDEOS)
+    return sorted(p for p in kept if not p.is_dir() or p.suffix.lower() in called) or [entry]
+
+
+def find_inputs(inputs: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """Expands inputs as `find_images` does; returns the pictures, and the videos among them.
+
+    Addresses and numbers of cameras are videos.
+    """
+    inputs = list(inputs)
+    streams = [each for each in inputs if is_address(each) or is_camera(each)]
+    paths = find_images(each for each in inputs if each not in streams)
+    videos = [str(path) for path in paths if is_video(str(path))]
+    return [path for path in paths if str(path) not in videos], [*streams, *videos]
 
 
 def is_video(entry: str) -> bool:
@@ -53,11 +73,26 @@ def is_video(entry: str) -> bool:
 
     Files of unknown suffixes are opened to tell.
     """
-    path = Path(entry)
-    suffix = path.suffix.lower()
-    if is_address(entry) or suffix in VIDEOS or (entry.isdecimal() and not os.path.exists(path)):
+    suffix = Path(entry).suffix.lower()
+    if is_address(entry) or is_camera(entry) or suffix in VIDEOS:
         return True
-    return suffix not in PICTURES and os.path.isfile(path) and _plays(path)
+    return suffix not in PICTURES and os.path.isfile(entry) and _plays(entry)
+
+
+def is_camera(entry: str) -> bool:
+    """Whether an input is the number of a camera, and no file."""
+    return entry.isdecimal() and not os.path.exists(entry)
+
+
+def is_animation(path: str | os.PathLike) -> bool:
+    """Whether a file is a picture with frames that follow each other in time."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        with Image.open(path) as image:
+            return image.format in ANIMATED and getattr(image, "is_animated", False)
+    except Exception:  # `read_image` says what is wrong
+        return False
 
 
 def is_address(entry: str) -> bool:
@@ -76,9 +111,20 @@ def _plays(path):
         import av
 
         with av.open(str(path)) as container:
-            return bool(container.streams.video) and container.format.name not in STILLS
+            name = container.format.name
+            still = (
+                name in STILLS
+                or name.endswith("_pipe")
+                or container.metadata.get("major_brand") in HEIC
+            )
+            return not still and any(map(is_moving, container.streams.video))
     except Exception:  # not installed, or not a video
         return False
+
+
+def is_moving(stream: object) -> bool:
+    """Whether a video stream of PyAV is none of the pictures on the covers of songs."""
+    return not stream.disposition.value & COVER
 
 
 def coco_id(path: str | os.PathLike) -> int | None:

@@ -3,16 +3,24 @@
 import io
 import logging
 import os
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from hrnet_tf.files import existing
+from hrnet_tf.media import depth
+from hrnet_tf.media.find import ANIMATED, HEIC
 
 LOG = logging.getLogger(__name__)
 
-DEPTHS = (8, 10, 12, 14, 16)  # bits of cameras
+# Pillow warns of half as many pixels as it refuses, and photos of 100 million pixels are usual.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+NO_PICTURE = "not a picture that can be read"
 
 # EXIF orientation -> what a viewer must do before it shows the picture.
 TURNS = {
@@ -26,16 +34,24 @@ TURNS = {
 }
 
 
+def max_pixels() -> int:
+    """How many pixels a picture may have: as many as Pillow opens, 179 million unless changed.
+
+    Setting `PIL.Image.MAX_IMAGE_PIXELS` changes it, here and in training.
+    """
+    return 2 * Image.MAX_IMAGE_PIXELS if Image.MAX_IMAGE_PIXELS else 2**62
+
+
 def read_image(
     path: str | os.PathLike, apply_exif: bool = True, part: tuple[int, int] | None = None
 ) -> np.ndarray:
     """Reads a picture file as (H, W, 3) uint8 RGB, its first frame if it has several.
 
-    Grey, palette and CMYK pictures become RGB, and transparent ones are put on white. Grey pictures
-    of 16 bits are scaled by the 8, 10, 12, 14 or 16 bits that their brightest pixel needs, with a
-    warning unless these are 16; colours of 16 bits are cut to the upper 8. A warning says that
-    there are more frames. Colour profiles are not applied. JPEGs are decoded as libjpeg
-    does by default, so the pixels equal OpenCV's.
+    Grey, palette and CMYK pictures become RGB, and transparent ones are put on white. Pictures of
+    16 bits are scaled by the 8, 10, 12, 14 or 16 bits that their brightest pixel needs, with a
+    warning unless these are 16. A warning says that there are more frames. Colour profiles are not
+    applied. JPEGs are decoded as libjpeg does by default, so the pixels equal OpenCV's. Training
+    reads the same pixels.
 
     Args:
         path: a file in any format that Pillow reads.
@@ -55,26 +71,54 @@ def read_image(
     if not existing(path).stat().st_size:
         raise ValueError(f"{path}: an empty file (0 bytes); copy it again from its source.")
     try:
-        with Image.open(path if part is None else _cut(path, *part)) as image:
+        file = open(path, "rb") if part is None else _cut(path, *part)  # noqa: SIM115
+    except OSError as error:
+        raise type(error)(f"{path}: may not be read; change its permissions.") from error
+    with file:
+        return decode_image(file, path, apply_exif, lambda line: LOG.warning("%s: %s.", path, line))
+
+
+def decode_image(
+    file: BinaryIO,
+    name: object,
+    apply_exif: bool = True,
+    note: Callable[[str], None] = lambda line: None,
+) -> np.ndarray:
+    """`read_image` of an open file or stream.
+
+    Args:
+        file: the picture's file from its first byte.
+        name: of the picture, for messages.
+        apply_exif: as in `read_image`.
+        note: receives a remark without name for each thing that `read_image` warns of.
+
+    Raises:
+        ValueError: the file is not a picture, is damaged, or has too many pixels.
+    """
+    try:
+        with Image.open(file) as image:
+            deep = depth.is_deep(image)
             image.load()
             # A TIFF is turned while it loads and has no orientation left.
             turn = TURNS.get(orientation(image)) if apply_exif else None
-            _say_frames(path, image)
-            if image.mode.startswith("I"):
-                image = _eight_bits(path, image)
+            _note_frames(image, note)
+            if deep or image.mode.startswith("I"):
+                image = depth.scaled(image, file, note)
             return pixels(image if turn is None else image.transpose(turn))
-    except PermissionError as error:
-        raise PermissionError(f"{path}: may not be read; change its permissions.") from error
     except UnidentifiedImageError as error:
-        raise ValueError(
-            f"{path}: not a picture that can be read; convert it to JPEG or PNG, or leave it out."
-        ) from error
+        kind = "a HEIC picture, which Pillow does not read" if _is_heic(file) else NO_PICTURE
+        raise ValueError(f"{name}: {kind}; convert it to JPEG or PNG, or leave it out.") from error
     except Image.DecompressionBombError as error:
-        limit = 2 * Image.MAX_IMAGE_PIXELS // 10**6
-        raise ValueError(f"{path}: more than {limit} million pixels; make it smaller.") from error
+        limit = max_pixels() // 10**6
+        raise ValueError(f"{name}: more than {limit} million pixels; make it smaller.") from error
     except Exception as error:  # Pillow's readers raise anything on a damaged file
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise ValueError(f"{path}: damaged or unsupported ({reason}); convert it again.") from error
+        raise ValueError(f"{name}: damaged or unsupported ({reason}); convert it again.") from error
+
+
+def _is_heic(file):
+    file.seek(4)
+    return file.read(8) in [b"ftyp" + brand.encode() for brand in HEIC]
 
 
 def _cut(path, start, length):
@@ -86,7 +130,7 @@ def _cut(path, start, length):
 def picture_bytes(path: str | os.PathLike) -> int:
     """Bytes of the array that `read_image` will return, by the file's header; 0 if unknown."""
     try:
-        with Image.open(path) as image:
+        with Image.open(existing(path)) as image:  # a pipe would wait for its writer
             return 3 * image.width * image.height
     except Exception:  # `read_image` says what is wrong
         return 0
@@ -100,33 +144,11 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
-def is_plain(image: Image.Image) -> bool:
-    """Whether a picture that is not loaded is a JPEG or PNG that any decoder reads alike."""
-    opaque = not image.has_transparency_data
-    kinds = {"JPEG": ("RGB", "L"), "MPO": ("RGB", "L"), "PNG": ("RGB", "L", "P")}
-    return opaque and image.mode in kinds.get(image.format, ())
-
-
-def _say_frames(path, image):
+def _note_frames(image, note):
     count = getattr(image, "n_frames", 1)
     if count > 1 and image.format != "MPO":
-        LOG.warning(
-            "%s: %d frames, of which only the first is read; a video of them is read whole.",
-            path,
-            count,
-        )
-
-
-def _eight_bits(path, image):
-    """A grey picture of 8 bits from one of more, by the number of bits that are in use."""
-    grey = np.asarray(image)
-    brightest = int(grey.max())
-    if grey.min() < 0 or brightest > 0xFFFF:
-        raise ValueError("pixels of more than 16 bits")
-    bits = next(bits for bits in DEPTHS if brightest < 2**bits)
-    if bits < 16:
-        LOG.warning("%s: at most %d of 65535, so it is read as %d bits.", path, brightest, bits)
-    return Image.fromarray((grey >> (bits - 8)).astype(np.uint8))
+        kind = "frames" if image.format in ANIMATED else "pages"
+        note(f"{count} {kind}, of which only the first is read")
 
 
 def _to_rgb(image):

@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import numpy as np
 from PIL import Image
 
-from hrnet_tf.files import existing
-from hrnet_tf.media.find import is_address
+from hrnet_tf.files import existing, short
+from hrnet_tf.media.animation import Animation
+from hrnet_tf.media.find import is_address, is_animation, is_moving
+from hrnet_tf.media.frames import Frame
 
 LOG = logging.getLogger(__name__)
 
@@ -31,17 +32,6 @@ TICKS = 90_000  # per second: exact for 24, 25, 29.97, 30, 50 and 60 frames per 
 CONTAINER = {"movflags": "+hybrid_fragmented", "flush_packets": "1"}
 # No B frames: their delay would make a fragmented file start late.
 ENCODER = {"crf": "20", "preset": "veryfast", "bf": "0"}
-
-
-class Frame(NamedTuple):
-    """A picture of a video: number from 0, seconds since the first, (H, W, 3) uint8 RGB.
-
-    It is upright and has square pixels, and so may be wider or higher than what the file stores.
-    """
-
-    index: int
-    time: float
-    image: np.ndarray
 
 
 class Video:
@@ -69,18 +59,21 @@ class Video:
     def __init__(self, source: str | os.PathLike | int):
         self.live = isinstance(source, int)
         self.name = f"camera {source}" if self.live else os.fspath(source)
-        self.stem = f"camera{source}" if self.live else Path(self.name).stem
+        self.stem = f"camera{source}" if self.live else short(Path(self.name).stem)
         if is_address(self.name):
             self._container = _open_address(self.name)
-            self.live = not self._container.duration
+            self.live = _is_endless(self._container)
             self.stem = re.sub(r"\W+", "_", self.stem) or "stream"
         else:
             self._container = _open_camera(source) if self.live else _open_file(self.name)
-        self._stream = next(iter(self._container.streams.video), None)
+        self._stream = next(filter(is_moving, self._container.streams.video), None)
         if self._stream is None or self._stream.codec_context is None:
-            lacks = "no video in it" if self._stream is None else "a codec that PyAV cannot decode"
+            lacks = "a codec that PyAV cannot decode; convert it to H.264 in .mp4."
+            if self._stream is None:
+                sound = ", only sound" if self._container.streams.audio else ""
+                lacks = f"no video in it{sound}; name another file."
             self.close()
-            raise ValueError(f"{self.name}: {lacks}; convert it to H.264 in .mp4.")
+            raise ValueError(f"{self.name}: {lacks}")
         self._stream.thread_type = "AUTO"
         self.rate = self._stream.average_rate or self._stream.guessed_rate
         self._length = 0.0 if self.live else self._seconds()
@@ -129,13 +122,24 @@ class Video:
                     damaged += 1
         except av.error.FFmpegError as error:
             what = "stopped" if self.live else "cannot be read further"
-            self.problems.append(f"{self.name}: {what} ({error.strerror}).")
-        if damaged:
+            late = isinstance(error, av.error.ExitError)
+            reason = f"nothing came for {TIMEOUT} seconds" if late else error.strerror
+            self.problems.append(f"{self.name}: {what} ({reason}).")
+            damaged -= self.live  # the piece that was being sent
+        if damaged > 0:
             self.problems.append(f"{self.name}: damaged; {damaged} pieces of it were passed over.")
 
 
+def open_video(source: str | os.PathLike | int) -> Video | Animation:
+    """The `Video` of a source, or for an animated picture its `Animation`."""
+    moving = not isinstance(source, int) and is_animation(source)
+    return Animation(source) if moving else Video(source)
+
+
 def read_frames(source: str | os.PathLike | int) -> Iterator[Frame]:
-    """Yields the frames of a video file, or of a camera by its number; logs problems.
+    """Yields the frames of a video or animated picture, or of a camera by its number.
+
+    Problems are logged.
 
     The rotation that the file asks for is applied, and times are those of the file, also where the
     frame rate varies.
@@ -143,7 +147,7 @@ def read_frames(source: str | os.PathLike | int) -> Iterator[Frame]:
     Raises:
         OSError, ValueError: it cannot be opened, or has no pictures.
     """
-    with closing(Video(source)) as video:
+    with closing(open_video(source)) as video:
         yield from video
         for problem in video.problems:
             LOG.warning(problem)
@@ -234,7 +238,8 @@ class VideoWriter:
 def _open_file(name):
     if Path(name).is_dir():
         raise IsADirectoryError(f"{name}: a folder; name one video file.")
-    existing(name)
+    if not existing(name).stat().st_size:
+        raise ValueError(f"{name}: an empty file (0 bytes); copy it again from its source.")
     try:
         return av.open(name)
     except av.error.PermissionError as error:
@@ -251,6 +256,12 @@ def _open_address(name):
             f"{name}: no video from this address ({error.strerror or error}); check it, or save "
             "the stream to a file first."
         ) from error
+
+
+def _is_endless(container):
+    """Whether an address sends for as long as it is asked, and not a file."""
+    known = container.duration or (container.size > 0 and container.format.name != "hls")
+    return not known
 
 
 def _open_camera(number):

@@ -7,24 +7,42 @@ from keras import layers, ops
 
 from hrnet_tf.names import check_choice
 from hrnet_tf.networks.blocks import extent
-from hrnet_tf.networks.checks import Arch, check_count, hrnet_only
+from hrnet_tf.networks.checks import Arch, check_count, hrnet_only, spec_of
 from hrnet_tf.networks.heads.fcos import fcos
+from hrnet_tf.networks.heads.fcos_lite import fcos_lite, lite_pyramid
 from hrnet_tf.networks.heads.pyramid import pyramid
 from hrnet_tf.networks.heads.regions import box_head, mask_head
 from hrnet_tf.networks.heads.roi import roi_align
 from hrnet_tf.networks.heads.rpn import rpn
 from hrnet_tf.networks.heads.semantic import STRIDE, semantic
+from hrnet_tf.networks.specs import LiteHRNetSpec
 from hrnet_tf.networks.trunk import network_name, trunk
 
-# Head -> number of its stages, and whether it has masks.
+
+class Head(NamedTuple):
+    """What kind of detector a head makes.
+
+    Attributes:
+        stages: that classify regions; 0: every point of the maps predicts a box.
+        masks: whether it finds masks.
+        levels: of the pyramid, with scores and boxes; level L has the stride 2**L.
+    """
+
+    stages: int
+    masks: bool
+    levels: range
+
+
 HEADS = {
-    "fcos": (0, False),
-    "faster_rcnn": (1, False),
-    "mask_rcnn": (1, True),
-    "cascade_rcnn": (3, False),
-    "cascade_mask_rcnn": (3, True),
-    "htc": (3, True),
+    "fcos": Head(0, False, range(3, 8)),
+    "fcos_lite": Head(0, False, range(3, 7)),
+    "faster_rcnn": Head(1, False, range(2, 7)),
+    "mask_rcnn": Head(1, True, range(2, 7)),
+    "cascade_rcnn": Head(3, False, range(2, 7)),
+    "cascade_mask_rcnn": Head(3, True, range(2, 7)),
+    "htc": Head(3, True, range(2, 7)),
 }
+LITE_SHAPE = (320, 320, 3)  # of images, for Lite-HRNets
 STRIDES = (4, 8, 16, 32)  # of the maps that regions are pooled from
 BOX_SIZE, MASK_SIZE = 7, 14
 # Layers whose outputs are the pooled regions, where `split` cuts.
@@ -35,21 +53,24 @@ def detection(
     arch: Arch,
     num_classes: int = 80,
     head: str = "fcos",
-    input_shape: tuple = (None, None, 3),
+    input_shape: tuple | None = None,
     samples: int = 4,
     geometry: str = "continuous",
     tower_bias: bool = False,
 ) -> keras.Model:
     """Detector: a normalised image to maps of scores and boxes, and regions to objects.
 
-    HRNetV2p of Wang et al. TPAMI 2020 with the heads of mmdetection. Selecting boxes is not part of
-    the network: regions are an input, and `split` gives the parts before and after them.
+    HRNetV2p of Wang et al. TPAMI 2020 with the heads of mmdetection, or a light FCOS for phones
+    (`heads.fcos_lite`). Selecting boxes is not part of the network: regions are an input, and
+    `split` gives the parts before and after them.
 
     Args:
-        arch: an HRNet's name or spec.
+        arch: an HRNet's name or spec; with the head "fcos_lite" also a Lite-HRNet's.
         num_classes: of objects, without the background.
-        head: "fcos", "faster_rcnn", "mask_rcnn", "cascade_rcnn", "cascade_mask_rcnn" or "htc".
-        input_shape: (height, width, channels); height and width are multiples of 32, or None.
+        head: "fcos", "fcos_lite", "faster_rcnn", "mask_rcnn", "cascade_rcnn", "cascade_mask_rcnn"
+            or "htc".
+        input_shape: (height, width, channels); height and width are multiples of 32, or None. The
+            default is any size, and 320 x 320 for Lite-HRNets, which need a fixed one.
         samples: regions of up to 7 * `samples` cells per side of their map are pooled exactly,
             longer ones with samples // 2 samples per bin (`roi_align`). 4 suits all square regions
             of images of 1333 x 800; memory grows with its square.
@@ -60,13 +81,14 @@ def detection(
 
     Returns:
         A model with the outputs of `DetectionCard(head=head).outputs()`. FCOS takes an image
-        (B, H, W, C) and returns `class_logits_P3`, `log_distances_P3`, `centerness_P3`, …, to P7.
-        The others take {"image": (B, H, W, C), "boxes": (B, R, 4)}, one box or more, x1 y1 x2 y2 in
-        pixels of the padded image. They return `objectness_P2`, `anchor_deltas_P2`, …, to P6, and
-        for each stage and box `class_logits_1` (B, R, num_classes + 1), the background last,
-        `box_deltas_1` (B, R, 4 * num_classes), or 4 in Cascade R-CNN and HTC, and `mask_logits_1`
-        (B, R, 28, 28, num_classes). All stages see the given boxes. HTC returns `semantic_logits`
-        (B, H/8, W/8, 183) too. All are float32 in every dtype policy.
+        (B, H, W, C) and returns `class_logits_P3`, `log_distances_P3`, `centerness_P3`, …, to P7,
+        or P6 if it is light. The others take {"image": (B, H, W, C), "boxes": (B, R, 4)}, one box
+        or more, x1 y1 x2 y2 in pixels of the padded image. They return `objectness_P2`,
+        `anchor_deltas_P2`, …, to P6, and for each stage and box `class_logits_1`
+        (B, R, num_classes + 1), the background last, `box_deltas_1` (B, R, 4 * num_classes), or 4
+        in Cascade R-CNN and HTC, and `mask_logits_1` (B, R, 28, 28, num_classes). All stages see
+        the given boxes. HTC returns `semantic_logits` (B, H/8, W/8, 183) too. All are float32 in
+        every dtype policy.
 
     Raises:
         ValueError: an unknown name, a shape the network cannot take, `num_classes` below one,
@@ -78,13 +100,19 @@ def detection(
     check_count("samples", samples, "4 suits images of 1333 x 800.")
     if samples < 2:
         raise ValueError(f"`samples` must be 2 or more. Received: samples={samples}.")
-    hrnet_only(arch, "detection")
+    if head != "fcos_lite":
+        hrnet_only(arch, "detection unless `head` is fcos_lite")
+    if input_shape is None:
+        input_shape = LITE_SHAPE if isinstance(spec_of(arch), LiteHRNetSpec) else (None, None, 3)
     image, xs = trunk(arch, input_shape, 4)
-    name = network_name(arch, head)
+    name, levels = network_name(arch, head), [f"P{i}" for i in HEADS[head].levels]
+    if head == "fcos_lite":
+        levels = dict(zip(levels, lite_pyramid(xs), strict=True))
+        return keras.Model(image, fcos_lite(levels, num_classes), name=name)
     if head == "fcos":
-        levels = {f"P{i}": x for i, x in enumerate(pyramid(xs, stride=2), 3)}
+        levels = dict(zip(levels, pyramid(xs, stride=2), strict=True))
         return keras.Model(image, fcos(levels, num_classes, tower_bias), name=name)
-    levels = {f"P{i}": x for i, x in enumerate(pyramid(xs), 2)}
+    levels = dict(zip(levels, pyramid(xs), strict=True))
     boxes = keras.Input((None, 4), name="boxes")
     outputs = rpn(levels)
     maps = list(levels.values())
@@ -95,7 +123,7 @@ def detection(
         return layers.Identity(name=name)(regions)
 
     inner = {BOXES: pool(maps[:4], BOX_SIZE, STRIDES, samples, BOXES)}
-    if HEADS[head][1]:
+    if HEADS[head].masks:
         inner[MASKS] = pool(maps[:4], MASK_SIZE, STRIDES, max(2, samples // 2), MASKS)
     if head == "htc":
         feature, outputs["semantic_logits"] = semantic(maps)
@@ -172,7 +200,7 @@ def _part(inputs, outputs, name):
 
 def _stages(inner, num_classes, head):
     """Outputs (N, …) of every stage for pooled regions (N, …), by name."""
-    stages, masks = HEADS[head]
+    stages, masks, _ = HEADS[head]
     fused = inner.get(SEMANTIC)
     regions = {key: x for key, x in inner.items() if key != SEMANTIC}
     if fused is not None:

@@ -1,5 +1,7 @@
 """SGD with PyTorch's momentum and weight decay, in TensorFlow's own operations."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -13,10 +15,15 @@ class SGD(Averages, keras.optimizers.SGD):
     as soon as the rate changes. Its weight decay takes rate * decay * w beside the momentum;
     here the decay is a part of the gradient, after clipping, for each variable.
 
+    Attributes:
+        decays: variable -> whether it decays; all do by default.
+
     Args:
         decay: PyTorch's `weight_decay`; Keras' argument of that name stays unused.
         args, kwargs: as for `keras.optimizers.SGD`.
     """
+
+    decays: Callable[[keras.Variable], bool] = staticmethod(lambda variable: True)
 
     def __init__(self, *args, decay: float = 0.0, **kwargs):
         super().__init__(*args, **kwargs)
@@ -26,7 +33,7 @@ class SGD(Averages, keras.optimizers.SGD):
         """Updates this replica; with several replicas, `grads` are sums (`sum_gradients_first`)."""
         rates = self.rates(trainable_variables, learning_rate)
         for grad, variable, rate in zip(grads, trainable_variables, rates, strict=True):
-            if self.decay:
+            if self.decay and self.decays(variable):
                 grad = grad + self.decay * variable.value
             if not self.momentum:
                 tf.raw_ops.ResourceApplyGradientDescent(

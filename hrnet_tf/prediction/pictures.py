@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_tf.cards.card import Card
-from hrnet_tf.files import prepare_folder, whole, write_json
+from hrnet_tf.files import distinct, prepare_folder, short, whole, write_json
 from hrnet_tf.media.find import coco_id
 from hrnet_tf.media.images import picture_bytes, read_image
 from hrnet_tf.tasks.streaming import Timings, ahead
@@ -33,6 +33,7 @@ def predict_files(
     boxes_for: BoxSource | None,
     output: "PredictionFolder",
     advance: Callable[[], None] = lambda: None,
+    read_picture: Callable[[Path], np.ndarray] | None = None,
 ) -> None:
     """Predicts pictures; one thread reads the next pictures, another writes finished ones.
 
@@ -47,13 +48,18 @@ def predict_files(
         boxes_for: finds the boxes of a picture; None for whole images.
         output: draws and writes the results.
         advance: called once per finished picture.
+        read_picture: gives the pixels (H, W, 3) that the boxes are of; `read_image` if None.
     """
     timings, card = predictor.timings, predictor.card
 
     def read(path):
         start = time.perf_counter()
         try:
-            return path, read_image(path), timings.add("read", time.perf_counter() - start)
+            return (
+                path,
+                (read_picture or read_image)(path),
+                timings.add("read", time.perf_counter() - start),
+            )
         except (OSError, ValueError) as error:
             return path, None, error
 
@@ -125,7 +131,7 @@ class PredictionFolder:
         self.task, self.drawing = task, drawing or {}
         self.tables = {name: write for name, write in task.tables.items() if name in files}
         self.views = dict(view for name, view in task.views.items() if name in files)
-        self.names = dict(zip(paths, _names(paths), strict=True))
+        self.names = dict(zip(paths, distinct(short(path.stem) for path in paths), strict=True))
         targets = [name + suffix for name in self.names.values() for suffix in task.suffixes]
         targets += ["results.json", "timings.json", *self.views]
         targets += [f"results.{table}" for table in self.tables]
@@ -238,18 +244,6 @@ def _encoded(picture, name):
     content = io.BytesIO()
     picture.save(content, **FORMATS[Path(name).suffix])
     return content.getvalue()
-
-
-def _names(paths):
-    """A file name without suffix for each path; they differ even if case is ignored."""
-    taken = set()
-    for path in paths:
-        name, copy = path.stem, 1
-        while name.casefold() in taken:
-            copy += 1
-            name = f"{path.stem}-{copy}"
-        taken.add(name.casefold())
-        yield name
 
 
 def _image_ids(paths, boxes):

@@ -135,8 +135,15 @@ def _openmmlab(row):
     )
 
 
-def _tinypose(size, sigma, result):
-    """PP-TinyPose, published as Paddle archives; converted weights load as folded convolutions."""
+# Repository and commit of ncnn's files of PP-TinyPose, float16 numbers with folded normalization.
+_NCNN = (
+    "https://raw.githubusercontent.com/FeiGeChuanShu/ncnn_Android_PP-TinyPose/"
+    "1a8515f9039b0b01787bda4fc3f1545f3701c2d9/app/src/main/assets/"
+)
+
+
+def _tinypose(size, sigma, result, digest):
+    """PP-TinyPose; PaddleDetection publishes it as an archive of Paddle's own, others for ncnn."""
     data = ("COCO train2017", "AI Challenger")
     card = PoseCard(COCO, DARK(sigma, 3))
     return Preset(
@@ -144,8 +151,8 @@ def _tinypose(size, sigma, result):
         builder=pose,
         kwargs=_network("wider_naive_lite18", size, card),
         card=card,
-        url="",
-        sha256="",
+        url=f"{_NCNN}tinypose_{size}.bin",
+        sha256=digest,
         trained_on=", ".join(data),
         result=f"AP {result} on COCO val2017, annotated boxes",
         licence=licence("Apache-2.0", data),
@@ -155,6 +162,10 @@ def _tinypose(size, sigma, result):
 
 PRESETS = (
     *map(_openmmlab, _TABLE.strip().splitlines()),
-    _tinypose("256x192", 2.0, ".688"),
-    _tinypose("128x96", 1.0, ".581"),
+    _tinypose(
+        "256x192", 2.0, ".688", "70fad87fa3004edcae4d628bcb0c6be1ba8b0f93991097b42cf8da6fe8c1968b"
+    ),
+    _tinypose(
+        "128x96", 1.0, ".581", "613843a30016d2e1fac23c2a00f2e719a03af5d0662277006ecb051bdcbf19be"
+    ),
 )

@@ -93,14 +93,10 @@ class Preset:
 
     def no_download(self) -> str:
         """The message for a preset without an address: why there is none, and what to do."""
-        start = f"`weights` of preset {self.name!r} must be a file or None: "
-        if self.name.startswith("tinypose"):
-            return (
-                f"{start}no file that can be read here is published. Export its convolutions with "
-                "folded biases, in order, to an .npz file (Conv_0/weight, Conv_0/bias, …) and give "
-                "its path."
-            )
-        return f"{start}the file has no stable address. Get it by {self.source} and give its path."
+        return (
+            f"`weights` of preset {self.name!r} must be a file or None: the file has no stable "
+            f"address. Get it by {self.source} and give its path."
+        )
 
 
 def size_of(text: str) -> tuple[int, int, int]:

@@ -1,14 +1,17 @@
 """Opens the files in which Keras keeps networks, and says of other files what they are."""
 
+import contextlib
+import io
 import os
 import re
 import warnings
 import zipfile
 from pathlib import Path
 
+import h5py
 import keras
 
-from hrnet_tf.files import existing
+from hrnet_tf.files import DAMAGE, existing, unfolds_too_far
 from hrnet_tf.runtime.keras_model import functional
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -70,6 +73,7 @@ def load_keras(path: str | os.PathLike) -> keras.Model:
         ValueError: Keras cannot open it; the sentence says why.
     """
     path = existing(path)
+    _check_unfolded(path)
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # zipfile, HDF5 and Keras raise different errors on damaged files
@@ -80,6 +84,32 @@ def load_keras(path: str | os.PathLike) -> keras.Model:
         return functional(model)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _check_unfolded(path):
+    """Raises ValueError if a file unfolds too far; of a damaged one, Keras says what is wrong."""
+    reason = ""
+    with contextlib.suppress(OSError, *DAMAGE):
+        if path.suffix != ".keras":
+            sizes = _array_sizes(path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                sizes = [info.file_size for info in archive.infolist()]
+                if not unfolds_too_far(path.stat().st_size, sizes):
+                    sizes = _array_sizes(io.BytesIO(archive.read("model.weights.h5")))
+        reason = unfolds_too_far(path.stat().st_size, sizes)
+    if reason:
+        raise ValueError(f"{path}: {reason}")
+
+
+def _array_sizes(file):
+    """Bytes of the arrays of an HDF5 file, which may be compressed in it."""
+    sizes = []
+    with h5py.File(file) as content:
+        content.visititems(
+            lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None
+        )
+    return sizes
 
 
 def _other_kind(path):
@@ -150,6 +180,7 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
         ValueError: the file is damaged, or of another network.
     """
     path = existing(path)
+    _check_unfolded(path)
     try:
         with warnings.catch_warnings(action="ignore"):  # a line for each layer
             model.load_weights(path)

@@ -20,6 +20,10 @@ class Timings:
         """Adds the seconds that one image took in one stage; may be called from any thread."""
         self.seconds[stage].append(seconds)
 
+    def reset(self) -> None:
+        """Forgets all that was added."""
+        self.seconds.clear()
+
     def total(self, stage: str) -> float:
         """Seconds that all images took in one stage."""
         return sum(self.seconds.get(stage, ()))

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from hrnet_tf.files import prepare_folder, write_json
-from hrnet_tf.media.video import Frame, Video, VideoWriter
+from hrnet_tf.media.frames import Frame
+from hrnet_tf.media.video import VideoWriter, open_video
 from hrnet_tf.media.window import Window
 from hrnet_tf.tasks.streaming import Timings, ahead
 
@@ -68,7 +69,8 @@ def write_video(
 
     Args:
         follower: predicts, draws and describes the frames.
-        source: a video file, or the number of a camera: 0 or "0" for the first.
+        source: a video or animated picture, the address of a stream, or the number of a camera: 0
+            or "0" for the first.
         folder: folder for the results.
         overwrite: replace earlier results.
         show: show the frames in a window; closing it ends a camera. None shows cameras only, and
@@ -85,7 +87,7 @@ def write_video(
             written.
     """
     source = int(source) if str(source).isdecimal() and not Path(str(source)).exists() else source
-    with closing(Video(source)) as video:
+    with closing(open_video(source)) as video:
         name = video.stem
         targets = [f"{name}.mp4", f"{name}.jsonl", "timings.json"]
         inputs = [source] if Path(str(source)).is_file() else []

@@ -8,15 +8,14 @@ import ml_dtypes  # gives NumPy the bfloat16 that safetensors then reads
 import numpy as np
 from safetensors.numpy import load_file
 
+from hrnet_tf.files import unfolds_too_far
+from hrnet_tf.weights.ncnn import is_ncnn
 from hrnet_tf.weights.torch_files import (
     AGAIN,
-    EXPANSION,
     UnreadableError,
     read_legacy,
     read_torch_zip,
 )
-
-UNFOLDED = 2**28  # bytes to which any archive may unfold
 
 
 def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -57,6 +56,10 @@ def _read(file, data):
         return read_legacy(data)
     if data[8:9] == b"{" and length <= len(data) - 8:
         return _read_safetensors(file.name)
+    if is_ncnn(data):
+        raise UnreadableError(
+            "is an ncnn file, which holds no names: load it into its network by `load_checkpoint`."
+        )
     if data[257:262] == b"ustar":
         raise UnreadableError(
             "is a TAR of torch 0.1.9 or older. Load and save it again with torch 0.4."
@@ -74,11 +77,8 @@ def _read_zip(file, data):
             "is a zip without weights. Unpack it, or open a `.keras` file with "
             "`keras.models.load_model`."
         )
-    size = sum(info.file_size for info in records.values())
-    if size > max(UNFOLDED, EXPANSION * len(data)):
-        raise UnreadableError(
-            f"unfolds to {size / 2**20:.0f} MiB from {len(data) / 2**20:.0f}: no weights do that."
-        )
+    if reason := unfolds_too_far(len(data), (info.file_size for info in records.values())):
+        raise UnreadableError(reason)
     file.seek(0)
     with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)

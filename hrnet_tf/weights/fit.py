@@ -9,6 +9,8 @@ TRUNK = re.compile(r"(conv1|bn1|conv2|bn2|layer1|transition\d|stage\d|stem|head_
 STAGE4 = re.compile(r"stage4\.(\d+)\.")
 # In the last module of stage 4, only HRNetV2 has these rows of the exchange unit.
 LOWER_ROW = re.compile(r"(stage4\.\d+\.fuse_layers\.[1-3])\.")
+# Lite-HRNet's last projection makes the finest map, which detectors from stride 8 on do not have.
+FINEST = re.compile(r"head_layer\.projects\.3\.")
 # Parts of feature extractors, which end before the heads of the networks they come from.
 FEATURES = re.compile(r"(incre_modules|reduction_conv|fpn_conv)\.")
 
@@ -97,6 +99,7 @@ def check_fit(report, places, source, allow_head_mismatch):
     everything = {kind: getattr(report, kind) for kind in ("mismatched", "missing", "unused")}
     is_trunk = _trunk_of(places)
     trunk = {kind: list(filter(is_trunk, names)) for kind, names in everything.items()}
+    trunk["unused"] = [name for name in trunk["unused"] if not FINEST.match(name)]
     if all(TRUNK.match(name) or FEATURES.match(name) for name in places):
         everything["unused"] = list(filter(TRUNK.match, report.unused))
     problems = trunk if allow_head_mismatch else everything

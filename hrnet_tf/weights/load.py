@@ -17,7 +17,8 @@ import numpy as np
 from hrnet_tf.weights.detectors import converted
 from hrnet_tf.weights.files import read_checkpoint
 from hrnet_tf.weights.fit import CheckpointReport, check_fit, compare
-from hrnet_tf.weights.folded import CONVOLUTIONS, is_folded, unfold
+from hrnet_tf.weights.folded import CONVOLUTIONS, forward_order, is_folded, unfold
+from hrnet_tf.weights.ncnn import is_ncnn, read_ncnn
 from hrnet_tf.weights.renames import original_names
 
 __all__ = ["CheckpointReport", "load_checkpoint", "read_checkpoint", "weights_of"]
@@ -57,17 +58,18 @@ def load_checkpoint(
     Args:
         model: a network whose layers are named after the original parameters (`hrnet_tf.pose`).
         source: a file for `read_checkpoint`, or arrays in PyTorch's layout by their names there, or
-            a list of folded convolutions (`hrnet_tf.weights.folded`).
+            a list of folded convolutions (`hrnet_tf.weights.folded`), also ncnn's `.bin` file.
         allow_head_mismatch: for other keypoints or classes, or to start from a network for another
             task. The trunk must still be complete, except for the exchange rows that HRNetV2 has
-            and HRNetV1 lacks. These rows and each part of the head (`final_layer`, ...) are loaded
-            whole or, if a tensor does not fit, initialised anew. Other tensors stay unused.
+            and HRNetV1 lacks, and for the finest map of Lite-HRNet, which light detectors do not
+            have. These rows and each part of the head (`final_layer`, ...) are loaded whole or, if
+            a tensor does not fit, initialised anew. Other tensors stay unused.
 
     Raises:
         ValueError: the file is unreadable, does not fit, or holds NaN or infinity.
     """
     places = _places(model)
-    arrays = source if isinstance(source, Mapping) else read_checkpoint(source)
+    arrays = source if isinstance(source, Mapping) else _read(source, model)
     if is_folded(arrays):
         (tensors, ignored), dropped = unfold(model, arrays), {}
     else:
@@ -84,6 +86,20 @@ def load_checkpoint(
     for name in report.reinitialized:
         _reinitialize(model.get_layer(name))
     return report
+
+
+def _read(path, model):
+    with open(path, "rb") as file:
+        if not is_ncnn(file.read(4)):
+            return read_checkpoint(path)
+        file.seek(0)
+        try:
+            return read_ncnn(file.read(), forward_order(model))
+        except ValueError as error:
+            raise ValueError(
+                "`source` must be a file of weights of `model`. "
+                f"Received: source={os.fspath(path)!r}, which {error}"
+            ) from error
 
 
 def weights_of(model: keras.Model) -> dict[str, np.ndarray]:

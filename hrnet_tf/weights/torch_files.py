@@ -20,6 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hrnet_tf.files import EXPANSION
+
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 
@@ -49,7 +51,6 @@ NESTS = (
     "module",
 )
 
-EXPANSION = 4  # shared storages may unfold to this many times the size of their file
 AGAIN = "Download or copy it again."
 
 
@@ -233,7 +234,7 @@ def read_torch_zip(
     return read_tensors(
         tensors,
         lambda storage: record(f"{root}data/{storage.key}"),
-        EXPANSION * len(data),
+        EXPANSION * len(data),  # shared storages may unfold
         ">" if big else "<",
     )
 

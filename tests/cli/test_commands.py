@@ -271,6 +271,13 @@ def test_equal_names_do_not_overwrite_each_other(tmp_path, model):
     assert len({r["file_name"] for r in _results(out)}) == 4
 
 
+def test_a_long_name_is_no_reason_to_stop(tmp_path, model):
+    _picture(tmp_path / ("x" * 251 + ".jpg"))
+    arguments = ("--output", tmp_path / "out", f"--model={model}")
+    assert run("predict", tmp_path / ("x" * 251 + ".jpg"), *arguments) == 0
+    assert (tmp_path / "out" / ("x" * 200 + ".jpg")).is_file()
+
+
 def test_earlier_results_are_kept_unless_told(tmp_path, photos, model, capsys):
     out = tmp_path / "out"
     out.mkdir()
@@ -352,7 +359,6 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
         (["predict", "a.jpg", "--boxes=b.json", "--detector=none"], "goes with a detector"),
         (["predict", "a.jpg", "--detect_every=3"], "`--detect_every` is for videos"),
         (["predict", "a.mp4", "--csv"], "`--csv` is for pictures"),
-        (["predict", "a.mp4", "b.jpg"], "videos and pictures do not go together"),
         (["predict", "--model=x", "--output=x"], "`INPUT` is missing"),
         (["predict", "a.jpg", "--batch_size=0"], "batch_size=0"),
         (["predict", "a.jpg", "--batch_size=many"], "batch_size=many"),
@@ -362,6 +368,14 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_done(
         (["predict", "a.jpg", "--scales=0"], "must be positive numbers"),
         (["evaluate", "--model=x"], "`--annotations` is missing"),
         (["models", "w32"], "`models` takes no arguments"),
+        (["evaluate", "--model=x", "--overwrite"], "`--overwrite` goes with --output"),
+        (["compare", "a.keras", "--protocol=annotated"], "which needs --annotations and --images"),
+        (["compare", "a.keras", "--noflip"], "which needs --annotations and --images"),
+        (["compare", "a.keras", "--results=r.json"], "`--results` is of `hrnet-tf evaluate`"),
+        (["convert", "--float16", "--count=3"], "float16 has no ranges to measure"),
+        (["convert", "--noverify", "--seed=3"], "nothing is measured or compared"),
+        (["convert", "--int8", "--qat_epochs=3"], "`--qat_epochs` goes with --qat"),
+        (["convert", "--int8", "--images=x"], "`--images` goes with --calibration"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -396,6 +410,30 @@ def test_an_unusable_argument_gets_one_sentence_and_code_1(
     assert line.startswith("hrnet-tf predict: ")
     assert said in line
     assert line.count("\n") == 1
+
+
+SCORED = ["evaluate", "--annotations=a.json", "--images=x", "--model={model}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([*SCORED, "--per_class"], "`--per_class` has no meaning for"),
+        ([*SCORED, "--score_threshold=0.3"], "`--score_threshold` goes with --detections"),
+        ([*SCORED, "--ground_truth=x.mat"], "`--ground_truth` goes with --data_format=mpii"),
+        (
+            ["predict", "{photos}", "--model={model}", "--nms=0.5", "--detector=none"],
+            "there is none",
+        ),
+        (["evaluate", "--results=r", "--annotations=a", "--nomasks"], "not --results"),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
+)
+def test_a_flag_without_effect_is_refused(tmp_path, photos, model, words, said, capsys):
+    words = [word.format(model=model, photos=photos) for word in words]
+    assert run(*words, f"--output={tmp_path / 'out'}") == 2
+    line = capsys.readouterr().err
+    assert said in line and line.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -330,6 +330,9 @@ def test_android_receives_file_and_card(source, tmp_path, monkeypatch, capsys):
     (tmp_path / "android_demo").mkdir()
     assert cli.main(words) == 0
     assert sorted(os.listdir(assets)) == ["small_float32.json", "small_float32.tflite"]
+    words[1] = "--model=mask_rcnn_hrnet_w18_coco"
+    assert cli.main(words) == 1
+    assert "which also takes boxes" in capsys.readouterr().err
 
 
 def test_help_teaches_at_once():

@@ -1,16 +1,22 @@
 """Reading pictures and boxes: what arrives, and what is said about what cannot."""
 
 import json
+import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hrnet_tf.media.find import find_images
-from hrnet_tf.media.images import TURNS, pixels, read_image
+from hrnet_tf.media.find import find_images, find_inputs
+from hrnet_tf.media.images import TURNS, picture_bytes, pixels, read_image
 from hrnet_tf.tasks.detection.box_files import read_boxes
 
+from made_pictures import deep_png, deep_tiff
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+SVG = "<svg xmlns='http://www.w3.org/2000/svg'/>"
 RAMP = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
 
 
@@ -159,6 +165,30 @@ def test_inputs_that_lead_nowhere_are_reported_when_read(tmp_path):
         find_images([""])
 
 
+@pytest.mark.parametrize(
+    ("name", "make", "said"),
+    [
+        ("photo.jpg", lambda path: path.mkdir(), "a folder with no pictures in it"),
+        ("gone.jpg", lambda path: path.symlink_to("nothing"), "a link that leads to no file"),
+        ("loop", lambda path: path.symlink_to("loop"), "a link that leads to no file"),
+        ("pipe.jpg", lambda path: os.mkfifo(path), "a pipe or device; save what comes"),
+        ("x.heic", lambda path: path.write_bytes(HEIC), "a HEIC picture, which Pillow does not"),
+        ("heic.jpg", lambda path: path.write_bytes(HEIC), "a HEIC picture, which Pillow does not"),
+        ("page.jpg", lambda path: path.write_text("<html>404</html>"), "not a picture"),
+        ("x.svg", lambda path: path.write_text(SVG), "not a picture"),
+    ],
+)
+def test_odd_things_in_a_folder_get_a_sentence_each_and_never_wait(tmp_path, name, make, said):
+    make(tmp_path / name)
+    (tmp_path / "subfolder").mkdir()
+    Image.fromarray(RAMP).save(tmp_path / "a.png")
+    pictures, videos = find_inputs([str(tmp_path)])
+    assert [path.name for path in pictures] == ["a.png", name] and videos == []
+    assert picture_bytes(tmp_path / name) == 0
+    with pytest.raises((OSError, ValueError), match=rf"{name}: {said}"):
+        read_image(tmp_path / name)
+
+
 def _save(path, content):
     path.write_text(json.dumps(content))
     return path
@@ -205,6 +235,7 @@ def test_boxes_of_a_picture_of_another_size_are_refused(tmp_path):
 
 def test_equal_names_in_two_folders_need_the_folder(tmp_path):
     images = [{"id": 1, "file_name": "a/x.jpg"}, {"id": 2, "file_name": "b/x.jpg"}]
+    images += ANNOTATIONS["images"]
     boxes = read_boxes(_save(tmp_path / "a.json", ANNOTATIONS | {"images": images}))
     assert [boxes.image_id(f"in/{name}/x.jpg") for name in "abc"] == [1, 2, None]
 
@@ -241,16 +272,16 @@ def test_detections_are_found_by_number_or_name_and_thresholded(tmp_path):
     assert len(everything("000000000139.jpg", None)[0]) == 2
 
 
+BOX = {"image_id": 1, "bbox": [1, 2, 3, 4]}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ({"images": []}, "neither COCO annotations"),
         (7, "neither COCO annotations"),
-        ([{"image_id": 1, "bbox": [1, 2, 3]}], "entry 0 needs"),
-        ([{"image_id": 1, "bbox": None}], "entry 0 needs"),
-        ([{"bbox": [1, 2, 3, 4]}], "entry 0 needs"),
-        ([{"image_id": [], "bbox": [1, 2, 3, 4]}], "entry 0 needs"),
-        ([{"image_id": 1, "bbox": [1, 2, 3, 4], "score": "high"}], "entry 0 needs"),
+        ([BOX | {"bbox": [1, 2, 3]}], "the first: entry 0: its `bbox` is not four numbers"),
+        ([None, BOX | {"score": "high"}], "no entry can be used; the first: entry 0: it is 'None'"),
     ],
 )
 def test_another_json_gets_one_sentence(tmp_path, content, said):
@@ -260,9 +291,104 @@ def test_another_json_gets_one_sentence(tmp_path, content, said):
     assert str(caught.value).startswith(f"{path}: ")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"bbox": [1, 2, 3]}, "its `bbox` is not four numbers"),
+        ({"bbox": None}, "it has no `bbox`"),
+        ({"bbox": [1, 2, float("nan"), 4]}, "its `bbox` has a value that is no number"),
+        ({"bbox": [1, 2, 1e200, 4]}, "its `bbox` has a value that is no number"),
+        ({"bbox": [1, 2, True, 4]}, "its `bbox` has a value that is no number"),
+        ({"score": "high"}, "its `score` has a value that is no number"),
+        ({"image_id": []}, "its `image_id` or `category_id` is neither"),
+        ({"category_id": {}}, "its `image_id` or `category_id` is neither"),
+        ({"image_id": 99}, "its `image_id` is not in `images`"),
+        (None, "it is 'None', not an object"),
+    ],
+    ids=str,
+)
+def test_a_bad_entry_costs_a_line_and_the_others_are_read(tmp_path, change, said):
+    images = [{"id": 0, "file_name": "x.jpg"}, {"id": 0, "file_name": "y.jpg"}, None]
+    entries = [BOX | {"image_id": 0}, change and BOX | {"image_id": 0} | change]
+    content = {"images": images, "annotations": entries}
+    lines = []
+    boxes = read_boxes(_save(tmp_path / "a.json", content), note=lines.append)
+    assert boxes("x.jpg", None)[0].tolist() == [[1, 2, 3, 4]]
+    name = tmp_path / "a.json"
+    assert lines[0] == f"{name}: image 1 is left out: another image has its `id`."
+    assert lines[-1].startswith(f"{name}: entry 1 is left out: {said}") and len(lines) == 3
+
+
+@pytest.mark.parametrize("image_id", [0, "7", 7.0, "frame-12"])
+def test_ids_of_any_kind_are_compared_as_text(tmp_path, image_id):
+    content = {
+        "images": [{"id": image_id, "file_name": "in\\x.jpg"}],
+        "annotations": [{"image_id": str(image_id).removesuffix(".0"), "bbox": ["1", 2, 3, "4"]}],
+    }
+    assert read_boxes(_save(tmp_path / "a.json", content))("x.jpg", None)[0].tolist() == [
+        [1, 2, 3, 4]
+    ]
+
+
+def test_keypoints_give_a_box_that_is_missing(tmp_path):
+    points = [10, 20, 2, 50, 40, 1, 0, 0, 0]
+    content = {
+        "images": [{"id": 1, "file_name": "x.jpg"}],
+        "annotations": [{"image_id": 1, "keypoints": points, "bbox": []}],
+    }
+    boxes = read_boxes(_save(tmp_path / "a.json", content))
+    assert boxes("x.jpg", None)[0].tolist() == [[6, 16, 48, 28]]
+
+
+@pytest.mark.parametrize("sizes", [True, False])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x, y, w, h: [x, y, x + w, y + h], "looks like left, top, right, bottom"),
+        (lambda x, y, w, h: [x / 200, y / 200, w / 200, h / 200], "looks like shares"),
+        (lambda *box: [*box], ""),
+    ],
+)
+def test_boxes_in_another_form_are_suspected(tmp_path, sizes, change, said):
+    rng, lines = np.random.default_rng(0), []
+    places = rng.uniform([20, 20, 60, 60], [100, 100, 90, 90], (20, 4))
+    size = {"width": 200, "height": 200} if sizes else {}
+    content = {
+        "images": [{"id": i, "file_name": f"{i}.jpg"} | size for i in range(20)],
+        "annotations": [
+            {"image_id": i, "bbox": change(*box)} for i, box in enumerate(places.tolist())
+        ],
+    }
+    read_boxes(_save(tmp_path / "a.json", content), note=lines.append)
+    assert len(lines) == bool(said) and said in "".join(lines)
+
+
+def test_what_was_passed_over_is_counted(tmp_path):
+    entries = [BOX | {"category_id": 2}, BOX | {"iscrowd": 1}, BOX | {"bbox": [1, 1, 0, 5]}]
+    entries += [BOX | {"category_id": 1, "score": 0.1}] * 2
+    content = ANNOTATIONS | {"annotations": [each | {"image_id": 5} for each in entries]}
+    boxes = read_boxes(_save(tmp_path / "a.json", content))
+    assert boxes.nothing().endswith(
+        "no box there belongs to these pictures; 0 are of others, 1 are of other categories, 1 are "
+        "of crowds, 1 are empty, 2 have a score below 0.3."
+    )
+
+
+def test_boxes_of_stored_pixels_are_of_these(tmp_path):
+    """COCO's annotations ignore EXIF, other tools follow it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(RAMP).save(tmp_path / "x.png", exif=exif)
+    for size in (RAMP.shape[:2], RAMP.shape[1::-1]):
+        images = [{"id": 5, "file_name": "x.png", "height": size[0], "width": size[1]}]
+        boxes = read_boxes(_save(tmp_path / "a.json", ANNOTATIONS | {"images": images}))
+        image = boxes.read_image(tmp_path / "x.png")
+        assert image.shape[:2] == size and len(boxes("x.png", image)[0]) == 1
+
+
 def test_text_that_is_not_json_is_named(tmp_path):
     (tmp_path / "x.json").write_bytes(b"\xff\xfe{")
-    with pytest.raises(ValueError, match="not a json file"):
+    with pytest.raises(ValueError, match="not complete JSON"):
         read_boxes(tmp_path / "x.json")
 
 
@@ -278,6 +404,28 @@ def test_grey_of_16_bits_is_scaled_by_the_bits_in_use(tmp_path, caplog, bits, br
             : bits < 16
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("bits", "brightest"), [(8, 255), (10, 1000), (12, 4080), (14, 16383), (16, 16384)]
+)
+@pytest.mark.parametrize("write", [deep_png, deep_tiff, partial(deep_tiff, order=">")])
+def test_colours_of_16_bits_are_scaled_by_the_bits_in_use(tmp_path, caplog, bits, brightest, write):
+    colours = np.linspace(0, brightest, 600 * 4 * 3).astype(np.uint16).reshape(600, 4, 3)
+    (tmp_path / "x").write_bytes(write(colours))
+    np.testing.assert_array_equal(read_image(tmp_path / "x"), colours >> (bits - 8))
+    said = f"{tmp_path / 'x'}: at most {brightest} of 65535, so it is read as {bits} bits."
+    assert caplog.messages == ([said] if bits < 16 else [])
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_transparency_of_16_bits_is_kept(tmp_path, channels):
+    dark = np.full((1, 2, channels), 4095, np.uint16)
+    dark[..., -1] = [65535, 0]
+    (tmp_path / "x.png").write_bytes(deep_png(dark // 2 + 1))
+    (tmp_path / "y.png").write_bytes(deep_png(dark))
+    assert read_image(tmp_path / "y.png").tolist() == [[[255] * 3, [255] * 3]]
+    assert read_image(tmp_path / "x.png")[0, 0, 0] == 191  # half transparent grey on white
 
 
 def test_further_frames_are_mentioned(tmp_path, caplog):

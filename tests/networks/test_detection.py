@@ -12,8 +12,9 @@ import pytest
 import hrnet_tf
 from hrnet_tf.cards.detection import HEADS as CARD_HEADS
 from hrnet_tf.cards.detection import DetectionCard
+from hrnet_tf.networks.complexity import complexity
 from hrnet_tf.networks.detection import HEADS, split
-from hrnet_tf.networks.specs import HRNetSpec
+from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
 
 from model_contract import (
     call,
@@ -26,14 +27,15 @@ from model_contract import (
 )
 
 TINY = HRNetSpec(8, 1, 8, (1, 1, 1), 1)
+NAIVE = LiteHRNetSpec(8, (1, 1, 1), 1, weighting=False, stem=16)
 SIZE = (64, 96, 3)
 CLASSES = ("cat", "dog", "owl")
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 REGIONS = 4  # of `example`
 
 
-def detector(head, size=SIZE, **options):
-    return hrnet_tf.detection(TINY, len(CLASSES), head, size, **options)
+def detector(head, size=SIZE, arch=TINY, **options):
+    return hrnet_tf.detection(arch, len(CLASSES), head, size, **options)
 
 
 def shapes(head, size=SIZE):
@@ -43,9 +45,9 @@ def shapes(head, size=SIZE):
     for name, shape in card.outputs().items():
         level = name.rpartition("_P")[2]
         if level.isdigit():
-            halved = int(level) - (head == "fcos")  # pooling rounds down, strided convolutions up
-            sides = (side // 2**halved for side in size[:2])
-            sides = (-(-side // 2) if head == "fcos" else side for side in sides)
+            strided = head.startswith("fcos")  # pooling rounds down, strided convolutions up
+            sides = (side // 2 ** (int(level) - strided) for side in size[:2])
+            sides = (-(-side // 2) if strided else side for side in sides)
             found[name] = (*sides, shape[-1])
         else:
             found[name] = (REGIONS, *shape[1:])
@@ -59,6 +61,20 @@ def test_detectors_keep_the_contract(head, tmp_path):
     check_model(detector(head), shapes(head), tmp_path)
 
 
+@pytest.mark.parametrize("arch", [NAIVE, TINY], ids=["lite", "hrnet"])
+def test_the_light_head_keeps_the_contract_on_trunks_of_both_kinds(arch, tmp_path):
+    check_model(detector("fcos_lite", arch=arch), shapes("fcos_lite"), tmp_path)
+
+
+def test_the_light_detector_has_a_phone_s_costs_and_nothing_but_convolutions():
+    """The person detector of the documentation: at most 1.5 M parameters, 1.0 G multiply-adds."""
+    model = hrnet_tf.detection("wider_naive_lite18", 1, "fcos_lite")
+    costs = complexity(model)
+    assert model.input_shape == (None, 320, 320, 3)
+    assert costs.parameters <= 1.5e6 and costs.multiply_adds <= 1.0e9
+    assert not [x for x in model.layers if isinstance(x, keras.layers.GroupNormalization)]
+
+
 @pytest.mark.parametrize("head", ["fcos", pytest.param("mask_rcnn", marks=pytest.mark.slow)])
 def test_detectors_return_float32_in_mixed_precision(head):
     check_mixed_precision(lambda: detector(head, (256, 256, 3)))
@@ -69,7 +85,7 @@ def test_cards_and_networks_have_the_same_heads():
 
 
 @pytest.mark.parametrize(
-    "head", ["fcos", "faster_rcnn", pytest.param("htc", marks=pytest.mark.slow)]
+    "head", ["fcos", "fcos_lite", "faster_rcnn", pytest.param("htc", marks=pytest.mark.slow)]
 )
 def test_dynamic_sizes_equal_static_ones(head):
     """Also sides that are no multiple of 64, whose coarsest level is rounded."""
@@ -147,9 +163,10 @@ def test_a_single_region_equals_the_same_one_among_others():
 @pytest.mark.parametrize(
     ("build", "sentence"),
     [
-        (lambda: hrnet_tf.detection("lite18"), "w18_small_v1 is the smallest"),
+        (lambda: hrnet_tf.detection("lite18"), "unless `head` is fcos_lite.*w18_small_v1"),
+        (lambda: hrnet_tf.detection("lite18", 1, "fcos_lite", (None, None, 3)), "a fixed height"),
         (lambda: hrnet_tf.detection("w18", 0), "COCO has 80"),
-        (lambda: hrnet_tf.detection("w18", head="yolo"), "one of fcos, faster_rcnn"),
+        (lambda: hrnet_tf.detection("w18", head="yolo"), "one of fcos, fcos_lite"),
         (lambda: hrnet_tf.detection("w18", input_shape=(800, 1333, 3)), r"is \(800, 1344, 3\)"),
         (lambda: hrnet_tf.detection("w18", samples=1), "2 or more"),
         (lambda: hrnet_tf.detection("w18", geometry="old"), "continuous, inclusive"),

@@ -157,7 +157,8 @@ def test_every_published_file_has_one_preset():
     hub = [hub.format(tag) for tag in TIMM.split()]
     old = "https://open-mmlab.s3.ap-northeast-2.amazonaws.com/mmdetection/models/hrnet/{}.pth"
     old = map(old.format, VERSION_1.split())
-    assert sorted(urls) == sorted([*map(full_url, PUBLISHED.split()), *old, *hub])
+    ncnn = [PRESETS[f"tinypose_{size}"].url for size in ("256x192", "128x96")]
+    assert sorted(urls) == sorted([*map(full_url, PUBLISHED.split()), *old, *hub, *ncnn])
 
 
 @each_preset
@@ -174,6 +175,8 @@ def test_name_architecture_size_and_hash_agree(preset):
     if preset.url.endswith(".pth"):
         assert re.search(rf"-{preset.sha256}(_\d{{8}})?\.pth$", preset.url)
         assert preset.builder is hrnet_tf.detection or preset.size in preset.url
+    elif preset.url.endswith(".bin"):
+        assert preset.url.endswith(f"/{preset.name}.bin") and len(preset.sha256) == 64
     else:
         assert preset.sha256 == ""
 
@@ -302,7 +305,7 @@ def test_a_name_like_no_other_still_gets_the_way_out():
 @pytest.mark.parametrize(
     ("name", "way_out"),
     [
-        ("tinypose_256x192", "no file that can be read here is published"),
+        ("hrnet_w48_pascal_context_480x480", "no stable address. Get it by the README of HRNet"),
         ("hrnet_w48_ocr_lip_473x473", "no stable address. Get it by the README of HRNet-Semantic"),
     ],
 )
@@ -381,11 +384,13 @@ def test_weights_that_do_not_fit_or_are_not_there_are_an_error(tiny, tmp_path):
 
 @pytest.mark.data
 @pytest.mark.parametrize("size", ["256x192", "128x96"])
-def test_trained_tinypose_weights_give_the_heat_maps_stored_with_them(data_dir, size):
-    """Real weights, as a user gives them by path."""
-    file = data_dir / "tinypose" / f"derived_tinypose_{size}.npz"
-    example = np.load(file)
-    ours = np.asarray(from_preset(f"tinypose_{size}", file)(example["input"].transpose(0, 2, 3, 1)))
+@pytest.mark.parametrize("form", ["derived_tinypose_{}.npz", "tinypose_{}.bin"])
+def test_trained_tinypose_weights_give_the_heat_maps_stored_with_them(data_dir, size, form):
+    """Real weights, as a user gives them by path; ncnn's file has the published hash."""
+    folder, name = data_dir / "tinypose", f"tinypose_{size}"
+    example = np.load(folder / f"derived_{name}.npz")
+    model = from_preset(name, folder / form.format(size))
+    ours = np.asarray(model(example["input"].transpose(0, 2, 3, 1)))
     assert np.abs(ours.transpose(0, 3, 1, 2) - example["heatmaps"]).max() < 1e-4
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import hrnet_tf
-from hrnet_tf.networks.specs import HRNetSpec
+from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
 from hrnet_tf.weights.detectors import converted
 from hrnet_tf.weights.load import load_checkpoint, original_tensors, weights_of
 
@@ -185,3 +185,17 @@ def test_networks_of_other_tasks_start_detectors_or_are_refused(networks):
         report = load_checkpoint(model, arrays, allow_head_mismatch=True)
         assert "stage4.0.branches.3.0.conv2.weight" in report.loaded
         assert "rpn_head.rpn_conv" in report.reinitialized
+
+
+def test_a_pose_network_gives_its_trunk_to_the_light_detector():
+    """All but the finest map's projection, which such a detector does not have."""
+    arch = LiteHRNetSpec(8, (1, 1, 1), 1, weighting=False, stem=16)
+    given = source(hrnet_tf.pose(arch, SIZE))
+    model = hrnet_tf.detection(arch, 1, "fcos_lite", SIZE)
+    report = load_checkpoint(model, given, allow_head_mismatch=True)
+    ours = weights_of(model)
+    for name in given.keys() & ours.keys():
+        np.testing.assert_array_equal(ours[name], given[name])
+    assert {name.split(".")[0] for name in report.missing} == {"fpn_conv", "bbox_head"}
+    rest = {".".join(name.split(".")[:3]) for name in report.unused}
+    assert rest == {"head_layer.projects.3", "final_layer.weight", "final_layer.bias"}

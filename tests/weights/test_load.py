@@ -703,6 +703,45 @@ def test_folded_lists_of_other_networks_are_refused():
             load_checkpoint(model, spoil(arrays, **changes))
 
 
+def ncnn_file(arrays):
+    """The content of a `.bin` file: a mark, the kernel in whole blocks of four bytes, the bias."""
+    content = b""
+    for k in range(sum("weight" in name for name in arrays)):
+        kernel = arrays[f"Conv_{k}/weight"].astype("<f2").tobytes()
+        kernel += bytes(-len(kernel) % 4)
+        content += b"\x47\x6b\x30\x01" + kernel + arrays[f"Conv_{k}/bias"].astype("<f4").tobytes()
+    return content
+
+
+def test_files_of_ncnn_load_as_folded_lists(tmp_path):
+    first, second = streams(), streams()
+    arrays = folded_list(first)
+    path = tmp_path / "streams.bin"
+    path.write_bytes(ncnn_file(arrays))
+    load_checkpoint(first, arrays)
+    load_checkpoint(second, path)
+    for ours, wanted in zip(second.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, wanted)
+
+
+def test_files_of_ncnn_that_do_not_fit_are_refused(tmp_path):
+    model, path = streams(), tmp_path / "streams.bin"
+    content = ncnn_file(folded_list(model))
+    before = model.get_weights()
+    for wrong, message in [
+        (content[:-4], f"final_layer needs the bytes .* the file has {len(content) - 4}"),
+        (content + bytes(8), f"its convolutions end at byte {len(content)} of"),
+        (content[:1000] + bytes(8) + content[1000:], "does not begin at byte"),
+    ]:
+        path.write_bytes(wrong)
+        with pytest.raises(ValueError, match=rf"streams\.bin.*{message}"):
+            load_checkpoint(model, path)
+    with pytest.raises(ValueError, match=r"ncnn file, which holds no names: .*load_checkpoint"):
+        read_checkpoint(path)
+    for ours, wanted in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, wanted)
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("size", [(256, 192), (128, 96)], ids="{0[0]}x{0[1]}".format)
 def test_trained_tinypose_reproduces_its_heatmaps(data_dir, size):

@@ -4,13 +4,13 @@ from functools import partial
 
 import tensorflow as tf
 
+from hrnet_tf.media.graph.pillow import resize
 from hrnet_tf.training.classification.augment import draw, random_box
 from hrnet_tf.training.classification.pictures import Pictures
 from hrnet_tf.training.classification.recipe import ClassificationRecipe
 from hrnet_tf.training.data import crops
 from hrnet_tf.training.data.batching import Share, Steps, load_items, make_batches
 from hrnet_tf.training.data.colors import recolor
-from hrnet_tf.training.data.resize import resize
 
 
 def batches(

@@ -94,6 +94,4 @@ def _look(name, path, part):
 def _notes(content):
     with Image.open(io.BytesIO(content)) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        clear = image.has_transparency_data
-    notes = ["is stored turned (EXIF), and training does not turn it"] if turned else []
-    return [*notes, "is transparent, and training ignores that"] if clear else notes
+    return ["is stored turned (EXIF), and training does not turn it"] if turned else []

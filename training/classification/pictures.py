@@ -19,7 +19,7 @@ class Pictures(Rows):
     Attributes:
         rows: "name" (N,) for messages; "label" (N,) int32, the number of the class; "path" (N,) the
             file; "start" and "length" (N,) of the picture in it; and further arrays for `read`.
-        read: row -> the content of a JPEG or PNG file; runs in the graph.
+        read: row -> the content of the picture's file; runs in the graph.
     """
 
     read: Callable[[dict], tf.Tensor]

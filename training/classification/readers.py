@@ -15,11 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from hrnet_tf.labels.classes import CLASS_SETS
 from hrnet_tf.names import did_you_mean
 from hrnet_tf.training.classification.pictures import Pictures, read_part
-from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.data.sources import Report, how_to_draw, to_stderr
 
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 TAR = ".tar"
@@ -90,6 +91,7 @@ def _folders(images):
     if not Path(images).is_dir():
         raise FileNotFoundError(
             f"`images` must be a folder. Received: images={images}. Check the path."
+            f"{how_to_draw(Path(images))}"
         )
     entries = (each for each in os.scandir(images) if not each.name.startswith("."))
     return sorted((each for each in entries if each.is_dir()), key=lambda each: each.name)
@@ -123,7 +125,7 @@ def _files(folder):
 
 
 def _of_files(names, labels, paths, report):
-    """The pictures in files that begin as JPEG or PNG; reading all of ImageNet takes an hour."""
+    """The pictures in files that begin as such; reading all of ImageNet takes an hour."""
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(_size, paths, chunksize=256))
     usable = np.array([isinstance(size, int) for size in found], bool)
@@ -151,7 +153,12 @@ def _size(path):
         return f"it cannot be read ({error.strerror})"
     if not start:
         return "it is empty"
-    return size if start.startswith(SIGNATURES) else "it is no JPEG or PNG file"
+    if not start.startswith(SIGNATURES):
+        try:
+            Image.open(path).close()
+        except Exception:  # Pillow raises many types
+            return "it is no picture"
+    return size
 
 
 def _listed(images, annotations, known, report):

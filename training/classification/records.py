@@ -2,7 +2,7 @@
 
 Each record is a `tf.train.Example`:
 
-    image/encoded   bytes   the JPEG or PNG file as it is
+    image/encoded   bytes   the picture's file as it is
     image/name      bytes   its name
     image/class     bytes   name of its class
     image/label     int64   number of its class
@@ -21,6 +21,7 @@ import tensorflow as tf
 from hrnet_tf.training.classification.pictures import Pictures, held_out
 from hrnet_tf.training.classification.readers import numbers_of, read
 from hrnet_tf.training.classification.recipe import ClassificationRecipe
+from hrnet_tf.training.data import crops
 from hrnet_tf.training.data.tfrecord.shards import (
     Items,
     check_shards,
@@ -98,7 +99,8 @@ def _example(pictures, names, row):
     own = {name: tf.constant(values[row]) for name, values in pictures.rows.items()}
     try:
         content = pictures.read(own).numpy()
-        tf.io.decode_image(content, channels=3, expand_animations=False)
+        size = crops.stored_size(content)
+        crops.decode(content, size, tf.concat((tf.zeros_like(size), size), axis=0))
     except tf.errors.OpError as error:
         return f"it cannot be decoded ({' '.join(error.message.split())})"
     return serialized(

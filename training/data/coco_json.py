@@ -11,22 +11,30 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
 
-import numpy as np
-
+from hrnet_tf.training.data.coco_fields import identity, image_size
+from hrnet_tf.training.data.json_files import read_json
 from hrnet_tf.training.data.sources import (
     ImageFile,
     Note,
     Report,
     left_out,
-    read_json,
     size_without_turn,
     to_stderr,
 )
 
-# Numbers that are further from 0 than this are no positions in an image.
-FARTHEST = 1e6
 IDS = {"images": ("id",), "annotations": ("id", "image_id", "category_id"), "categories": ("id",)}
+
+# Fields of an entry -> the program that writes it so.
+FORMS = {
+    frozenset({"data", "annotations"}): "Label Studio",
+    frozenset({"shapes", "imagePath"}): "labelme",
+    frozenset({"_via_img_metadata"}): "VIA",
+    frozenset({"skeletons", "videos"}): "SLEAP",
+    frozenset({"items", "categories"}): "CVAT's Datumaro format",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +65,29 @@ class CocoFile:
                     yield f"{count} {kind} have the id {each}"
 
 
-def read_coco_json(annotations: str | Path) -> CocoFile:
-    """Parses a file; raises ValueError if it is not JSON with images and annotations."""
-    return coco_file(read_json(Path(annotations)), Path(annotations))
+class Listed(NamedTuple):
+    """What a file says of an image.
+
+    Attributes:
+        name: its `file_name`; None if it has none.
+        size: height and width; None if the file lacks them.
+    """
+
+    name: str | None
+    size: tuple[int, int] | None
+
+
+def read_coco_json(annotations: str | Path, report: Report = to_stderr) -> CocoFile:
+    """Parses a file.
+
+    Args:
+        annotations: the file.
+        report: receives a line if the text of the file has more than its content.
+
+    Raises:
+        ValueError: it is not JSON with images and annotations.
+    """
+    return coco_file(read_json(Path(annotations), report), Path(annotations))
 
 
 def coco_file(content: object, path: Path) -> CocoFile:
@@ -68,20 +96,64 @@ def coco_file(content: object, path: Path) -> CocoFile:
     Raises:
         ValueError: it has no lists `images` and `annotations`.
     """
-    content = content if isinstance(content, Mapping) else {}
-    lacking = [key for key in ("images", "annotations") if not isinstance(content.get(key), list)]
+    fields = content if isinstance(content, Mapping) else {}
+    lacking = [key for key in ("images", "annotations") if not isinstance(fields.get(key), list)]
     if lacking:
         raise ValueError(
             "`annotations` must hold the lists `images` and `annotations`. "
             f"Received: annotations={path}, without a list {' and '.join(map(repr, lacking))}. "
-            "Detections and results have neither."
+            f"{_form(content)}"
         )
-    categories = content.get("categories")
+    categories = fields.get("categories")
     categories = categories if isinstance(categories, list) else []
-    found = CocoFile(path, content["images"], content["annotations"], categories)
-    for name, fields in IDS.items():
-        _compare_ids(getattr(found, name), fields)
+    found = CocoFile(path, fields["images"], fields["annotations"], categories)
+    for name, names in IDS.items():
+        _compare_ids(getattr(found, name), names)
     return found
+
+
+def _form(content):
+    """What a file without COCO's lists seems to be, by the marks of other programs."""
+    first = content[0] if isinstance(content, list) and content else content
+    first = first if isinstance(first, Mapping) else {}
+    for marks, program in FORMS.items():
+        if marks <= first.keys():
+            return f"It looks like a file of {program}; export it in COCO's format."
+    return "Detections and results have neither."
+
+
+def listed_images(
+    coco: CocoFile, report: Report = to_stderr, named: bool = True
+) -> tuple[dict[int, Listed], set[int]]:
+    """The images that a file lists, without a look at the pictures.
+
+    Args:
+        coco: the parsed file.
+        report: receives a line for each image that cannot be used.
+        named: whether images need a file name.
+
+    Returns:
+        The images by id, and the ids of all images. Of two different ones with the same id nothing
+        tells which is meant, so they are left out.
+    """
+    found, first, known = {}, {}, set()
+    for position, entry in enumerate(coco.images):
+        try:
+            key = entry["id"]
+            if key is None:
+                raise ValueError("its `id` is null")
+            known.add(key)
+            image = Listed(_name(entry, named), image_size(entry))
+            pairs = zip(first.setdefault(key, image), image, strict=True)
+            if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+                found.pop(key, None)
+                raise ValueError(f"image {first[key].name} has the same `id`, {key}")
+            found.setdefault(key, image)
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
+            name = entry.get("file_name") if isinstance(entry, dict) else None
+            what = f"image {name or f'number {position + 1}'}"
+            report(left_out(coco.path, what, error))
+    return found, known
 
 
 def image_files(
@@ -89,9 +161,10 @@ def image_files(
 ) -> tuple[dict[int, ImageFile], set[int]]:
     """The images of a file, annotated or not.
 
-    A file name may have the separators of Windows, or folders that are not here, such as those of
-    another machine: a file that is found without them is taken if no other image means it, too.
-    Images without `width` and `height` are measured.
+    A file name may have the separators of Windows, be an address (Label Studio, Roboflow), differ
+    in case, or have folders that are not here, such as those of another machine: a file that is
+    found without them is taken if no other image means it, too. Images without `width` and `height`
+    are measured.
 
     Args:
         coco: the parsed file.
@@ -101,101 +174,17 @@ def image_files(
     Returns:
         The usable images by id, and the ids of all images.
     """
-    found, first, known = {}, {}, set()
-    for position, entry in enumerate(coco.images):
-        try:
-            key, name = entry["id"], entry["file_name"]
-            if key is None:
-                raise ValueError("its `id` is null")
-            known.add(key)
-            if not isinstance(name, str) or not name:
-                raise ValueError(f"`file_name` must be a name, and is {name!r}")
-            height, width = _size(entry)
-            if first.setdefault(key, (name, height, width)) != (name, height, width):
-                found.pop(key, None)
-                raise ValueError(f"image {first[key][0]} has the same `id`, {key}")
-            if key not in found:
-                found[key] = (name, _find(folder, name), height and (height, width))
-        except (KeyError, OverflowError, TypeError, ValueError) as error:
-            name = entry.get("file_name") if isinstance(entry, dict) else None
-            report(left_out(folder, f"image {name or f'number {position + 1}'}", error))
+    listed, known = listed_images(coco, report)
+    found, listings = {}, {}
+    for key, (name, size) in listed.items():
+        tail = _find(folder, name, listings)
+        if tail is None:
+            missing = ValueError("its `file_name` is not there")
+            report(left_out(folder, f"image {name}", missing))
+        else:
+            found[key] = (name, tail, size)
     _drop_ambiguous(found, folder, report)
     return _measured(found, folder, report), known
-
-
-def listed_images(coco: CocoFile) -> dict[int, ImageFile]:
-    """All images of a file by id, without a look at the files; sizes are (0, 0) where unknown."""
-    images = {}
-    for entry in coco.images:
-        if isinstance(entry, dict) and entry.get("id") is not None:
-            name = str(entry.get("file_name", entry["id"]))
-            try:
-                height, width = _size(entry)
-            except (OverflowError, TypeError, ValueError):
-                height = width = None
-            images[entry["id"]] = ImageFile(entry["id"], Path(name), (height or 0, width or 0))
-    return images
-
-
-def annotated_box(annotation: Mapping) -> np.ndarray:
-    """The box (4,) of an annotation: x, y, width and height in pixels, not compared with its image.
-
-    Raises:
-        KeyError: there is no box; null, [] and four zeros are none.
-        TypeError, ValueError: it is not four numbers, or it is empty.
-    """
-    values = annotation["bbox"]
-    if values is None or values in ([], [0, 0, 0, 0]):
-        raise KeyError("bbox")
-    if not isinstance(values, list) or len(values) != 4:
-        raise ValueError(f"its `bbox` is {values!r}, not four numbers")
-    box = numbers(values, "bbox")
-    x, y, width, height = box.tolist()
-    if not (abs(x) < FARTHEST and abs(y) < FARTHEST and width < FARTHEST and height < FARTHEST):
-        raise ValueError(f"its `bbox` is {values}, not four numbers within an image")
-    if width <= 0 or height <= 0:
-        raise ValueError(f"its `bbox` is empty: {values}")
-    return box
-
-
-def is_crowd(annotation: Mapping) -> bool:
-    """Whether an annotation is of a crowd; a missing or null `iscrowd` is 0.
-
-    Raises:
-        ValueError: `iscrowd` is neither 0 nor 1.
-    """
-    crowd = annotation.get("iscrowd")
-    if crowd is None or crowd in (0, "0"):
-        return False
-    if crowd in (1, "1"):
-        return True
-    raise ValueError(f"`iscrowd` must be 0 or 1, and is {crowd!r}")
-
-
-def numbers(values: list, field: str) -> np.ndarray:
-    """A list of numbers as float64; null becomes NaN, and numbers in quotes are numbers.
-
-    Raises:
-        ValueError: an entry is no number, such as true.
-    """
-    kinds = set(map(type, values))
-    if not kinds <= {int, float}:
-        if not kinds <= {int, float, str, type(None)}:
-            other = next(each for each in values if type(each) not in (int, float, str, type(None)))
-            raise ValueError(f"`{field}` has {other!r}, which is not a number")
-        values = [np.nan if value is None else value for value in values]
-    try:
-        return np.array(values, np.float64)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"`{field}` has a value that is not a number ({error})") from None
-
-
-def number(value: object, field: str) -> float:
-    """A number, which may be in quotes, as a float; raises ValueError if it is none."""
-    try:
-        return float(value if type(value) in (int, float) else numbers([value], field)[0])
-    except OverflowError:
-        raise ValueError(f"`{field}` is too large a number") from None
 
 
 def _compare_ids(entries, fields):
@@ -205,39 +194,44 @@ def _compare_ids(entries, fields):
             for field in fields:
                 value = entry.get(field)
                 if type(value) is not int and value is not None:
-                    entry[field] = _identity(value)
+                    entry[field] = identity(value)
 
 
-def _identity(value):
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    text = str(value)
-    whole = text.removeprefix("-").isdecimal() and len(text) < 20 and str(int(text)) == text
-    return int(text) if whole else text
+def _name(entry, needed):
+    """The `file_name` of an entry; None if it has none and needs none."""
+    name = entry["file_name"] if needed else entry.get("file_name")
+    if isinstance(name, str) and name:
+        return name
+    if needed:
+        raise ValueError(f"`file_name` must be a name, and is {name!r:.80}")
+    return None
 
 
-def _size(entry):
-    """Height and width as integers; None for both if one is missing or 0."""
-    sides = []
-    for field in ("height", "width"):
-        value = entry.get(field)
-        side = number(value, field) if value is not None else 0
-        if not 0 <= side < FARTHEST:
-            raise ValueError(f"`{field}` is {value}")
-        sides.append(int(side))
-    return tuple(sides) if min(sides) else (None, None)
+def _find(folder, name, listings):
+    """The end of a file name under which its file is in the folder; None if it is not there.
 
-
-def _find(folder, name):
-    """The end of a file name under which its file is in the folder."""
+    `listings` keeps the names in the folders that have been looked into.
+    """
     if os.path.isfile(os.path.join(folder, name)):
         return name
-    parts = [part for part in name.replace("\\", "/").split("/") if part]
-    for start in range(len(parts)):
-        tail = "/".join(parts[start:])
-        if os.path.isfile(os.path.join(folder, tail)):
-            return tail
-    raise ValueError("its `file_name` is not there")
+    path, _, query = name.partition("?")
+    for form in dict.fromkeys([name, path, unquote(path), unquote(query.rpartition("=")[2])]):
+        parts = [part for part in form.replace("\\", "/").split("/") if part]
+        for start in range(len(parts)):
+            tail = "/".join(parts[start:])
+            if os.path.isfile(os.path.join(folder, tail)):
+                return tail
+    return _in_other_case(folder, unquote(path).replace("\\", "/"), listings)
+
+
+def _in_other_case(folder, name, listings):
+    """The only file of a folder whose name differs in upper and lower case alone, or None."""
+    if folder not in listings:
+        listings[folder] = names = {}
+        for each in os.listdir(folder):
+            names.setdefault(each.casefold(), []).append(each)
+    found = listings[folder].get(name.rpartition("/")[2].casefold(), [])
+    return found[0] if len(found) == 1 and os.path.isfile(os.path.join(folder, found[0])) else None
 
 
 def _drop_ambiguous(found, folder, report):

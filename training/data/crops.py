@@ -5,11 +5,14 @@ files and from records are equal to the bit. About 1 value in 50000 differs from
 the whole image by one grey level, where rounding depends on the last bit of a float.
 """
 
-from pathlib import Path
+import io
 
+import numpy as np
 import tensorflow as tf
+from PIL import Image
 
-from hrnet_tf.training.data.sources import read_annotated
+from hrnet_tf.media.images import max_pixels
+from hrnet_tf.training.data.sources import decode_annotated
 
 # libjpeg smooths colours across blocks, and at the edge of a decoded window it lacks the blocks
 # outside. Windows are therefore decoded with this many more pixels on each side.
@@ -44,43 +47,32 @@ def window(inverse: tf.Tensor, output_size: tuple[int, int], bounds: tf.Tensor) 
     return tf.concat((low, high), axis=1)
 
 
-def read_any(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor, plain: tf.Tensor) -> tuple:
-    """`read_image` of any file that `read_annotated` reads; `plain` ones are read by TensorFlow.
-
-    The others, such as those that EXIF turns, are decoded whole, in Python.
-    """
-
-    def other():
-        pixels = tf.numpy_function(_read_whole, (path, size), tf.uint8)
-        low, high = window[:2], window[2:]
-        pixels = pixels[low[0] : high[0], low[1] : high[1]]
-        return tf.ensure_shape(pixels, (None, None, 3)), low
-
-    return tf.cond(plain, lambda: read_image(path, size, window), other)
-
-
-def _read_whole(path, size):
-    return read_annotated(Path(path.decode()), tuple(size.tolist()))
-
-
 def read_image(path: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
-    """Decodes a window of a JPEG or PNG file.
-
-    Args:
-        path: the image file.
-        size: (2,) height and width of the image.
-        window: (4,) top, left, bottom, right.
-
-    Returns:
-        Pixels (h, w, 3) uint8 that hold the window, and their top left corner (2,) in the image.
-    """
+    """`decode` of the content of a file."""
     return decode(tf.io.read_file(path), size, window)
 
 
 def decode(content: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
-    """`read_image` of the content of a file."""
+    """Decodes a window of a picture to the pixels that `read_annotated` reads.
+
+    Most pictures are decoded by TensorFlow. The others, such as those that EXIF turns, transparent
+    ones, those of 16 bits and formats other than JPEG and PNG, are decoded whole, in Python.
+
+    Args:
+        content: of the picture's file.
+        size: (2,) annotated height and width of the image.
+        window: (4,) top, left, bottom, right.
+
+    Returns:
+        Pixels (h, w, 3) uint8 that hold the window, and their top left corner (2,) in the image.
+
+    Raises:
+        tf.errors.OpError: it is damaged, has another size, or is larger than pictures may be.
+    """
     low = tf.maximum(window[:2] - JPEG_MARGIN, 0)
     high = tf.minimum(window[2:] + JPEG_MARGIN, size)
+    allowed = tf.reduce_prod(tf.cast(size, tf.int64)) <= max_pixels()
+    check = tf.debugging.Assert(allowed, ["A picture has more pixels than it may."])
 
     def jpeg():
         # Only this DCT method gives the same pixels as libjpeg in Pillow and OpenCV.
@@ -89,26 +81,74 @@ def decode(content: tf.Tensor, size: tf.Tensor, window: tf.Tensor) -> tuple:
         )
 
     def png():
-        pixels = tf.io.decode_png(content, channels=3)
-        check = tf.debugging.assert_equal(tf.shape(pixels)[:2], size)
-        with tf.control_dependencies([check]):
-            return pixels[low[0] : high[0], low[1] : high[1]]
+        return tf.io.decode_png(content, channels=3)[low[0] : high[0], low[1] : high[1]]
 
-    return tf.cond(tf.io.is_jpeg(content), jpeg, png), low
+    def other():
+        pixels = tf.numpy_function(_decoded, (content, size), tf.uint8, stateful=False)
+        return tf.ensure_shape(pixels, (None, None, 3))[low[0] : high[0], low[1] : high[1]]
+
+    with tf.control_dependencies([check]):
+        kinds = [(is_plain_jpeg(content, size), jpeg), (is_plain_png(content, size), png)]
+    return tf.case(kinds, default=other), low
+
+
+def is_plain_jpeg(content: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Whether a file is a grey or RGB JPEG that is stored with this size."""
+
+    def header():
+        shape = tf.io.extract_jpeg_shape(content)
+        return tf.reduce_all(shape[:2] == size) & (shape[2] < 4)  # 4: CMYK
+
+    return tf.cond(tf.io.is_jpeg(content), header, lambda: tf.constant(False))
+
+
+def is_plain_png(content: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Whether a file is an opaque PNG of 8 bits or fewer that is stored with this size."""
+
+    def header():
+        depth, kind = tf.unstack(tf.io.decode_raw(tf.strings.substr(content, 24, 2), tf.uint8), 2)
+        # `tRNS` names a transparent colour. If pixels hold these letters, nothing is lost but time.
+        clear = tf.strings.regex_full_match(content, r"\C*tRNS\C*") | (kind >= 4)
+        return tf.reduce_all(stored_size(content) == size) & (depth <= 8) & ~clear
+
+    return tf.cond(_is_png(content), header, lambda: tf.constant(False))
+
+
+def _decoded(content, size):
+    return decode_annotated(_bytes(content), tuple(size.tolist()))
+
+
+def _bytes(content):
+    """What `numpy_function` passes: bytes in a graph, an array of one object outside."""
+    return np.asarray(content, object).item()
 
 
 def stored_size(content: tf.Tensor) -> tf.Tensor:
-    """Height and width (2,) in the header of a JPEG or PNG file."""
+    """Height and width (2,) in the header of a picture's file."""
 
     def jpeg():
         return tf.io.extract_jpeg_shape(content)[:2]
 
     def png():
-        # Bytes 16 to 23 are width and height; `decode` refuses what is no PNG.
+        # Bytes 16 to 23 are width and height.
         sides = tf.io.decode_raw(tf.strings.substr(content, 16, 8), tf.int32, little_endian=False)
-        return tf.ensure_shape(sides[::-1], (2,))
+        return sides[::-1]
 
-    return tf.cond(tf.io.is_jpeg(content), jpeg, png)
+    def other():
+        return tf.numpy_function(_size, (content,), tf.int32, stateful=False)
+
+    found = tf.case([(tf.io.is_jpeg(content), jpeg), (_is_png(content), png)], default=other)
+    return tf.ensure_shape(found, (2,))
+
+
+def _is_png(content):
+    """Whether a file begins as PNG and is not cut within its header of 33 bytes."""
+    return tf.strings.regex_full_match(content, r"\CPNG\r\n\x1a\n\C{25,}")
+
+
+def _size(content):
+    with Image.open(io.BytesIO(_bytes(content))) as picture:
+        return np.array(picture.size[::-1], np.int32)
 
 
 def crop(

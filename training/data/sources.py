@@ -1,6 +1,6 @@
 """Functions for all kinds of annotation files: checks of paths and images, JSON, image sizes."""
 
-import json
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from hrnet_tf.media.images import TURNS, is_plain, orientation, read_image
+from hrnet_tf.media.images import TURNS, decode_image, orientation, read_image
 
 Report = Callable[[str], None]
 
@@ -39,14 +39,11 @@ class ImageFile:
         id: of the annotations.
         path: of the file.
         size: (height, width) from the annotations, or else from the file.
-        plain: whether TensorFlow decodes it to the same pixels as `read_annotated`, as far as
-            `look` has told.
     """
 
     id: int
     path: Path
     size: tuple[int, int]
-    plain: bool = True
 
 
 def check_paths(annotations: str | Path, images_dir: str | Path) -> tuple[Path, Path]:
@@ -64,28 +61,15 @@ def check_paths(annotations: str | Path, images_dir: str | Path) -> tuple[Path, 
 
 
 def how_to_draw(path: Path) -> str:
-    """The command that makes the file, if it has the name of the annotations of drawings."""
-    if path.name != DRAWINGS:
+    """The command that makes annotations or pictures, if their path is one of drawings."""
+    shapes = "shapes" in path.parts
+    if not (shapes or "drawings" in path.parts or path.name == DRAWINGS):
         return ""
-    more = "--num_images=110 --seed=1" if path.parent.name == "val" else "--num_images=1000"
-    command = f"python -m hrnet_tf.training.data.synthetic --output={path.parent} {more}"
-    return f" For drawings of people, `{command}` makes it."
-
-
-def read_json(annotations: Path) -> object:
-    """The content of a JSON file in any UTF; raises ValueError if it is not JSON."""
-    try:
-        return json.loads(annotations.read_bytes())  # which tells the encoding
-    except RecursionError:
-        raise ValueError(
-            f"`annotations` must be JSON of a few levels. Received: annotations={annotations}, "
-            "which is nested too deeply."
-        ) from None
-    except ValueError as error:
-        raise ValueError(
-            f"`annotations` must be JSON ({error}). Received: annotations={annotations}. "
-            "Is the download complete?"
-        ) from None
+    folder = path if shapes else path.parent
+    more, number = ("--kind=shapes ", 210) if shapes else ("", 110)
+    more += f"--num_images={number} --seed=1" if folder.name == "val" else "--num_images=1000"
+    command = f"python -m hrnet_tf.training.data.synthetic --output={folder} {more}"
+    return f" For drawings, `{command}` makes it."
 
 
 def left_out(annotations: Path, what: str, error: Exception) -> str:
@@ -121,40 +105,42 @@ class Look(NamedTuple):
     Attributes:
         flaw: why it cannot be used; empty if it can.
         remark: what may be wrong with it, though it is used; empty if nothing.
-        plain: whether TensorFlow decodes it to the same pixels as `read_annotated`.
     """
 
     flaw: str = ""
     remark: str = ""
-    plain: bool = True
+
+    def line(self, path: Path) -> str:
+        """A line for `report`; empty if there is nothing to say."""
+        if self.flaw:
+            return f"{path} is left out: {self.flaw}."
+        return self.remark and f"{path}: {self.remark}."
 
 
 def look(image: ImageFile, decode: bool = True) -> Look:
     """Compares the file of an image with its annotated size; without `decode`, by its header."""
+    remarks = []
     try:
         with Image.open(image.path) as picture:
-            turn = orientation(picture)
-            plain = is_plain(picture)
-            frames = plain or picture.format == "MPO" or not getattr(picture, "is_animated", False)
-            stored = picture.size[::-1]
-            if decode and plain:
-                picture.load()
-        if decode and not plain:
-            read_image(image.path)
+            turn, stored = orientation(picture), picture.size[::-1]
+            if picture.format != "MPO" and getattr(picture, "is_animated", False):
+                remarks.append("it has several frames, of which the first is used")
+        if decode:
+            with open(image.path, "rb") as file:
+                decode_image(file, image.path, note=remarks.append)
     except FileNotFoundError:
         return Look("the file is not there")
     except Exception as error:  # Pillow raises many types on damaged files
         return Look(f"it cannot be decoded ({_one_line(error)})")
     if stored == image.size:
-        remark = "" if frames else "it has several frames, of which the first is used"
         if turn in ALIKE or (turn in TURNS and stored[0] == stored[1]):
-            remark = (
+            remarks.append(
                 "EXIF turns or mirrors it, and its size does not tell whether the annotation "
                 "follows that; the stored pixels are used"
             )
-        return Look("", remark, plain)
+        return Look("", "; ".join(remarks))
     if turn in TURNS and turn not in ALIKE and stored[::-1] == image.size:
-        return Look("", "", False)
+        return Look("", "; ".join(remarks))
     reason = f"it is {_pixels(stored)}, by its `width` and `height` {_pixels(image.size)}"
     down, across = (ours / theirs for ours, theirs in zip(stored, image.size, strict=True))
     if abs(down - across) < 0.02 * down:
@@ -162,14 +148,6 @@ def look(image: ImageFile, decode: bool = True) -> Look:
     elif stored[::-1] == image.size:
         reason += ": was it turned after annotation?"
     return Look(reason)
-
-
-def flaw(image: ImageFile, decode: bool = True) -> str:
-    """Why TensorFlow cannot read an image as annotated; empty if it can. See `look`."""
-    found = look(image, decode)
-    if found.flaw or found.plain:
-        return found.flaw
-    return "it is no JPEG or PNG of 8 bits without transparency that is stored as it is annotated"
 
 
 def read_annotated(
@@ -196,6 +174,15 @@ def read_annotated(
         if upright.shape[:2] == tuple(size):
             return upright
     raise ValueError(f"{path} is left out: {look(ImageFile(0, path, tuple(size)), False).flaw}.")
+
+
+def decode_annotated(content: bytes, size: tuple[int, int]) -> np.ndarray:
+    """`read_annotated` of the content of a file, without a word on what it is like."""
+    for upright in (False, True):
+        pixels = decode_image(io.BytesIO(content), "the picture", upright)
+        if pixels.shape[:2] == tuple(size):
+            return pixels
+    raise ValueError(f"the picture has not the annotated size, {_pixels(size)}")
 
 
 def size_without_turn(path: Path) -> tuple[int, int] | str:

@@ -12,6 +12,12 @@ UNUSED = -1  # neither an object nor background
 RANGES = ((-1.0, 64.0), (64.0, 128.0), (128.0, 256.0), (256.0, 512.0), (512.0, 1e8))
 
 
+def ranges(levels: int) -> tuple[tuple[float, float], ...]:
+    """`RANGES` for so many levels; the last one has no upper limit."""
+    *finer, (low, _) = RANGES[:levels]
+    return (*finer, (low, RANGES[-1][1]))
+
+
 @dataclass(frozen=True)
 class Rule:
     """By which IoU boxes are objects (`MaxIoUAssigner` of mmdetection).

@@ -10,7 +10,7 @@ from hrnet_tf.training.data.batching import Share, Steps, load_items, make_batch
 from hrnet_tf.training.data.colors import recolor
 from hrnet_tf.training.data.crops import bytes_of, crop, decode
 from hrnet_tf.training.detection import augment as augmentation
-from hrnet_tf.training.detection.assign import RANGES, centerness, points_targets
+from hrnet_tf.training.detection.assign import centerness, points_targets, ranges
 from hrnet_tf.training.detection.pictures import Pictures
 from hrnet_tf.training.detection.pool import packed
 from hrnet_tf.training.detection.readers import LEAST_SIDE
@@ -65,14 +65,14 @@ def batches(
     )
 
 
-def fcos_points(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def fcos_points(size: tuple[int, int], levels: int = 5) -> tuple[np.ndarray, np.ndarray]:
     """The points (N, 2) of FCOS for an input of (height, width), and the ranges (N, 2) of each."""
-    found, ranges = [], []
-    for i, limits in enumerate(RANGES):
+    found, limits = [], []
+    for i, each in enumerate(ranges(levels)):
         height, width = ((side // 4 // 2**i + 1) // 2 for side in size)
         found.append(points(height, width, 8 * 2**i))
-        ranges.append(np.tile(np.float32(limits), (height * width, 1)))
-    return np.concatenate(found), np.concatenate(ranges)
+        limits.append(np.tile(np.float32(each), (height * width, 1)))
+    return np.concatenate(found), np.concatenate(limits)
 
 
 def _plan(rows: dict, step: tf.Tensor, recipe: DetectionRecipe, augment: bool) -> dict:
@@ -140,13 +140,14 @@ def _finish(batch: dict, recipe: DetectionRecipe) -> tuple:
     targets = {name: batch[name] for name in names if name in batch}
     targets["size"] = shown
     inputs = {"image": image, "boxes": batch["objects"]}
-    if recipe.head == "fcos":
+    if not recipe.card.stages:
         inputs, targets = image, targets | _point_targets(batch, recipe)
     return inputs, targets, batch["seen"]
 
 
 def _point_targets(batch, recipe):
-    where, limits = (tf.constant(each) for each in fcos_points(recipe.input_size))
+    found = fcos_points(recipe.input_size, len(recipe.card.levels))
+    where, limits = (tf.constant(each) for each in found)
 
     def one(row):
         return points_targets(row[0], row[1], where, limits, len(recipe.classes))

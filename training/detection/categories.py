@@ -5,7 +5,6 @@ from pathlib import Path
 
 from hrnet_tf.cards.detection import DetectionCard
 from hrnet_tf.names import did_you_mean
-from hrnet_tf.training.detection.objects import plain_id
 from hrnet_tf.training.detection.truth import Truth
 
 LISTED = 5  # an error names at most this many categories
@@ -42,13 +41,13 @@ def matched(truth: Truth, card: DetectionCard, path: str | Path) -> tuple[Truth,
     Raises:
         ValueError: the network has no class for a category with objects.
     """
-    by_id = {plain_id(each): index for index, each in enumerate(card.category_ids)}
+    by_id = {each: index for index, each in enumerate(card.category_ids)}
     by_name = {_plain(name): index for index, name in enumerate(card.classes)}
     used = {each["category_id"] for each in truth.annotations}
     ids, names = {}, {}
     for key, number in truth.categories.items():
         name = truth.names[number - 1]
-        if key in by_id and (name == key or _plain(name) == _plain(card.classes[by_id[key]])):
+        if key in by_id and (name == str(key) or _plain(name) == _plain(card.classes[by_id[key]])):
             ids[number] = by_id[key]
         if _plain(name) in by_name:
             names[number] = by_name[_plain(name)]

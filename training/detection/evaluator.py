@@ -2,8 +2,8 @@
 
 Numbers are those of pycocotools. Objects with `iscrowd` are neither missed nor wrong to find, and
 images without objects count for false detections. Ids may be of any kind: scoring has its own.
-Bad entries are named and left out, and the rest is scored. The EXIF orientation of images is
-ignored, as in COCO.
+Bad entries are named and left out, and the rest is scored. EXIF turns an image where only the
+turned one has its annotated size; see `sources.read_annotated`.
 
 Objects come from a network, or from a file of anybody in COCO's results format.
 """
@@ -16,11 +16,11 @@ from hrnet_tf.files import existing
 from hrnet_tf.tasks.detection.detections import Detections
 from hrnet_tf.tasks.detection.results import coco_results
 from hrnet_tf.tasks.task import Predictor
-from hrnet_tf.training.data.coco_json import CocoFile, read_coco_json
-from hrnet_tf.training.data.sources import Report, check_paths, left_out, measure, to_stderr
+from hrnet_tf.training.data.coco_json import CocoFile, image_files, listed_images, read_coco_json
+from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.detection.annotations import read_annotations
 from hrnet_tf.training.detection.categories import chosen, matched
 from hrnet_tf.training.detection.metrics import coco_numbers
-from hrnet_tf.training.detection.objects import plain_id
 from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.detection.results_file import read_results
 from hrnet_tf.training.detection.truth import Truth, read_truth
@@ -91,11 +91,12 @@ class NetworkEvaluator(_Evaluator):
         report: Report,
         coco: CocoFile | None = None,
     ):
-        path, folder = check_paths(scoring.annotations, scoring.images)
-        truth = read_truth(coco or read_coco_json(path), report)
-        truth = chosen(truth, scoring.classes, path)
+        path, folder = Path(scoring.annotations), Path(scoring.images)
+        if coco is None:
+            coco, folder = read_annotations(path, folder, report)
+        truth = chosen(read_truth(coco, report), scoring.classes, path)
         self._truth, self._numbers = matched(truth, card, path)
-        self.wanted = _images(self._truth, folder, report)
+        self.wanted = _images(self._truth, coco, folder, report)
         if not self.wanted:
             raise ValueError(
                 f"No image of {path} in {folder} can be predicted. Do the files belong together?"
@@ -131,14 +132,15 @@ class ResultsEvaluator(_Evaluator):
     wanted = ()
 
     def __init__(self, card: DetectionCard | None, scoring: DetectionScoring, report: Report):
-        coco = read_coco_json(existing(scoring.annotations))
+        coco = read_coco_json(existing(scoring.annotations), report)
+        listed_images(coco, report, named=False)  # reports bad images
         everything = read_truth(coco, report)
         self._truth = chosen(everything, scoring.classes, coco.path)
         self._path = Path(scoring.results)
         self._records = [
             each
             for each in read_results(self._path, everything, report)
-            if plain_id(each["category_id"]) in self._truth.categories
+            if each["category_id"] in self._truth.categories
         ]
 
     def reset(self, predictor: Predictor | None) -> None:
@@ -156,8 +158,8 @@ class ResultsEvaluator(_Evaluator):
 
 def _numbered(record, truth):
     """A record with the numbers of its image and category in place of the file's ids."""
-    image = truth.images[plain_id(record["image_id"])]
-    category = truth.categories[plain_id(record["category_id"])]
+    image = truth.images[record["image_id"]]
+    category = truth.categories[record["category_id"]]
     return {**record, "image_id": image, "category_id": category}
 
 
@@ -173,18 +175,11 @@ def _counts(truth):
     return {name: {"objects": counts[number]} for number, name in enumerate(names, 1)}
 
 
-def _images(truth, folder, report):
-    """The images to predict; one that is missing, damaged or of another size is reported."""
-    named = {row: name for row, name in enumerate(truth.files) if isinstance(name, str)}
-    for row in set(range(len(truth.files))) - set(named):
-        error = KeyError("file_name")
-        report(left_out(folder, f"image {truth.image_ids[row]}", error))
-    stored, wanted = measure(folder, named.values(), report), []
-    for row, name in named.items():
-        size, given = name in stored and stored[name].size, truth.sizes[row]
-        if size and given and size != tuple(given):
-            reason = f"it has {size[1]} x {size[0]} pixels, its annotation {given[1]} x {given[0]}"
-            report(left_out(folder, f"image {name}", ValueError(reason)))
-        elif size:
-            wanted.append(Wanted(row + 1, stored[name].path))
-    return wanted
+def _images(truth, coco, folder, report):
+    """The images to predict, in the order of their numbers; one that is missing is reported."""
+    files, _ = image_files(coco, folder, report)
+    return [
+        Wanted(number, files[key].path, size=files[key].size)
+        for key, number in truth.images.items()
+        if key in files
+    ]

@@ -8,7 +8,7 @@ class DetectionScoring:
     """What a detector is scored on; `training.detection.evaluator` explains the numbers.
 
     Attributes:
-        annotations: annotated objects, such as instances_val2017.json.
+        annotations: annotated objects, such as instances_val2017.json, or a folder of VOC or YOLO.
         images: folder of the annotated pictures.
         results: objects in COCO's results format, a results.json, to score without a network.
         classes: names of the classes to score, with commas (default: all).

@@ -1,4 +1,4 @@
-"""Reads COCO's instances for training: images with boxes, classes and masks.
+"""Reads annotated objects for training: images with boxes, classes and masks.
 
 As in mmdetection, crowds, objects with `ignore`, boxes without an area, and boxes outside their
 image are left out, and so are images without objects. Everything else that cannot be used is named.
@@ -6,14 +6,16 @@ image are left out, and so are images without objects. Everything else that cann
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from hrnet_tf.cards.detection import DetectionCard
-from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
-from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, flaw, to_stderr
-from hrnet_tf.training.detection.categories import matched
-from hrnet_tf.training.detection.objects import Reasons, plain_id
+from hrnet_tf.training.data.coco_json import CocoFile, image_files
+from hrnet_tf.training.data.sources import ImageFile, Report, look, to_stderr
+from hrnet_tf.training.detection.annotations import read_annotations
+from hrnet_tf.training.detection.categories import chosen, matched
+from hrnet_tf.training.detection.objects import Reasons
 from hrnet_tf.training.detection.truth import Truth, read_truth
 
 LEAST_SIDE = 1.0  # pixels of a box, also of what is left of it in a view
@@ -45,27 +47,30 @@ def read(
     card: DetectionCard,
     report: Report = to_stderr,
     coco: CocoFile | None = None,
+    classes: Sequence[str] | None = None,
 ) -> tuple[Record, ...]:
     """The images of an annotation file that can be trained on, in the order of their ids.
 
     Args:
-        annotations: the file.
+        annotations: what `read_annotations` reads.
         images: folder of its images.
         card: has the classes, which the file's categories are matched with.
         report: receives a line for each image that is left out, and for each reason why objects
             are.
         coco: the parsed file, if there is one.
+        classes: names of the categories to read; objects of others are left out. All if None.
 
     Raises:
         OSError: there is no such file or folder.
         ValueError: it is no such file, its categories are not those of the card, or no image can be
             used.
     """
-    path, folder = check_paths(annotations, images)
-    coco = coco or read_coco_json(path)
-    truth, numbers = matched(read_truth(coco, report), card, path)
+    path, folder = Path(annotations), Path(images)
+    if coco is None:
+        coco, folder = read_annotations(annotations, images, report)
+    truth, numbers = matched(chosen(read_truth(coco, report), classes, path), card, path)
     files, _ = image_files(coco, folder, report)
-    files = {truth.images[plain_id(key)]: file for key, file in files.items()}
+    files = {truth.images[key]: file for key, file in files.items()}
     found = _objects(path, truth, numbers, files, report)
     records, empty = [], []
     for number, file in files.items():
@@ -73,10 +78,12 @@ def read(
             empty.append(file.path.name)
         elif min(file.size) < LEAST_IMAGE:
             report(f"{file.path} is left out: a side has fewer than {LEAST_IMAGE} pixels.")
-        elif reason := flaw(file, decode=False):
-            report(f"{file.path} is left out: {reason}.")
         else:
-            records.append(found[number])
+            seen = look(file, decode=False)
+            if line := seen.line(file.path):
+                report(line)
+            if not seen.flaw:
+                records.append(found[number])
     if empty:
         more = f", such as {', '.join(empty[:3])}" if len(empty) > 3 else f": {', '.join(empty)}"
         report(f"{path}: {len(empty)} images without objects are left out{more}.")

@@ -17,10 +17,13 @@ class DetectionRecipe(Recipe):
     Attributes:
         input_size: height and width of the network's input in training; images that are larger
             after scaling are cropped at random, smaller ones are padded with 0.
-        train_annotations, val_annotations: COCO's instances, or a file in their format.
+        train_annotations, val_annotations: COCO's instances or a file in their format, a folder
+            with files of PASCAL VOC or YOLO, or a list of VOC's.
         head: a name of `networks.detection.HEADS`.
         classes: names of the classes; those of the training annotations where empty.
         category_ids: id of each class in files of results.
+        only_classes: whether objects of other categories than `classes` are left out, in training
+            and evaluation; without it, annotations must not have any.
         channels: order of the network's input channels, "rgb" or "bgr".
         sides: images are scaled to fit: pixels of their longer and shorter side.
         train_sides: shorter sides to choose from in training, in place of that of `sides`.
@@ -36,6 +39,7 @@ class DetectionRecipe(Recipe):
     head: str = dataclasses.field(default="fcos", metadata={"choices": tuple(HEADS)})
     classes: tuple[str, ...] = COCO.names
     category_ids: tuple[int, ...] = COCO.category_ids
+    only_classes: bool = False
     channels: str = dataclasses.field(default="rgb", metadata={"choices": ("rgb", "bgr")})
     sides: tuple[int, ...] = (1333, 800)
     train_sides: tuple[int, ...] = ()
@@ -74,5 +78,7 @@ class DetectionRecipe(Recipe):
         return dataclasses.replace(self, **{name: getattr(card, name) for name in names})
 
     def data(self, use: str) -> DetectionScoring:
-        """Where the data of "train" or "val" are."""
-        return DetectionScoring(getattr(self, f"{use}_annotations"), getattr(self, f"{use}_images"))
+        """Where the data of "train" or "val" are, and which classes count."""
+        annotations, images = (getattr(self, f"{use}_{each}") for each in ("annotations", "images"))
+        classes = self.classes if self.only_classes else None
+        return DetectionScoring(annotations, images, classes=classes)

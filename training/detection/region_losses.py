@@ -59,7 +59,7 @@ SETTINGS: Mapping[str, Settings] = {
     "cascade_mask_rcnn": _cascade(False),
     "htc": _cascade(True),
 }
-assert SETTINGS.keys() == {head for head, (stages, _) in HEADS.items() if stages}
+assert SETTINGS.keys() == {head for head, kind in HEADS.items() if kind.stages}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,18 +1,12 @@
 """Reads a file in COCO's results format, written by anybody."""
 
-import json
 from pathlib import Path
 
-from hrnet_tf.files import existing
+from hrnet_tf.files import existing, parse_json
+from hrnet_tf.training.data.coco_fields import identity
+from hrnet_tf.training.data.coco_masks import encoded
 from hrnet_tf.training.data.sources import Report
-from hrnet_tf.training.detection.objects import (
-    Reasons,
-    box_of,
-    checked,
-    is_number,
-    mask_of,
-    plain_id,
-)
+from hrnet_tf.training.detection.objects import Reasons, box_of, checked, is_number
 from hrnet_tf.training.detection.truth import Truth
 
 
@@ -29,10 +23,7 @@ def read_results(path: Path, truth: Truth, report: Report) -> list[dict]:
         OSError: the file cannot be read.
         ValueError: it is not such a list, or no entry can be used.
     """
-    try:
-        entries = json.loads(existing(path).read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: not a json file ({error}).") from None
+    entries = parse_json(existing(path).read_bytes(), path)
     if not isinstance(entries, list):
         raise ValueError(
             f"{path}: must be a list of objects in COCO's results format, each with `image_id`, "
@@ -54,7 +45,7 @@ def read_results(path: Path, truth: Truth, report: Report) -> list[dict]:
 
 
 def _result(entry, truth):
-    image, category = plain_id(entry["image_id"]), plain_id(entry["category_id"])
+    image, category = identity(entry["image_id"]), identity(entry["category_id"])
     if image not in truth.images:
         raise ValueError("the annotations have no such image")
     if category not in truth.categories:
@@ -62,7 +53,7 @@ def _result(entry, truth):
     if not is_number(score := entry["score"]):
         raise ValueError("its score is not a number")
     number = truth.images[image] - 1
-    mask = mask_of(entry, truth.sizes[number])
+    mask = encoded(entry.get("segmentation"), truth.sizes[number])
     result = {
         "image_id": truth.image_ids[number],
         "category_id": truth.category_ids[truth.categories[category] - 1],

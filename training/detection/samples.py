@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_tf.training.data.order import order
-from hrnet_tf.training.data.sources import flaw, to_stderr
+from hrnet_tf.training.data.sources import look, to_stderr
 from hrnet_tf.training.detection.batches import batches
 from hrnet_tf.training.detection.panels import drawn, objects_of
 from hrnet_tf.training.detection.pictures import Pictures, from_records
-from hrnet_tf.training.detection.readers import Record, read
+from hrnet_tf.training.detection.readers import Record
 from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training.detection.source import read_of
 from hrnet_tf.training.report.inspect import View
 from hrnet_tf.training.report.page import bars, listing
 
@@ -38,9 +39,9 @@ def view(recipe: DetectionRecipe) -> View:
         problems.append(line)
         to_stderr(line)
 
-    records = read(recipe.train_annotations, recipe.train_images, recipe.card, report)
+    records = read_of(recipe, "train", report)
     for record in records:
-        if reason := flaw(record.image):
+        if reason := look(record.image).flaw:
             problems.append(f"{record.image.path} cannot be trained on: {reason}.")
     source = from_records(records)
     return View(

@@ -2,13 +2,15 @@
 
 import dataclasses
 
-from hrnet_tf.training.data.coco_json import read_coco_json
-from hrnet_tf.training.data.sources import check_paths, to_stderr
+from hrnet_tf.training.data.coco_json import CocoFile
+from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.detection.annotations import read_annotations
 from hrnet_tf.training.detection.evaluator import evaluator
 from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.detection.pictures import Pictures, from_records
-from hrnet_tf.training.detection.readers import read
+from hrnet_tf.training.detection.readers import Record, read
 from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training.detection.records import read_pictures
 from hrnet_tf.training.detection.truth import read_truth
 from hrnet_tf.training.evaluate import Evaluator
 
@@ -21,22 +23,18 @@ def settle(recipe: DetectionRecipe) -> DetectionRecipe:
     """
     if recipe.classes:
         return recipe
-    path, _ = check_paths(recipe.train_annotations, recipe.train_images)
-    truth = read_truth(read_coco_json(path), lambda line: None)
+    if recipe.train_records and not recipe.train_annotations:
+        raise ValueError(
+            "`classes` must be named if objects are in TFRecords alone. Received: "
+            f"train_records={recipe.train_records}, no classes."
+        )
+    paths = recipe.train_annotations, recipe.train_images
+    coco, _ = read_annotations(*paths, lambda line: None)
+    truth = read_truth(coco, lambda line: None)
     ids = tuple(truth.category_ids)
     if not all(type(each) is int for each in ids):
         ids = tuple(range(1, len(ids) + 1))
     return dataclasses.replace(recipe, classes=tuple(truth.names), category_ids=ids)
-
-
-def check(recipe: DetectionRecipe) -> None:
-    """Raises ValueError if the recipe wants what detectors do not have yet."""
-    if recipe.train_records:
-        raise ValueError(
-            "`train_records` must be empty: detectors are trained on files. "
-            f"Received: train_records={recipe.train_records!r}. Set `train_annotations` and "
-            "`train_images`."
-        )
 
 
 def training_pictures(recipe: DetectionRecipe) -> Pictures:
@@ -44,19 +42,30 @@ def training_pictures(recipe: DetectionRecipe) -> Pictures:
 
     Raises:
         OSError: there is no such file or folder.
-        ValueError: no image can be used, or TFRecords are given.
+        ValueError: no image can be used, or TFRecords lack shards or have other classes.
     """
-    check(recipe)
-    return from_records(read(recipe.train_annotations, recipe.train_images, recipe.card))
+    if recipe.train_records:
+        return read_pictures(recipe.train_records, recipe.classes)
+    return from_records(read_of(recipe, "train"))
+
+
+def read_of(
+    recipe: DetectionRecipe,
+    use: str,
+    report: Report = to_stderr,
+    coco: CocoFile | None = None,
+) -> tuple[Record, ...]:
+    """The images of a recipe to "train" on or for "val"; as `readers.read`."""
+    data = recipe.data(use)
+    return read(data.annotations, data.images, recipe.card, report, coco, data.classes)
 
 
 def held_out(recipe: DetectionRecipe) -> tuple[Pictures, Evaluator]:
     """The images for the validation loss, and the evaluator of the run."""
-    coco = read_coco_json(check_paths(recipe.val_annotations, recipe.val_images)[0])
+    coco, _ = read_annotations(recipe.val_annotations, recipe.val_images)
     judge = evaluator(recipe.card, scored(recipe), to_stderr, coco)
     # The evaluator has named what cannot be used.
-    records = read(recipe.val_annotations, recipe.val_images, recipe.card, lambda line: None, coco)
-    return from_records(records), judge
+    return from_records(read_of(recipe, "val", lambda line: None, coco)), judge
 
 
 def scored(recipe: DetectionRecipe) -> DetectionScoring:

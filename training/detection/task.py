@@ -2,14 +2,17 @@
 
 import keras
 
+from hrnet_tf.networks.checks import spec_of
 from hrnet_tf.networks.detection import detection
+from hrnet_tf.networks.specs import LiteHRNetSpec
 from hrnet_tf.training.detection.batches import batches
 from hrnet_tf.training.detection.evaluator import evaluator
 from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.detection.panels import panels
 from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training.detection.records import write_records
 from hrnet_tf.training.detection.samples import view
-from hrnet_tf.training.detection.source import check, held_out, scored, settle, training_pictures
+from hrnet_tf.training.detection.source import held_out, scored, settle, training_pictures
 from hrnet_tf.training.detection.trainee import trainee
 from hrnet_tf.training.task import Training
 
@@ -19,11 +22,16 @@ HEADS = ("bbox_head", "roi_head", "rpn_head", "fpn_conv", "reduction_conv")
 def network(recipe: DetectionRecipe) -> keras.Model:
     """The untrained network of a recipe."""
     count = len(recipe.classes)
-    return detection(recipe.arch, count, recipe.head, (*recipe.input_size, 3))
+    model = detection(recipe.arch, count, recipe.head, (*recipe.input_size, 3))
+    if recipe.head == "htc":  # without COCO-stuff's maps its classes of pixels have no loss
+        model.get_layer("roi_head.semantic_head.conv_logits").trainable = False
+    return model
 
 
 def published(recipe: DetectionRecipe) -> keras.Model:
-    """The network for images of any size."""
+    """The network for images of any size; a Lite-HRNet keeps the size of training."""
+    if isinstance(spec_of(recipe.arch), LiteHRNetSpec):
+        return network(recipe)
     return detection(recipe.arch, len(recipe.classes), recipe.head)
 
 
@@ -37,7 +45,6 @@ TRAINING = Training(
     scoring=DetectionScoring,
     counted="pictures",
     settle=settle,
-    check=check,
     network=network,
     published=published,
     is_head=is_head,
@@ -50,4 +57,5 @@ TRAINING = Training(
     evaluator=evaluator,
     panels=panels,
     inspect=view,
+    write_records=write_records,
 )

@@ -27,12 +27,10 @@ from hrnet_tf.training.detection.region_losses import (
 )
 from hrnet_tf.training.detection.stages import refined
 
-LEVELS = {"fcos": range(3, 8), "regions": range(2, 7)}
-
 
 def trainee(network: keras.Model, recipe: DetectionRecipe) -> keras.Model:
     """The model that `fit` trains in place of a network, with the same weights."""
-    kind = PointsTrainee if recipe.head == "fcos" else RegionsTrainee
+    kind = RegionsTrainee if HEADS[recipe.head].stages else PointsTrainee
     return kind(network, recipe)
 
 
@@ -49,7 +47,7 @@ class PointsTrainee(keras.Model):
 
     def __init__(self, network: keras.Model, recipe: DetectionRecipe):
         super().__init__(inputs=network.inputs[0], outputs=network.output, name="trainee")
-        self.fixed = recipe.fixed_statistics
+        self.fixed, self.levels = recipe.fixed_statistics, HEADS[recipe.head].levels
 
     def call(self, inputs, training=None, mask=None):
         """The network's outputs."""
@@ -59,7 +57,7 @@ class PointsTrainee(keras.Model):
         """The losses by name, for targets of `batches`."""
         found = []
         for kind in ("class_logits", "log_distances", "centerness"):
-            maps = [outputs[f"{kind}_P{level}"] for level in LEVELS["fcos"]]
+            maps = [outputs[f"{kind}_P{level}"] for level in self.levels]
             found.append(tf.concat([_rows(each) for each in maps], axis=1))
         logits, distances, centers = found
         names = ("point_classes", "distances", "centerness")
@@ -120,13 +118,13 @@ class RegionsTrainee(keras.Model):
         )
         maps = [
             (outputs[f"objectness_P{level}"], outputs[f"anchor_deltas_P{level}"])
-            for level in LEVELS["regions"]
+            for level in HEADS[self.head].levels
         ]
         found = rpn_losses(maps, truth, settings)
         if "semantic" in targets:
             found["semantic"] = semantic_loss(outputs["semantic_logits"], targets["semantic"])
         boxes, usable = regions(maps, truth, settings)
-        for stage in range(HEADS[self.head][0]):
+        for stage in range(HEADS[self.head].stages):
             rule = settings.rules[stage]
             boxes, sampled = sampled_regions(boxes, usable, truth, rule, f"stage {stage}")
             logits, deltas = self._boxes(outputs, boxes, stage)

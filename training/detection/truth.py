@@ -5,17 +5,14 @@ from dataclasses import dataclass, replace
 
 from pycocotools import mask as coco_mask
 
-from hrnet_tf.training.data.coco_json import CocoFile
+from hrnet_tf.training.data.coco_fields import annotated_area, is_crowd
+from hrnet_tf.training.data.coco_json import CocoFile, listed_images
+from hrnet_tf.training.data.coco_masks import encoded
+from hrnet_tf.training.data.coco_segments import contradictions
 from hrnet_tf.training.data.sources import Report
-from hrnet_tf.training.detection.objects import (
-    Reasons,
-    Size,
-    box_of,
-    checked,
-    is_number,
-    mask_of,
-    plain_id,
-)
+from hrnet_tf.training.detection.objects import Reasons, box_of, checked
+
+Size = tuple[int, int] | None  # height and width of an image, if they are known
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +20,11 @@ class Truth:
     """Annotated objects; images and categories are numbered from 1.
 
     Attributes:
-        images: plain id of each image -> its number.
-        image_ids: the ids of the images as the file writes them.
+        images: id of each image, as `read_coco_json` gives it -> its number.
+        image_ids: the ids of the images.
         sizes: height and width of each image, or None.
-        files: file name of each image, or None.
-        categories: plain id of each category -> its number.
-        category_ids: the ids of the categories as the file writes them.
+        categories: id of each category -> its number.
+        category_ids: the ids of the categories.
         names: their names; an id as text where the file has no name.
         annotations: the objects as `metrics.coco_numbers` takes them.
         masks: whether objects have masks.
@@ -37,7 +33,6 @@ class Truth:
     images: Mapping[object, int]
     image_ids: Sequence[object]
     sizes: Sequence[Size]
-    files: Sequence[str | None]
     categories: Mapping[object, int]
     category_ids: Sequence[object]
     names: Sequence[str]
@@ -64,24 +59,30 @@ class Truth:
 def read_truth(coco: CocoFile, report: Report) -> Truth:
     """The objects of a parsed file; `report` receives a line for whatever is left out.
 
-    Ids may be numbers or text, count from any number, and annotations may share theirs. An object
-    without `category_id` is of the only category, if there is one; without `bbox` it has the box of
-    its mask; without `area` that of its mask or box, as in `COCO.loadRes` of pycocotools.
+    Images that cannot be used are reported by `listed_images` and `image_files`, not here. Ids may
+    be numbers or text, count from any number, and annotations may share theirs. An object without
+    `category_id` is of the only category, if there is one; without `bbox` it has the box of its
+    mask; without `area` that of its mask or box, as in `COCO.loadRes` of pycocotools.
 
     Raises:
         ValueError: the file has no object that can be used.
     """
-    images = _images(coco, report)
+    images, known = _images(coco)
     numbers = {key: number for number, key in enumerate(images, 1)}
-    image_ids, sizes, files = zip(*images.values(), strict=True) if images else ((), (), ())
+    sizes = [image.size for image in images.values()]
     categories, category_ids, names = _categories(coco, report)
-    annotations, reasons = [], Reasons()
+    annotations, used, reasons = [], [], Reasons()
     for position, entry in enumerate(coco.annotations):
+        name = _name("annotation", position, entry)
         try:
-            annotations.append(_annotation(checked(entry), numbers, sizes, categories))
+            if checked(entry)["image_id"] in numbers or entry["image_id"] not in known:
+                annotations.append(_annotation(entry, numbers, sizes, categories))
+                used.append((name, entry, entry.get("segmentation")))
         except (KeyError, TypeError, ValueError) as error:
-            reasons.add(_name("annotation", position, entry), error)
+            reasons.add(name, error)
     reasons.report(coco.path, report)
+    for line in contradictions(used):
+        report(f"{coco.path}: {line}.")
     if not annotations:
         raise ValueError(
             f"{coco.path}: no annotation is an object with a box or a mask in one of its images. "
@@ -91,7 +92,7 @@ def read_truth(coco: CocoFile, report: Report) -> Truth:
     if masks and len(masks) < len(annotations):
         without = len(annotations) - len(masks)
         report(f"{coco.path}: {without} annotations without a mask count for boxes only.")
-    seen = (numbers, image_ids, sizes, files), (categories, category_ids, names)
+    seen = (numbers, list(images), sizes), (categories, category_ids, names)
     return Truth(*seen[0], *seen[1], annotations, bool(masks))
 
 
@@ -100,23 +101,12 @@ def _name(kind, position, entry):
     return f"{kind} {known}" if known is not None else f"{kind} number {position + 1}"
 
 
-def _images(coco, report):
-    """Plain id -> id, size and file name, in the order of the ids, which is that of pycocotools."""
-    found, reasons = {}, Reasons()
-    for position, entry in enumerate(coco.images):
-        try:
-            key = plain_id(checked(entry)["id"])
-            if key in found:
-                raise ValueError(f"another image has the id {key}")
-            sides = entry.get("height"), entry.get("width")
-            size = sides if all(type(side) is int and side > 0 for side in sides) else None
-            found[key] = entry["id"], size, entry.get("file_name")
-        except (KeyError, TypeError, ValueError) as error:
-            reasons.add(_name("image", position, entry), error)
-    reasons.report(coco.path, report)
-    if all(type(image_id) is int for image_id, *_ in found.values()):
-        return dict(sorted(found.items(), key=lambda item: item[1][0]))
-    return found
+def _images(coco):
+    """Id -> image, in the order of the ids, which is that of pycocotools; and all known ids."""
+    found, known = listed_images(coco, lambda line: None, named=False)
+    if all(type(key) is int for key in found):
+        found = dict(sorted(found.items()))
+    return found, known
 
 
 def _categories(coco, report):
@@ -124,45 +114,44 @@ def _categories(coco, report):
     found, reasons = {}, Reasons()
     for position, entry in enumerate(coco.categories):
         try:
-            key = plain_id(checked(entry)["id"])
-            if key in found:
-                raise ValueError(f"another category has the id {key}")
-            found[key] = entry["id"], str(entry.get("name") or key)
+            key = checked(entry)["id"]
+            if key is None:
+                raise ValueError("its `id` is null")
+            name = str(entry.get("name") or key)
+            if found.setdefault(key, name) != name:
+                raise ValueError(f"another category has the id {key}, {found[key]}")
         except (KeyError, TypeError, ValueError) as error:
             reasons.add(_name("category", position, entry), error)
     reasons.report(coco.path, report)
     if not coco.categories:
         for entry in coco.annotations:
             value = entry.get("category_id") if isinstance(entry, Mapping) else None
-            if isinstance(value, int | str) and not isinstance(value, bool):
-                found.setdefault(plain_id(value), (value, str(value)))
+            if value is not None:
+                found.setdefault(value, str(value))
     numbers = {key: number for number, key in enumerate(found, 1)}
-    ids, names = zip(*found.values(), strict=True) if found else ((), ())
-    return numbers, list(ids), list(names)
+    return numbers, list(found), list(found.values())
 
 
 def _annotation(entry, images, sizes, categories):
-    image = plain_id(entry["image_id"])
+    image, category = entry["image_id"], entry.get("category_id")
     if image not in images:
-        raise ValueError(f"no image has the id {entry['image_id']}")
-    if entry.get("category_id") is None and len(categories) == 1:
+        raise ValueError(f"no image has the id {image}, its `image_id`")
+    if category is None and len(categories) == 1:
         (category,) = categories
-    else:
-        category = plain_id(entry["category_id"])
+    if category is None:
+        raise KeyError("category_id")
     if category not in categories:
-        raise ValueError(f"no category has the id {entry['category_id']}")
-    mask = mask_of(entry, sizes[images[image] - 1])
-    box, area = box_of(entry, mask), entry.get("area")
+        raise ValueError(f"no category has the id {category}, its `category_id`")
+    mask = encoded(entry.get("segmentation"), sizes[images[image] - 1])
+    box, area = box_of(entry, mask), annotated_area(entry)
     if area is None:
         area = box[2] * box[3] if mask is None else float(coco_mask.area(mask))
-    if not is_number(area):
-        raise ValueError(f"its area is {area!r}, not a number")
     found = {
         "image_id": images[image],
         "category_id": categories[category],
         "bbox": box,
-        "area": float(area),
-        "iscrowd": int(bool(entry.get("iscrowd"))),
-        "ignore": int(bool(entry.get("ignore"))),  # scores count it, training does not
+        "area": area,
+        "iscrowd": int(is_crowd(entry)),
+        "ignore": int(is_crowd(entry, "ignore")),  # scores count it, training does not
     }
     return found if mask is None else {**found, "segmentation": mask}

@@ -9,6 +9,8 @@ from hrnet_tf.patches.keras_sgd import SGD
 from hrnet_tf.training.loop.schedules import learning_rate
 from hrnet_tf.training.recipe import Recipe
 
+BIASES = ("bias", "beta")  # of layers, and of normalization
+
 
 def optimizer(
     recipe: Recipe, steps: int, is_head: Callable[[str], bool] = lambda layer: False
@@ -36,8 +38,12 @@ def optimizer(
         made = SGD(rate, recipe.momentum, nesterov, decay=decay, **settings)
 
     def factor(variable):
-        return recipe.head_rate if is_head(variable.path.partition("/")[0]) else 1.0
+        layer, _, kind = variable.path.rpartition("/")
+        rate = recipe.head_rate if is_head(layer.partition("/")[0]) else 1.0
+        return rate * recipe.bias_rate if kind == "bias" else rate
 
-    if recipe.head_rate != 1:
+    if (recipe.head_rate, recipe.bias_rate) != (1, 1):
         made.factor = factor
+    if not recipe.decay_biases:
+        made.decays = lambda variable: variable.path.rpartition("/")[2] not in BIASES
     return made

@@ -93,3 +93,27 @@ def learning_rate(recipe: Recipe, steps: int) -> schedules.LearningRateSchedule:
     drops = [steps * milestone - 1 for milestone in recipe.milestones]
     schedule = schedules.PiecewiseConstantDecay(drops, rates)
     return WarmUp(schedule, warm, start) if warm else schedule
+
+
+def change_of_rate(old: Recipe, new: Recipe, steps: int, step: int) -> str:
+    """A sentence about the rate of a run that goes on with more epochs.
+
+    Milestones count from the first step, so the rate stays what it would have been. A cosine and a
+    power end with the run: from here on the rate is what it is in a run that was as long from its
+    start.
+
+    Args:
+        old: the recipe so far.
+        new: the one with more epochs.
+        steps: number of steps in an epoch.
+        step: number of steps that are done.
+    """
+    before, after = (float(learning_rate(each, steps)(step)) for each in (old, new))
+    if new.milestones and not new.power:
+        later = [str(each) for each in new.milestones if each * steps > step]
+        drops = f"drops after epoch {', '.join(later)}" if later else "does not drop again"
+        return f"The learning rate is {after:.3g} and {drops}."
+    return (
+        f"The learning rate falls over {new.epochs} epochs in place of {old.epochs}: from here on "
+        f"it is {after:.3g}, which was {before:.3g}."
+    )

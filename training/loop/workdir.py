@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from hrnet_tf.files import whole
+from hrnet_tf.files import parse_json, whole
 from hrnet_tf.training.data.sources import how_to_draw
 from hrnet_tf.training.loop.resume import differences
 from hrnet_tf.training.recipe import Recipe, completed
@@ -13,12 +13,14 @@ from hrnet_tf.weights.download import is_url
 RESULTS = ("model.keras", "model.json", "recipe.json", "history.csv", "curves.svg", "bad_batch.npz")
 
 FOLDERS = ("checkpoints", "tensorboard")
+GOING_ON = "going_on.txt"  # is there while a finished run is trained for more epochs
 
 
 def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
     """Creates the folder of a run, or accepts one with an unfinished run of the same recipe.
 
-    Afterwards it holds the recipe in `recipe.json`.
+    A run of the same recipe with fewer epochs is accepted, too, finished or not: it goes on.
+    Afterwards the folder holds the recipe in `recipe.json`.
 
     Raises:
         FileExistsError: it is no folder, or holds anything else, and `overwrite` is False.
@@ -29,19 +31,9 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
     if overwrite or not earlier.is_file():
         empty_folder(workdir, overwrite)
     else:
-        if differing := differing_values(workdir, recipe):
-            raise FileExistsError(
-                f"{workdir} holds a run of another recipe ({differing}): choose another folder, or "
-                "replace its results with --overwrite."
-                f"{_on_from(workdir)}"
-            )
-        if is_finished(workdir):
-            raise FileExistsError(
-                f"{workdir} holds a finished run of this recipe: choose another folder, or replace "
-                f"its results with --overwrite.{_on_from(workdir)}"
-            )
+        _accept(workdir, recipe)
     if overwrite:
-        for name in RESULTS:
+        for name in (*RESULTS, GOING_ON):
             (workdir / name).unlink(missing_ok=True)
         for name in FOLDERS:
             shutil.rmtree(workdir / name, ignore_errors=True)
@@ -50,25 +42,47 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
     return workdir
 
 
-def _on_from(workdir: Path) -> str:
-    """How to train on from a finished run; empty if it has no result yet."""
-    if not is_finished(workdir):
-        return ""
-    return (
-        f" To train on from its result, add --weights={workdir / 'model.keras'} and another "
-        "--workdir."
-    )
+def _accept(workdir: Path, recipe: Recipe) -> None:
+    """Raises FileExistsError unless the run in a folder can go on with a recipe."""
+    path = workdir / "recipe.json"
+    there = parse_json(path.read_bytes(), path)
+    there = completed(there) if isinstance(there, dict) else {}
+    here = json.loads(recipe.to_json())
+    finished, longer = is_finished(workdir), is_longer(there, here)
+    again = f" To train on from its result, add --weights={workdir / 'model.keras'} and another "
+    again = again + "--workdir." if finished else ""
+    if differing := differences(there | {"epochs": recipe.epochs} if longer else there, here):
+        raise FileExistsError(
+            f"{workdir} holds a run of another recipe ({differing}): choose another folder, or "
+            f"replace its results with --overwrite.{again}"
+        )
+    if finished and not longer:
+        raise FileExistsError(
+            f"{workdir} holds a finished run of this recipe: raise --epochs to go on, choose "
+            f"another folder, or replace its results with --overwrite.{again}"
+        )
+    if finished and not any((workdir / "checkpoints").glob("step_*.npz")):
+        raise FileExistsError(
+            f"{workdir} has no checkpoints to go on from: choose another folder, or replace its "
+            f"results with --overwrite.{again}"
+        )
+    if finished:
+        with whole(workdir / GOING_ON) as part:
+            part.write_text(
+                f"model.keras is of {there['epochs']} epochs. The run goes on to {recipe.epochs}.\n"
+            )
 
 
-def differing_values(workdir: Path, recipe: Recipe) -> str:
-    """Lists the values that differ from the recipe of the run in a folder; empty if none does."""
-    there = json.loads((workdir / "recipe.json").read_text("utf-8"))
-    return differences(completed(there), json.loads(recipe.to_json()))
+def is_longer(there: dict, here: dict) -> bool:
+    """Whether a run has more epochs than another; both as the values of their recipes."""
+    counts = there.get("epochs"), here.get("epochs")
+    return all(type(each) is int for each in counts) and counts[0] < counts[1]
 
 
 def is_finished(workdir: Path) -> bool:
     """Whether the run in a folder has saved its model."""
-    return all((workdir / name).is_file() for name in ("model.keras", "model.json"))
+    saved = all((workdir / name).is_file() for name in ("model.keras", "model.json"))
+    return saved and not (workdir / GOING_ON).exists()
 
 
 def check_files(recipe: Recipe) -> None:

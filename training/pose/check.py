@@ -13,7 +13,8 @@ from hrnet_tf.labels.keypoints import KeypointSet, plain_name
 from hrnet_tf.training.data.sources import Note
 from hrnet_tf.training.pose.readers import Annotations, check_names, read, to_train_on
 from hrnet_tf.training.pose.readers.coco import Record
-from hrnet_tf.training.pose.readers.oddities import oddities, one_picture, suspicions
+from hrnet_tf.training.pose.readers.doubts import doubts
+from hrnet_tf.training.pose.readers.oddities import oddities
 from hrnet_tf.training.pose.readers.pictures import readable
 
 ENOUGH = 20  # smallest number of people from which exchanged sides are inferred
@@ -78,8 +79,6 @@ def examine(found: Annotations, keypoints: KeypointSet, problems: Sequence[str] 
     problems = [line for line in problems if not isinstance(line, Note)]
     if found.coco:
         problems += [f"{annotations}: {line}." for line in found.coco.double_ids()]
-        if line := one_picture(found.images):
-            remarks.append(f"{annotations}: {line}.")
         try:
             check_names(found, keypoints, remarks.append)
         except ValueError as error:
@@ -98,8 +97,7 @@ def examine(found: Annotations, keypoints: KeypointSet, problems: Sequence[str] 
         names = tuple(map(str, range(count)))
     else:
         remarks += _swapped(people, keypoints)
-    if found.data_format == "coco":
-        remarks += [f"{annotations}: {line}." for line in suspicions(people)]
+    remarks += doubts(found, keypoints, one_by_one=False)
     for what, mask in oddities(people, found.data_format == "coco").items():
         for row in np.flatnonzero(mask if mask.ndim == 1 else mask.any(axis=1)):
             where = f"{people[row].image.path}: annotation {people[row].id}"

@@ -26,7 +26,7 @@ import numpy as np
 from keras import ops
 
 from hrnet_tf.cards.pose import PoseCard
-from hrnet_tf.labels.keypoint_sets import COCO_AIC, COCO_WHOLEBODY, CROWDPOSE
+from hrnet_tf.labels.keypoint_sets import COCO_WHOLEBODY
 from hrnet_tf.labels.keypoints import KeypointSet, plain_name
 from hrnet_tf.tasks.detection.box_files import read_boxes
 from hrnet_tf.tasks.pose import geometry
@@ -52,13 +52,11 @@ from hrnet_tf.training.pose.point_evaluators import (
     truth_beside,
 )
 from hrnet_tf.training.pose.readers import Annotations, check_names, read, usable
-from hrnet_tf.training.pose.readers.categories import keypoint_names, named
-from hrnet_tf.training.pose.readers.coco import AREA_OF_BOX, Record
-from hrnet_tf.training.pose.readers.oddities import one_picture, summaries, suspicions
-from hrnet_tf.training.pose.readers.segments import polygon_area
+from hrnet_tf.training.pose.readers.categories import keypoint_names
+from hrnet_tf.training.pose.readers.coco import Record
+from hrnet_tf.training.pose.readers.doubts import doubts
 
 NMS_THRESHOLD = 0.9
-OF_BOXES = (CROWDPOSE, COCO_AIC)  # sets whose files have no areas
 
 
 def evaluator(
@@ -120,11 +118,8 @@ def read_scored(card: PoseCard, scoring: PoseScoring, report: Report) -> Annotat
     found = read(scoring.data_format, *files, report, card.keypoints, scoring.category)
     found = usable(found, report)
     check_names(found, card.keypoints, report)
-    if found.data_format == "coco":
-        people = [record for record in found.everyone if not record.crowd]
-        for line in (*suspicions(people), *summaries(found.everyone), one_picture(found.images)):
-            if line:
-                report(f"{found.path}: {line}.")
+    for line in doubts(found, card.keypoints):
+        report(line)
     return found
 
 
@@ -139,7 +134,6 @@ class SimilarityEvaluator(PoseEvaluator):
         self._scoring = scoring
         self._ids = _known_keypoints(card.keypoints, annotations)
         self._keypoints = _part(card.keypoints, self._ids)
-        _check_derived(annotations, card.keypoints, report)
         people = _without_parts(annotations.everyone, len(self._keypoints.names))
         self._truth = ground_truth(people, annotations.images, self._keypoints.sigmas)
         if scoring.detections is None:
@@ -167,31 +161,6 @@ class SimilarityEvaluator(PoseEvaluator):
         if keypoints.names == COCO_WHOLEBODY.names:
             numbers |= whole_body_ap(truth, results)
         return numbers, diagnosis(truth["annotations"], results, keypoints)
-
-
-def _check_derived(annotations: Annotations, keypoints: KeypointSet, report: Report) -> None:
-    """Reports areas and counts that contradict what they are derived from, and missing areas."""
-    found = {"no": [], "wrong": []}
-    for place, each in enumerate(annotations.coco.annotations):
-        if not isinstance(each, dict) or not each.get("keypoints"):
-            continue
-        area, inside = each.get("area"), polygon_area(each)
-        if area is None:
-            found["no"].append(named(each, place))
-        elif inside and isinstance(area, int | float) and not 0.8 * inside < area < 1.25 * inside:
-            found["wrong"].append(named(each, place))
-    if keypoints in OF_BOXES:
-        found["no"] = []
-    lines = {
-        "no": f"no `area`; {AREA_OF_BOX} of that of their box is taken, as for CrowdPose",
-        "wrong": "another `area` than their `segmentation`",
-    }
-    for kind, line in lines.items():
-        if names := found[kind]:
-            report(
-                f"{annotations.path}: {len(names)} annotations have {line}; the first is "
-                f"annotation {names[0]}."
-            )
 
 
 def _without_parts(people: Sequence[Record], count: int) -> Sequence[Record]:

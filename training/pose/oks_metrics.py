@@ -18,7 +18,7 @@ from pycocotools.cocoeval import COCOeval
 from hrnet_tf.labels.keypoint_sets import COCO, COCO_WHOLEBODY
 from hrnet_tf.tasks.pose.oks import similarity
 from hrnet_tf.training.data.coco_json import CocoFile, coco_file, listed_images, read_coco_json
-from hrnet_tf.training.data.sources import Report, to_stderr
+from hrnet_tf.training.data.sources import ImageFile, Report, to_stderr
 from hrnet_tf.training.pose.readers.coco import Record, people_of
 
 # Indices into COCO-WholeBody's 133 keypoints (Jin et al. ECCV 2020).
@@ -111,11 +111,15 @@ def coco_ap(
             is for an unknown image, or there are no sigmas.
     """
     if isinstance(annotations, str | Path):
-        annotations = read_coco_json(annotations)
+        annotations = read_coco_json(annotations, report)
     if not isinstance(annotations, CocoFile):
         annotations = coco_file(copy.deepcopy(dict(annotations)), Path("`annotations`"))
-    images = listed_images(annotations)
-    people = people_of(annotations, images, images, report)
+    listed, known = listed_images(annotations, report, named=False)
+    images = {
+        key: ImageFile(key, Path(image.name or str(key)), image.size or (0, 0))
+        for key, image in listed.items()
+    }
+    people = people_of(annotations, images, known, report)
     return score(ground_truth(people, images, sigmas), results, sigmas, image_ids)
 
 

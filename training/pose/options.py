@@ -31,10 +31,10 @@ class PoseScoring:
     annotations: str
     images: str
     data_format: str = field(default="coco", metadata={"choices": FORMATS})
-    category: str | None = None
-    ground_truth: str | None = None
+    category: str | None = field(default=None, metadata={"only": ("data_format", ("coco",))})
+    ground_truth: str | None = field(default=None, metadata={"only": ("data_format", ("mpii",))})
     detections: str | None = None
-    score_threshold: float = 0.0
+    score_threshold: float = field(default=0.0, metadata={"only": ("detections", None)})
     protocol: str = field(default="original", metadata={"choices": PROTOCOLS})
     flip: bool | None = None
 

@@ -45,12 +45,7 @@ def images(records: Sequence[Record]) -> People:
         "size": sizes,
         "bounds": np.concatenate((np.zeros_like(sizes), sizes), axis=1),
     }
-    if all(record.image.plain for record in records):
-        return People(rows, lambda row, window: crops.read_image(row["path"], row["size"], window))
-    rows["plain"] = np.array([record.image.plain for record in records])
-    return People(
-        rows, lambda row, window: crops.read_any(row["path"], row["size"], window, row["plain"])
-    )
+    return People(rows, lambda row, window: crops.read_image(row["path"], row["size"], window))
 
 
 def regions(boxes: np.ndarray, recipe: PoseRecipe) -> tuple[np.ndarray, np.ndarray]:

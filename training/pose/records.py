@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from hrnet_tf.training.data.crops import read_any
+from hrnet_tf.training.data.crops import read_image
 from hrnet_tf.training.data.sources import Report, to_stderr
 from hrnet_tf.training.data.tfrecord.shards import (
     Items,
@@ -128,7 +128,7 @@ def _example(records, people, row):
     record, window = records[row], people.rows["bounds"][row]
     try:
         path, size = str(record.image.path), people.rows["size"][row]
-        pixels, corner = read_any(path, size, window, tf.constant(record.image.plain))
+        pixels, corner = read_image(path, size, window)
     except tf.errors.OpError as error:
         return f"it cannot be decoded ({' '.join(error.message.split())})"
     top, left, bottom, right = window - np.tile(corner, 2)

@@ -14,6 +14,7 @@ from hrnet_tf.training.pose.people import People, check_reach, images
 from hrnet_tf.training.pose.point_evaluators import truth_beside
 from hrnet_tf.training.pose.readers import Annotations, check_names, read, to_train_on, usable
 from hrnet_tf.training.pose.readers.coco import Record
+from hrnet_tf.training.pose.readers.doubts import doubts
 from hrnet_tf.training.pose.recipe import PoseRecipe
 from hrnet_tf.training.pose.records import read_people
 
@@ -77,7 +78,10 @@ def people_for(recipe: PoseRecipe, found: Annotations, report: Report = to_stder
             order.
     """
     check_names(found, recipe.keypoints, report)
-    return trained(recipe, usable(found, report), report)
+    found = usable(found, report)
+    for line in doubts(found, recipe.keypoints):
+        report(line)
+    return trained(recipe, found, report)
 
 
 def trained(recipe: PoseRecipe, found: Annotations, report: Report = to_stderr) -> list[Record]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hrnet_tf.labels.label_values import IGNORED
-from hrnet_tf.training.data.sources import flaw
+from hrnet_tf.training.data.sources import look
 from hrnet_tf.training.segmentation.masks import read_mask
 from hrnet_tf.training.segmentation.readers import Annotated, Record
 
@@ -73,7 +73,7 @@ def examine(found: Annotated, names: Sequence[str], problems: Sequence[str] = ()
 
 def _count(record: Record, found: Annotated, classes: int) -> np.ndarray | str:
     """Pixels of each class and of none (C + 1,), or a sentence that says why there are none."""
-    if reason := flaw(record.image):
+    if reason := look(record.image).flaw:
         return f"{record.image.path} is left out: {reason}."
     try:
         mask = read_mask(record.mask, found.meaning)

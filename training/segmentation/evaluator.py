@@ -50,7 +50,8 @@ class ConfusionEvaluator:
     def __init__(self, card: SegmentationCard, scoring: SegmentationScoring, annotated: Annotated):
         self._card, self._scoring, self._meaning = card, scoring, annotated.meaning
         self._masks = {record.image.id: record for record in annotated.records}
-        self.wanted = [Wanted(key, record.image.path) for key, record in self._masks.items()]
+        images = {key: record.image for key, record in self._masks.items()}
+        self.wanted = [Wanted(key, file.path, size=file.size) for key, file in images.items()]
 
     def reset(self, predictor) -> None:
         """Forgets all pictures; the next ones are predicted by this predictor."""

@@ -19,6 +19,8 @@ FORMATS = (
 )  # names of `readers.READERS`
 ENCODINGS = ("index", "binary", "color")
 ABSENT = ("zero", "left_out")
+# Other fields with which some have an effect; see `fields.misplaced`.
+MASKS, COLOR = ("labels", ("masks",)), ("encoding", ("color",))
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class SegmentationScoring:
     annotations: str
     images: str
     labels: str = field(default="masks", metadata={"choices": FORMATS})
-    encoding: str = field(default="index", metadata={"choices": ENCODINGS})
-    ignore_label: int = -1
-    ignore_color: tuple[int, ...] = ()
+    encoding: str = field(default="index", metadata={"choices": ENCODINGS, "only": MASKS})
+    ignore_label: int = field(default=-1, metadata={"only": MASKS})
+    ignore_color: tuple[int, ...] = field(default=(), metadata={"only": COLOR})
     absent: str = field(default="zero", metadata={"choices": ABSENT})
 
     def __post_init__(self):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from hrnet_tf.training.data import crops
 from hrnet_tf.training.data.rows import Rows
 from hrnet_tf.training.segmentation.masks import Meaning, decode_mask
 from hrnet_tf.training.segmentation.readers import Record
@@ -52,7 +53,7 @@ def decode(
     """Decodes a picture and its mask; fails unless both have the size that the headers told.
 
     Args:
-        picture: content of a JPEG or PNG file.
+        picture: content of the picture's file.
         mask: content of a PNG file.
         size: (2,) height and width.
         meaning: of the mask.
@@ -60,13 +61,7 @@ def decode(
     Returns:
         Pixels (H, W, 3) and classes (H, W), uint8.
     """
-
-    def jpeg():
-        # Only this DCT method gives the same pixels as libjpeg in Pillow and OpenCV.
-        return tf.io.decode_jpeg(picture, channels=3, dct_method="INTEGER_ACCURATE")
-
-    pixels = tf.cond(tf.io.is_jpeg(picture), jpeg, lambda: tf.io.decode_png(picture, channels=3))
+    pixels, _ = crops.decode(picture, size, tf.concat((tf.zeros_like(size), size), axis=0))
     classes = decode_mask(mask, meaning)
-    checks = [tf.debugging.assert_equal(tf.shape(each)[:2], size) for each in (pixels, classes)]
-    with tf.control_dependencies(checks):
+    with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(classes), size)]):
         return tf.ensure_shape(pixels, (None, None, 3)), tf.ensure_shape(classes, (None, None))

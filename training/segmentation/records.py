@@ -2,7 +2,7 @@
 
 Each record is a `tf.train.Example`:
 
-    image/encoded       bytes       the picture's file, JPEG or PNG
+    image/encoded       bytes       the picture's file as it is
     image/name          bytes       the file that it was read from
     image/size          int64 (2)   height, width
     mask/encoded        bytes       PNG, its numbers are the classes, 255 where there is none
@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from hrnet_tf.labels.label_values import plain
-from hrnet_tf.training.data.sources import Report, flaw, to_stderr
+from hrnet_tf.training.data.sources import Report, look, to_stderr
 from hrnet_tf.training.data.tfrecord.shards import (
     Items,
     check_shards,
@@ -114,7 +114,7 @@ def _load(row):
 def _example(found: Annotated, row: int) -> bytes | str:
     """A serialised example, or a text that says why there is none."""
     record = found.records[row]
-    if reason := flaw(record.image):
+    if reason := look(record.image).flaw:
         return reason
     try:
         mask = png(read_mask(record.mask, found.meaning))

@@ -13,7 +13,7 @@ KINDS = ("class_logits", "log_distances", "centerness")
 
 
 class Points:
-    """Runs a network of `DetectionCard(head="fcos")`, as a `Finder`."""
+    """Runs a network whose card has no `stages`, FCOS or its light kind, as a `Finder`."""
 
     def __init__(self, network: Network, card: DetectionCard):
         self.seconds = 0.0

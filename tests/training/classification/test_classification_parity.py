@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hrnet_tf.media.graph.pillow import resize
 from hrnet_tf.networks.classification import classification
 from hrnet_tf.patches.keras_normalization import fuse
 from hrnet_tf.patches.keras_sgd import SGD
@@ -16,7 +17,6 @@ from hrnet_tf.training.classification.batches import _middle
 from hrnet_tf.training.classification.losses import CrossEntropy
 from hrnet_tf.training.classification.metrics import Confusion
 from hrnet_tf.training.classification.recipe import ClassificationRecipe
-from hrnet_tf.training.data.resize import resize
 from hrnet_tf.training.loop.schedules import learning_rate
 from hrnet_tf.weights.load import load_checkpoint
 

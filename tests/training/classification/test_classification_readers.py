@@ -71,7 +71,7 @@ def test_each_bad_picture_and_class_is_named_and_the_rest_goes_on(photos, capfd)
     found = read(photos, "", classes, lines.append)
     said = "\n".join(lines)
     for part in (
-        "notes.txt: left out: it is no JPEG or PNG",
+        "notes.txt: left out: it is no picture",
         "empty.jpg: left out: it is empty",
         "nothing: left out: none of the 5 classes has this name",
     ):

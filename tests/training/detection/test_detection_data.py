@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hrnet_tf.training.detection.batches import batches, fcos_points
 from hrnet_tf.training.detection.pictures import from_records
 from hrnet_tf.training.detection.readers import read
 from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training.detection.records import write_records
 from hrnet_tf.training.detection.runs import decoded
 from hrnet_tf.training.detection.source import settle, training_pictures
 
@@ -174,12 +176,12 @@ def bad_file(folder, change):
 
 BAD = {
     "zero": ({"bbox": [5, 5, 0, 10]}, "below a pixel"),
-    "negative": ({"bbox": [5, 5, -3, 10]}, "negative side"),
+    "negative": ({"bbox": [5, 5, -3, 10]}, "its `bbox` is empty"),
     "outside": ({"bbox": [90, 5, 10, 10]}, "outside the image"),
-    "two points": ({"segmentation": [[1, 1, 5, 5]]}, "three or more points"),
+    "two points": ({"segmentation": [[1, 1, 5, 5]]}, "three points or more"),
     "other size": (
         {"segmentation": {"size": [10, 10], "counts": [100]}},
-        "its mask is for an image of",
+        "its `segmentation` is of [10, 10], its image of",
     ),
     "unknown": ({"category_id": 3}, "no category has the id 3"),
 }
@@ -239,3 +241,19 @@ def test_an_image_that_cannot_be_read_does_not_count(drawings, capfd):
     _, targets, weights = next(iter(batches(source, drawings, True)))
     assert not weights.numpy().any() and not targets["objects"].numpy().any()
     assert "Left out of a batch" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("head", ["fcos", "mask_rcnn"])
+def test_records_have_the_batches_of_the_files(drawings, head, tmp_path):
+    """To the bit; and other classes are refused, as their numbers would mean others."""
+    recipe = dataclasses.replace(drawings, head=head)
+    count, paths = write_records(recipe, str(tmp_path), 2)
+    assert count == len(training_pictures(recipe)) and len(paths) == 2
+    before = [Path(path).read_bytes() for path in paths]
+    assert write_records(recipe, str(tmp_path), 2, overwrite=True)[0] == count
+    assert [Path(path).read_bytes() for path in paths] == before
+    recorded = dataclasses.replace(recipe, train_records=f"{tmp_path}/*.tfrecord")
+    wanted, found = first(recipe, step=1), first(recorded, step=1)
+    tf.nest.map_structure(np.testing.assert_array_equal, found, wanted)
+    with pytest.raises(ValueError, match="must have the 2 `classes` of the recipe, in their order"):
+        training_pictures(dataclasses.replace(recorded, classes=("thing", "person")))

@@ -1,35 +1,196 @@
-"""The page of `inspect` for detectors."""
+"""Runs of detectors: from drawings to a model that opens, interrupted or not."""
 
+import csv
 import dataclasses
+import subprocess
+import sys
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
+import tiny_detectors
 
+import hrnet_tf
 from hrnet_tf import cli
-from hrnet_tf.training.data.synthetic.scenes import write_dataset
-from hrnet_tf.training.detection.recipe import DetectionRecipe
+from hrnet_tf.training import train
+from hrnet_tf.training.detection import task
+from hrnet_tf.training.detection.batches import _point_targets
+from hrnet_tf.training.detection.trainee import PointsTrainee, RegionsTrainee, trainee
+from hrnet_tf.training.loop import resume
+from hrnet_tf.training.loop.callbacks import Count
+
+EVERYTHING = {"ema": 0.8, "accumulation": 2, "clip_norm": 0.1, "precision": "mixed_float16"}
+slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "set"
-    write_dataset(folder, 6, seed=0, size=(64, 96))
-    data = {"annotations": str(folder / "instances.json"), "images": str(folder / "images")}
-    values = {f"{use}_{kind}": value for use in ("train", "val") for kind, value in data.items()}
-    return DetectionRecipe(
-        arch="w18",
-        input_size=(64, 96),
-        classes=(),
-        category_ids=(),
-        sides=(96, 64),
-        scale_range=(0.8, 1.3),
-        color_jitter=0.1,
-        fixed_statistics=False,
-        milestones=(),
-        epochs=2,
-        batch_size=4,
-        evaluate_every=1,
-        **values,
-    )
+    return tiny_detectors.write_recipe(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def small(monkeypatch):
+    tiny_detectors.shrink(monkeypatch.setattr)
+
+
+@pytest.fixture
+def traces(monkeypatch):
+    """After each step, how often the losses have been traced."""
+    found, counted = [0], []
+    for kind in (PointsTrainee, RegionsTrainee):
+
+        def losses_of(self, *args, original=kind.losses_of):
+            found[0] += 1
+            return original(self, *args)
+
+        monkeypatch.setattr(kind, "losses_of", losses_of)
+    count = Count.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        count(self, batch, logs)
+        counted.append(found[0])
+
+    monkeypatch.setattr(Count, "on_train_batch_end", on_train_batch_end)
+    return counted
+
+
+def same_end(first, second):
+    one, other = (resume.newest(run / "checkpoints", pytest.fail) for run in (first, second))
+    assert one.position == other.position and one.arrays.keys() == other.arrays.keys()
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, other.arrays[name], err_msg=name)
+    assert (first / "history.csv").read_bytes() == (second / "history.csv").read_bytes()
+
+
+HEADS = [
+    pytest.param("mask_rcnn", id="mask_rcnn"),
+    *(
+        pytest.param(head, id=head, marks=slow)
+        for head in ("fcos", "faster_rcnn", "cascade_rcnn", "cascade_mask_rcnn", "htc")
+    ),
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_run_from_drawings_to_a_detector(recipe, head, small, traces, tmp_path):
+    """It trains, evaluates, saves, predicts, and no step is traced again."""
+    recipe = dataclasses.replace(recipe, head=head, evaluate_every=2, clip_norm=35.0)
+    path = train.train(recipe, tmp_path / "run", distribute="none")
+    with open(tmp_path / "run" / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    masks = head in ("mask_rcnn", "cascade_mask_rcnn", "htc")
+    assert len(rows) == 2 and float(rows[1]["loss"]) < float(rows[0]["loss"])
+    assert 0 < float(rows[1]["val_loss"]) < 100 and 0 <= float(rows[1]["AP"]) <= 1
+    assert ("AP mask" in rows[1]) == masks
+    assert len(traces) == 4 and len(set(traces)) == 1
+    image = np.random.default_rng(0).integers(0, 255, (50, 70, 3), np.uint8)
+    predictor = hrnet_tf.predictor(path, score_threshold=0.0)
+    found = predictor(image)
+    assert predictor.card.classes == ("person", "thing") and len(found.boxes) > 0
+    assert (found.masks is not None) == masks
+    assert keras.models.load_model(path).count_params() > 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [pytest.param({}, id="plain", marks=slow), pytest.param(EVERYTHING, id="everything")],
+)
+def test_ctrl_c_ends_the_step_and_the_same_command_goes_on(
+    recipe, changes, small, interrupt, tmp_path
+):
+    """To the bit: weights, optimizer, averages, history; in the middle of an epoch."""
+    recipe = dataclasses.replace(recipe, **changes)
+    train.train(recipe, tmp_path / "quiet", distribute="none", deterministic=True)
+    interrupt(3)
+    with pytest.raises(KeyboardInterrupt, match="Stopped after step 3"):
+        train.train(recipe, tmp_path / "broken", distribute="none", deterministic=True)
+    train.train(recipe, tmp_path / "broken", distribute="none", deterministic=True)
+    same_end(tmp_path / "quiet", tmp_path / "broken")
+
+
+@slow
+@pytest.mark.parametrize("head", ["fcos", "faster_rcnn", "mask_rcnn", "cascade_mask_rcnn"])
+def test_a_run_that_is_killed_ends_as_if_it_had_not_been(recipe, head, tmp_path):
+    path = tmp_path / "recipe.json"
+    path.write_text(dataclasses.replace(recipe, head=head).to_json())
+    command = [sys.executable, tiny_detectors.__file__, str(path)]
+    quiet = subprocess.Popen([*command, tmp_path / "quiet"], stdout=subprocess.DEVNULL)
+    for kill in (True, False):
+        left = 3  # steps before it is killed; the next one may be half done
+        with subprocess.Popen(
+            [*command, tmp_path / "killed"], stdout=subprocess.PIPE, text=True
+        ) as run:
+            for line in run.stdout:
+                left -= line.startswith("saved")
+                if kill and not left:
+                    run.kill()
+        assert (run.returncode != 0) == kill
+    assert quiet.wait() == 0
+    same_end(tmp_path / "quiet", tmp_path / "killed")
+
+
+@slow
+@pytest.mark.parametrize("head", ["fcos", "mask_rcnn", "cascade_mask_rcnn"])
+def test_two_devices_train_as_one_with_the_same_batch(recipe, head, tmp_path):
+    """Losses are divided by numbers of all devices, and samples do not depend on the device."""
+    path = tmp_path / "recipe.json"
+    changes = {"sync_norm": True, "optimizer": "sgd", "learning_rate": 1e-3, "clip_norm": 1.0}
+    path.write_text(dataclasses.replace(recipe, head=head, **changes).to_json())
+    for devices in ("1", "2"):
+        command = [sys.executable, tiny_detectors.__file__, str(path), tmp_path / devices, devices]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    one, two = (resume.newest(tmp_path / each / "checkpoints", pytest.fail) for each in "12")
+    assert one.position.step == two.position.step == 4
+    weights = [name for name in one.arrays if name.startswith(("model/", "metric/"))]
+    for name in weights:
+        wanted, found = one.arrays[name], two.arrays[name]
+        np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=2e-5, err_msg=name)
+
+
+@slow
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_regions_in_16_bits(recipe, precision, small, tmp_path):
+    recipe = dataclasses.replace(recipe, head="mask_rcnn", precision=precision, epochs=1)
+    path = train.train(recipe, tmp_path / "run", distribute="none")
+    with open(tmp_path / "run" / "history.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert 0 < float(row["loss"]) < 20
+    assert keras.models.load_model(path).dtype_policy.name == "float32"
+
+
+@pytest.mark.parametrize("head", ["fcos", "mask_rcnn"])
+def test_losses_are_finite_whatever_the_objects_are(recipe, head, small):
+    """No objects, 500 of them, tiny ones, ones as large as the image; and so are the gradients."""
+    recipe = task.TRAINING.settle(dataclasses.replace(recipe, head=head))
+    source = task.TRAINING.source(recipe)
+    model = trainee(task.network(recipe), recipe)
+    most = 500
+    corner = np.random.default_rng(0).uniform(0, 60, (most, 2)).astype(np.float32)
+    many = np.concatenate([corner, corner + np.float32([3, 2])], axis=1)
+    cases = {"none": [], "many": many, "tiny": [[5, 5, 6, 6]], "whole": [[0, 0, 96, 64]]}
+    boxes = np.zeros((4, most, 4), np.float32)
+    for row, own in zip(boxes, cases.values(), strict=True):
+        row[: len(own)] = np.reshape(own, (-1, 4))
+    big = dataclasses.replace(source, most=most)
+    inputs, targets, weights = next(iter(task.TRAINING.batches(big, recipe, True)))
+    if head == "fcos":
+        batch = {"objects": tf.constant(boxes), "classes": targets["classes"]}
+        targets |= _point_targets(batch, recipe)
+    targets["objects"] = tf.constant(boxes)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            losses = model.losses_of(model(inputs, training=True), targets, weights)
+            loss = sum(losses.values())
+        values = [each.value for each in model.trainable_variables]
+        return losses, tape.gradient(loss, values, unconnected_gradients="zero")
+
+    losses, gradients = step()
+    assert all(np.isfinite(each).all() for each in losses.values())
+    assert all(np.isfinite(each).all() for each in gradients)
+    assert sum(float(each) for each in losses.values()) < 100
 
 
 def test_the_page_of_inspect(recipe, tmp_path):

@@ -19,6 +19,7 @@ import pytest
 
 from hrnet_tf.training import train
 from hrnet_tf.training.loop import resume
+from hrnet_tf.training.loop.workdir import GOING_ON
 from hrnet_tf.training.pose import task
 from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.source import training_people
@@ -133,6 +134,37 @@ def test_ctrl_c_ends_the_step_and_the_same_command_goes_on(
     same_end(tmp_path / "quiet", tmp_path / "run")
 
 
+@pytest.mark.parametrize("milestones", [(1, 3), ()], ids=["milestones", "cosine"])
+def test_a_finished_run_goes_on_when_its_epochs_are_raised(drawings, tmp_path, capsys, milestones):
+    """By milestones it ends as if it had had all epochs from the start, to the bit."""
+    values = EVERYTHING | {"milestones": milestones}
+    short, long = (dataclasses.replace(drawings, epochs=n, **values) for n in (2, 4))
+    train.train(short, tmp_path / "on")
+    first = (tmp_path / "on" / "model.keras").read_bytes()
+    capsys.readouterr()
+    train.train(long, tmp_path / "on")
+    said = capsys.readouterr().out
+    assert "2 epochs and 0 steps are done." in said
+    assert (tmp_path / "on" / "model.keras").read_bytes() != first
+    assert json.loads((tmp_path / "on" / "recipe.json").read_text())["epochs"] == 4
+    with open(tmp_path / "on" / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    if milestones:
+        assert "The learning rate is 0.0001 and drops after epoch 3." in said
+        train.train(long, tmp_path / "whole")
+        same_end(tmp_path / "on", tmp_path / "whole")
+    else:
+        assert "falls over 4 epochs in place of 2: from here on it is 0.0005, which was 0." in said
+        assert [float(row["learning_rate"]) for row in rows][1:] == pytest.approx(
+            [0, 0.00014645, 0], abs=1e-6
+        )
+    with pytest.raises(FileExistsError, match="finished run of this recipe: raise --epochs"):
+        train.train(long, tmp_path / "on")
+    with pytest.raises(FileExistsError, match=r"another recipe \(epochs 4 there, 2 here\)"):
+        train.train(short, tmp_path / "on")
+
+
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(drawings, interrupt, tmp_path, capsys):
     train.train(drawings, tmp_path / "quiet")
     steps = resume.newest(tmp_path / "quiet" / "checkpoints", pytest.fail).position.steps
@@ -181,7 +213,7 @@ def test_runs_of_something_else_are_refused_and_stay_as_they_were(drawings, inte
         train.train(drawings, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     for changes, message in (
-        ({"epochs": 9}, r"another recipe \(epochs 2 there, 9 here\)"),
+        ({"epochs": 1}, r"another recipe \(epochs 2 there, 1 here\)"),
         ({"learning_rate": 0.5}, r"learning_rate 0.001 there, 0.5 here"),
     ):
         with pytest.raises(FileExistsError, match=message):
@@ -277,6 +309,33 @@ def test_a_run_that_gets_no_better_ends_early_and_for_good(drawings, tmp_path, c
     capsys.readouterr()
     train.train(recipe, tmp_path / "run")
     assert "Going on" in capsys.readouterr().out and path.exists()
+
+
+def test_a_run_that_ended_early_goes_on_with_more_epochs(drawings, tmp_path, capsys):
+    """Its evaluations count anew; if it is killed meanwhile, its command goes on again."""
+    recipe = dataclasses.replace(drawings, learning_rate=1e-30, epochs=9, patience=2)
+    path = train.train(recipe, tmp_path / "run")
+    longer = dataclasses.replace(recipe, epochs=10)
+    train.train(longer, tmp_path / "run")
+    with open(tmp_path / "run" / "history.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 5
+    assert path.exists() and not (tmp_path / "run" / GOING_ON).exists()
+    (tmp_path / "run" / GOING_ON).touch()  # killed before the new result was written
+    train.train(longer, tmp_path / "run")
+    for each in (tmp_path / "run" / "checkpoints").iterdir():
+        each.unlink()
+    with pytest.raises(FileExistsError, match=r"no checkpoints to go on from: .*--weights="):
+        train.train(dataclasses.replace(recipe, epochs=11), tmp_path / "run")
+
+
+def test_an_interrupted_run_goes_on_with_more_epochs(drawings, interrupt, tmp_path, capsys):
+    interrupt(2)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(drawings, tmp_path / "run")
+    train.train(dataclasses.replace(drawings, epochs=3), tmp_path / "run")
+    said = capsys.readouterr().out
+    assert "0 epochs and 2 steps are done" in said and "over 3 epochs in place of 2" in said
+    assert "epoch 3/3" in said
 
 
 def test_a_best_file_that_is_gone_is_named(drawings, tmp_path):

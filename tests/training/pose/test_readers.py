@@ -101,14 +101,14 @@ def test_mpii_people_keep_their_place_in_the_file(write):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"joints": [[1, 2]] * 15}, "15 joints and 16 `joints_vis`, not 16"),
-        ({"joints": [[1, float("nan")]] * 16}, "not a number"),
-        ({"center": [-1, -1]}, "center is [-1, -1]"),
-        ({"center": None}, "center is None"),
-        ({"scale": 0}, "scale is 0"),
+        ({"joints": [[1, 2]] * 15}, "`joints` has 30 numbers, not 32"),
+        ({"joints": [[1, float("inf")]] * 16}, "`joints` has one far outside its image"),
+        ({"center": [-1, -1]}, "`center` is [-1, -1]"),
+        ({"center": None}, "`center` is no list: None"),
+        ({"scale": 0}, "`scale` is 0"),
         ({"scale": "tall"}, "tall"),
         ({"image": "c.png"}, "image c.png is left out: the file is not there"),
-        ({"image": 3}, "its image is 3, not a name"),
+        ({"image": 3}, "its `image` is 3, not a name"),
     ],
 )
 def test_a_bad_mpii_entry_gets_one_line(write, change, reason):

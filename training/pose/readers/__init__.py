@@ -83,7 +83,7 @@ def read(
     faces = data_format == "landmarks" and path.suffix.lower() == ".json"
     if data_format != "coco" and not faces:
         return Annotations(path, data_format, READERS[data_format](path, folder, report), {}, None)
-    coco = read_coco_json(path)
+    coco = read_coco_json(path, report)
     images, known = image_files(coco, folder, report)
     box = face_box if faces else box_or_around
     everyone = people_of(coco, images, known, report, box, keypoints, category)

@@ -68,18 +68,26 @@ def chosen(
     listed = [each for each in coco.categories if isinstance(each, dict) and "id" in each]
     others = {str(each["id"]): each for each in listed if each["id"] not in ids}
     rivals = {key: each for key, each in others.items() if each.get("keypoints")}
-    entries, counts = [], Counter()
+    entries, counts, unlisted = [], Counter(), []
     for place, entry in enumerate(coco.annotations):
         own = entry.get("category_id") if isinstance(entry, dict) else None
         if isinstance(own, int | str) and str(own) in others:
             counts[str(own)] += 1
         elif own in ids or not rivals:
             entries.append((place, entry))
+            if own is not None and own not in ids:
+                unlisted.append(entry)
         else:
             report(
                 f"{coco.path}: annotation {named(entry, place)} is left out: no category has its "
                 f"`category_id`, {own}."
             )
+    if listed and 0 < len(unlisted) < len(entries):
+        first = named(unlisted[0], 0)
+        report(
+            f"{coco.path}: {len(unlisted)} annotations have a `category_id` that no category has; "
+            f"the first is annotation {first}. They are read all the same."
+        )
     for key, each in rivals.items():
         if counts[key]:
             report(

@@ -13,14 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_tf.labels.keypoints import KeypointSet
-from hrnet_tf.training.data.coco_json import (
-    CocoFile,
-    annotated_box,
-    image_files,
-    is_crowd,
-    number,
-    read_coco_json,
-)
+from hrnet_tf.training.data.coco_fields import annotated_area, annotated_box, is_crowd
+from hrnet_tf.training.data.coco_json import CocoFile, image_files, read_coco_json
+from hrnet_tf.training.data.coco_masks import area_inside
 from hrnet_tf.training.data.sources import ImageFile, Report, check_paths, left_out, to_stderr
 from hrnet_tf.training.pose.readers.categories import chosen, named
 from hrnet_tf.training.pose.readers.points import points_of
@@ -82,7 +77,7 @@ def read_coco(
         ValueError: the file is not COCO keypoint JSON.
     """
     annotations, folder = check_paths(annotations, images_dir)
-    coco = read_coco_json(annotations)
+    coco = read_coco_json(annotations, report)
     return people_of(coco, *image_files(coco, folder, report), report, box)
 
 
@@ -98,9 +93,9 @@ def people_of(
     """Every person of a parsed file, crowds and persons without keypoints included.
 
     The number of keypoints K is that of most annotations; `categories` need not list keypoints. An
-    annotation without `area` gets 0.53 of its box's area. Unusable annotations are left out, and
-    `report` receives a line for each. A person who is there twice, with the same box and keypoints,
-    is left out once.
+    annotation without `area` gets that of its segment, or 0.53 of its box's area. Unusable
+    annotations are left out, and `report` receives a line for each. A person who is there twice,
+    with the same box and keypoints, is left out once.
 
     Args:
         coco: the parsed file.
@@ -210,8 +205,8 @@ def _record(annotation, name, image, points, reach, box):
         worst = points[np.abs(points[:, :2]).max(axis=1).argmax(), :2].tolist()
         raise ValueError(f"`keypoints` has a joint at {worst}, far outside its image")
     place = box(annotation, points)
-    area = annotation.get("area")
-    area = AREA_OF_BOX * float(place[2] * place[3]) if area is None else number(area, "area")
-    if not 0 <= area < np.inf:
-        raise ValueError(f"its area is {area}: `area`")
+    area = annotated_area(annotation)
+    if area is None:
+        area = area_inside(annotation.get("segmentation"))
+    area = AREA_OF_BOX * float(place[2] * place[3]) if area is None else area
     return Record(name, image, place, points, area, is_crowd(annotation))

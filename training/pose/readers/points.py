@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hrnet_tf.training.data.coco_json import CocoFile, numbers
+from hrnet_tf.training.data.coco_fields import numbers
+from hrnet_tf.training.data.coco_json import CocoFile
 from hrnet_tf.training.data.sources import Note, Report
 
 PARTS = ("foot", "face", "lefthand", "righthand")  # COCO-WholeBody's further parts, in order
@@ -109,9 +110,12 @@ def _size_of_most(coco, flat, names):
             return (size // width, size) if width else (names, size)
         if size and size % 3 == 0:
             return size // 3, size
+    counts = Counter(len(values) for values, _ in flat).most_common(1)
+    count = f"{counts[0][0]} numbers in most `keypoints`" if counts else "no `keypoints`"
     raise ValueError(
         "`annotations` must have `keypoints`, three numbers for each. "
-        f"Received: annotations={coco.path}. COCO's are called person_keypoints_*.json."
+        f"Received: annotations={coco.path}, with {count}. COCO's are called "
+        "person_keypoints_*.json."
     )
 
 

@@ -2,8 +2,7 @@ r"""HRNetV2p-W18 with FCOS on COCO (mmdetection, configs/hrnet, schedule 2x).
 
 Expected: the box AP below on val2017 (mmdetection 2.x). Otherwise as `coco_faster_w18`.
 
-Unlike mmdetection's, the rate of biases is that of all weights, and they decay, too; the warm-up
-rises from a third of the rate, where the original's is constant.
+Unlike mmdetection's, the warm-up rises from a third of the rate, where the original's is constant.
 
     hrnet-tf train coco_fcos_w18 --workdir=runs/coco_fcos_w18 \
         --weights=hrnetv2_w18_imagenet.pth
@@ -18,6 +17,8 @@ RECIPE = dataclasses.replace(
     coco_faster_w18.RECIPE,
     head="fcos",
     learning_rate=0.01,
+    bias_rate=2.0,
+    decay_biases=False,
     channels="bgr",
     train_sides=(640, 800),
     clip_norm=35.0,

@@ -1,8 +1,9 @@
-r"""Fine-tuning on objects of one's own: photos, boxes in COCO's format, and an afternoon.
+r"""Fine-tuning on objects of one's own: photos, their boxes, and an afternoon.
 
 Expected: depends on the data; the page of `inspect` shows images and objects as the network will
-see them, and names every object that cannot be used. Classes are the categories of the annotation
-file; category ids need not be contiguous.
+see them, and names every object that cannot be used. Annotations are a file in COCO's format, or a
+folder of PASCAL VOC's or YOLO's files. Classes are the categories of the annotations; their ids
+need not be contiguous.
 
     hrnet-tf inspect own_objects --output=look \
         --train_annotations=train.json --train_images=photos \

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from hrnet_tf.cards.segmentation import SegmentationCard
-from hrnet_tf.training.data.sources import ImageFile, Report, flaw, to_stderr
+from hrnet_tf.training.data.sources import ImageFile, Report, look, to_stderr
 from hrnet_tf.training.segmentation.masks import MaskError, Meaning, check_kind, meaning
 from hrnet_tf.training.segmentation.options import SegmentationScoring
 from hrnet_tf.training.segmentation.readers.instances import read_instances
@@ -78,10 +78,10 @@ def read(
     own = card.palette if data.labels == "masks" else None
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(lambda pair: _record(*pair, meant, own), enumerate(files)))
-    for each in found:
-        if isinstance(each, str):
-            report(each)
-    records = [each for each in found if not isinstance(each, str)]
+    for _, line in found:
+        if line:
+            report(line)
+    records = [record for record, _ in found if record]
     if not records:
         raise ValueError(
             f"{annotations} must have masks of pictures in {images}. None of {len(files)} can be "
@@ -90,16 +90,19 @@ def read(
     return Annotated(annotations, tuple(records), meant)
 
 
-def _record(number: int, files: tuple[Path, Path], meant: Meaning, palette) -> Record | str:
-    """A record, or a sentence that says why there is none; decodes no pixels."""
+def _record(
+    number: int, files: tuple[Path, Path], meant: Meaning, palette
+) -> tuple[Record | None, str]:
+    """A record, or None, and a sentence on it, which may be empty; decodes no pixels."""
     image, mask = files
     try:
         with Image.open(image) as picture:
             file = ImageFile(number, image, picture.size[::-1])
     except Exception:
         file = ImageFile(number, image, (0, 0))
-    if reason := flaw(file, decode=False):
-        return f"{image} is left out: {reason}."
+    seen = look(file, decode=False)
+    if seen.flaw:
+        return None, seen.line(image)
     try:
         with Image.open(mask) as picture:
             check_kind(picture)
@@ -117,10 +120,11 @@ def _record(number: int, files: tuple[Path, Path], meant: Meaning, palette) -> R
         if palette and colors and meant.values is not None:
             check_palette(colors, palette)
     except MaskError as error:
-        return f"{mask} is left out: {error}."
+        return None, f"{mask} is left out: {error}."
     except Exception as error:  # Pillow raises many types on damaged files
-        return f"{mask} is left out: it cannot be read ({' '.join(str(error).split())})."
-    return Record(file, mask)
+        reason = " ".join(str(error).split())
+        return None, f"{mask} is left out: it cannot be read ({reason})."
+    return Record(file, mask), seen.line(image)
 
 
 def check_palette(colors: Sequence[int], palette: Sequence) -> None:

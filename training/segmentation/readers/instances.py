@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from hrnet_tf.labels.label_values import IGNORED, MOST_CLASSES, plain
+from hrnet_tf.training.data.coco_fields import is_crowd
 from hrnet_tf.training.data.coco_json import image_files, read_coco_json
 from hrnet_tf.training.data.coco_masks import region
-from hrnet_tf.training.data.sources import ImageFile, Report, flaw, left_out
+from hrnet_tf.training.data.sources import ImageFile, Report, left_out, look
 from hrnet_tf.training.segmentation.masks import Meaning, png
 
 BACKGROUND = "background"
@@ -42,26 +43,30 @@ def read_instances(
         raise ValueError(
             f"`classes` must be from 2 to {MOST_CLASSES}. Received: {len(names)} classes."
         )
-    coco = read_coco_json(path)
+    coco = read_coco_json(path, report)
     classes = _classes(coco, path, names)
-    files, _ = image_files(coco, images, report)
+    files, known = image_files(coco, images, report)
     regions = defaultdict(list)
     for position, entry in enumerate(coco.annotations):
         try:
+            if entry["image_id"] not in known:
+                raise ValueError(f"no image has the id {entry['image_id']}, its `image_id`")
             regions[entry["image_id"]].append(entry)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             report(left_out(path, f"annotation number {position + 1}", error))
 
     def draw(file):
-        return flaw(file, decode=False) or _mask(file, regions[file.id], classes, names)
+        seen = look(file, decode=False)
+        return seen, () if seen.flaw else _mask(file, regions[file.id], classes, names)
 
     wanted = [file for file in files.values() if file.id in regions or names[0] == BACKGROUND]
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(draw, wanted))
     records = []
-    for file, drawn in zip(wanted, found, strict=True):
-        if isinstance(drawn, str):
-            report(f"{file.path} is left out: {drawn}.")
+    for file, (seen, drawn) in zip(wanted, found, strict=True):
+        if line := seen.line(file.path):
+            report(line)
+        if seen.flaw:
             continue
         mask, problems = drawn
         for entry, error in problems:
@@ -95,14 +100,22 @@ def _mask(file, entries, classes, names):
     painted, problems = np.zeros(file.size, bool), []
     for entry in entries:
         try:
-            number, pixels = classes[entry["category_id"]], region(entry["segmentation"], file.size)
+            number, crowd = _class_of(entry, classes), is_crowd(entry)
+            pixels = region(entry["segmentation"], file.size)
         except (KeyError, TypeError, ValueError) as error:
             problems.append((entry, error))
             continue
         if number == 0 and names[0] == BACKGROUND:
             continue
-        number = IGNORED if entry.get("iscrowd") else number
+        number = IGNORED if crowd else number
         mask[pixels & painted & (mask != number)] = IGNORED
         mask[pixels & ~painted] = number
         painted |= pixels
     return png(mask), problems
+
+
+def _class_of(entry, classes):
+    category = entry["category_id"]
+    if category not in classes:
+        raise ValueError(f"no category has the id {category}, its `category_id`")
+    return classes[category]

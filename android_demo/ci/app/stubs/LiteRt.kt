@@ -44,6 +44,14 @@ class CompiledModel private constructor() : JniHandle() {
     @JvmOverloads
     fun createOutputBuffers(signatureIndex: Int = 0): List<TensorBuffer> = TODO()
 
+    fun createOutputBuffer(outputName: String, signature: String? = null): TensorBuffer = TODO()
+
+    fun run(
+        inputs: Map<String, TensorBuffer>,
+        outputs: Map<String, TensorBuffer>,
+        signature: String? = null,
+    ): Unit = TODO()
+
     @JvmOverloads
     fun run(inputs: List<TensorBuffer>, outputs: List<TensorBuffer>, signatureIndex: Int = 0): Unit = TODO()
 

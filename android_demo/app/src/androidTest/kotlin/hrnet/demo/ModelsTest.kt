@@ -31,7 +31,9 @@ class ModelsTest {
     }
 
     private fun points(choice: Choice, frame: Frame): FloatArray =
-        Engine(context.assets, choice).use { checkNotNull(it.find(frame)).points.copyOf() }
+        Engine(context.assets, choice).use { engine ->
+            engine.find(frame).also { assertTrue("nobody found", it.count > 0) }.poses[0].points.copyOf()
+        }
 
     private fun drawing(): Frame {
         val options = BitmapFactory.Options().apply { inScaled = false }

@@ -58,7 +58,7 @@ class BenchmarkScreen : Screen(R.layout.benchmark) {
             repeat(WARM_UP) { engine.follow(frame, it / 30.0) }
             engine.latency.clear()
             repeat(FRAMES) { engine.follow(frame, it / 30.0) }
-            val stages = listOf(Stage.CROP, Stage.NETWORK, Stage.DECODE).joinToString { stage ->
+            val stages = listOf(Stage.DETECT, Stage.CROP, Stage.NETWORK, Stage.DECODE).joinToString { stage ->
                 val (half, most) = listOf(50, 90).map { engine.latency.percentile(stage, it) }
                 String.format(Locale.ROOT, "%s %.1f/%.1f", stage.name.lowercase(), half, most)
             }

@@ -18,7 +18,7 @@ import java.util.concurrent.ExecutionException
 
 private const val EVERY = 250_000_000L // nanoseconds, from one line of text to the next
 
-/** The camera, and the person in front of it. */
+/** The camera, and the people in front of it. */
 class CameraScreen : Screen(R.layout.camera) {
     private val view by lazy { findViewById<PoseView>(R.id.picture) }
     private val permission =
@@ -131,11 +131,11 @@ class CameraScreen : Screen(R.layout.camera) {
                 image.imageInfo.rotationDegrees,
             )
             engine.latency.add(Stage.COPY, System.nanoTime() - start)
-            val pose = engine.follow(frame, image.imageInfo.timestamp / 1e9)
-            view.show(frame, engine.card.keypoints, pose)
+            val people = engine.follow(frame, image.imageInfo.timestamp / 1e9)
+            view.show(frame, engine.card.keypoints, people)
             if (start - said > EVERY) {
                 said = start
-                say(describe(engine, pose != null))
+                say(describe(engine, people.count > 0))
             }
         }
     }

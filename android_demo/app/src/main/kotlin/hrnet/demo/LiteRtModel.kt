@@ -4,41 +4,62 @@ import android.content.res.AssetManager
 import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.LiteRtException
-import hrnet.core.Card
+import com.google.ai.edge.litert.TensorBuffer
 import hrnet.core.DType
+import hrnet.core.Model
 import hrnet.core.ModelFailed
-import hrnet.core.PoseModel
 import hrnet.core.Tensor
+import hrnet.core.TensorSpec
 import hrnet.core.checkSize
 
 /** What the user asks for: a model of the assets, where to run it, threads of the CPU. */
 data class Choice(val model: String, val accelerator: Accelerator = Accelerator.CPU, val threads: Int = 4)
 
-/** A model run by LiteRT on the phone. */
-class LiteRtModel private constructor(private val model: CompiledModel, override val runsOn: String) :
-    PoseModel {
-    private val inputs = model.createInputBuffers()
-    private val outputs = model.createOutputBuffers()
+/** The tensors of a model, as its card describes them. */
+class Specs(val input: TensorSpec, val outputs: List<TensorSpec>)
 
-    override fun run(input: Tensor, output: Tensor) {
+/** A model run by LiteRT on the phone. */
+class LiteRtModel private constructor(
+    private val model: CompiledModel,
+    private val specs: Specs,
+    override val runsOn: String,
+) : Model {
+    private val inputs = model.createInputBuffers()
+
+    // Several outputs have an order of their own in the file, and are called by name.
+    private val outputs =
+        if (specs.outputs.size == 1) model.createOutputBuffers()
+        else specs.outputs.map { model.createOutputBuffer(it.name) }
+    private val namedInputs = mapOf(specs.input.name to inputs[0])
+    private val namedOutputs = specs.outputs.map { it.name }.zip(outputs).toMap()
+
+    override fun run(input: Tensor, outputs: Array<Tensor>) {
         try {
             when (input.spec.dtype) {
                 DType.FLOAT32 -> inputs[0].writeFloat(input.floats)
                 else -> inputs[0].writeInt8(input.bytes)
             }
-            model.run(inputs, outputs)
-            // LiteRT hands out new arrays: the only memory that a frame asks for.
-            if (output.spec.dtype == DType.FLOAT32) {
-                val floats = outputs[0].readFloat()
-                checkSize("output", output.spec, floats.size)
-                floats.copyInto(output.floats)
+            if (outputs.size == 1) {
+                model.run(inputs, this.outputs)
             } else {
-                val bytes = outputs[0].readInt8()
-                checkSize("output", output.spec, bytes.size)
-                bytes.copyInto(output.bytes)
+                model.run(namedInputs, namedOutputs)
             }
+            for (i in outputs.indices) read(this.outputs[i], outputs[i])
         } catch (error: LiteRtException) {
             throw ModelFailed("The model did not run on the $runsOn: ${error.message}.", error)
+        }
+    }
+
+    /** LiteRT hands out new arrays: the only memory that a frame asks for. */
+    private fun read(buffer: TensorBuffer, output: Tensor) {
+        if (output.spec.dtype == DType.FLOAT32) {
+            val floats = buffer.readFloat()
+            checkSize("output", output.spec, floats.size)
+            floats.copyInto(output.floats)
+        } else {
+            val bytes = buffer.readInt8()
+            checkSize("output", output.spec, bytes.size)
+            bytes.copyInto(output.bytes)
         }
     }
 
@@ -53,12 +74,12 @@ class LiteRtModel private constructor(private val model: CompiledModel, override
          *
          * Throws [ModelFailed] if not even the CPU takes it.
          */
-        fun open(assets: AssetManager, choice: Choice, card: Card): LiteRtModel {
+        fun open(assets: AssetManager, choice: Choice, specs: Specs): LiteRtModel {
             val refusals = mutableListOf<String>()
             for ((words, accelerators) in attempts(choice)) {
                 try {
                     val reasons = if (refusals.isEmpty()) "" else " (${refusals.joinToString("; ")})"
-                    return compile(assets, choice, accelerators, words + reasons).also { it.warmUp(card) }
+                    return LiteRtModel(compile(assets, choice, accelerators), specs, words + reasons).also { it.warmUp() }
                 } catch (error: LiteRtException) {
                     refusals += "the $words refused: ${error.message}"
                 } catch (error: ModelFailed) {
@@ -87,18 +108,17 @@ class LiteRtModel private constructor(private val model: CompiledModel, override
             assets: AssetManager,
             choice: Choice,
             accelerators: Set<Accelerator>,
-            words: String,
-        ): LiteRtModel {
+        ): CompiledModel {
             val options = CompiledModel.Options(accelerators)
             options.cpuOptions = CompiledModel.CpuOptions(choice.threads, null, null)
-            return LiteRtModel(CompiledModel.create(assets, "${choice.model}.tflite", options), words)
+            return CompiledModel.create(assets, "${choice.model}.tflite", options)
         }
     }
 
     /** One run: some drivers refuse only then. */
-    private fun warmUp(card: Card) {
+    private fun warmUp() {
         try {
-            run(Tensor(card.input), Tensor(card.output))
+            run(Tensor(specs.input), Array(specs.outputs.size) { Tensor(specs.outputs[it]) })
         } catch (error: Exception) {
             close()
             throw error

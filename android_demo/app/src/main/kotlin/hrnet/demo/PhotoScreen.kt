@@ -84,9 +84,13 @@ class PhotoScreen : Screen(R.layout.photo) {
 
     private fun look() = withEngine { engine ->
         if (frame.pixels.isEmpty()) return@withEngine
-        val pose = engine.find(frame)
-        findViewById<PoseView>(R.id.picture).show(frame, engine.card.keypoints, pose)
-        val score = pose?.let { getString(R.string.found, 100 * it.score) } ?: getString(R.string.nobody)
-        say("${engine.choice.model}, ${engine.runsOn}\n$score")
+        val people = engine.find(frame)
+        findViewById<PoseView>(R.id.picture).show(frame, engine.card.keypoints, people)
+        val found = when (people.count) {
+            0 -> getString(R.string.nobody)
+            1 -> getString(R.string.found, 100 * people.poses[0].score)
+            else -> getString(R.string.found_people, people.count)
+        }
+        say("${engine.choice.model}, ${engine.runsOn}\n$found")
     }
 }

@@ -11,6 +11,7 @@ import android.view.View
 import hrnet.core.Frame
 import hrnet.core.Keypoints
 import hrnet.core.Overlay
+import hrnet.core.People
 import hrnet.core.Pose
 import java.nio.Buffer
 import java.nio.IntBuffer
@@ -18,10 +19,10 @@ import java.nio.IntBuffer
 private const val SEEN = 0.25f // scores from which joints are drawn
 
 /**
- * Shows a frame and the person found in it.
+ * Shows a frame and the people found in it.
  *
- * It draws the very frame that the network saw, not a preview beside it: so the skeleton sits on the
- * person however the phone is held, and a frozen picture is the one that was measured.
+ * It draws the very frame that the network saw, not a preview beside it: so skeletons sit on
+ * people however the phone is held, and a frozen picture is the one that was measured.
  */
 class PoseView(context: Context, attributes: AttributeSet?) : View(context, attributes) {
     /** Whether left and right are exchanged, as in a mirror. */
@@ -31,16 +32,15 @@ class PoseView(context: Context, attributes: AttributeSet?) : View(context, attr
     private var shown = 0
     private var pixels = IntBuffer.allocate(0)
     private var keypoints: Keypoints? = null
-    private var pose: Pose? = null
-    private var found = false
+    private var people = People(0, 0)
     private var rotation = 0
     private var frameMirrored = false
     private val matrix = Matrix()
     private val overlay = Overlay()
     private val paint = Paint(Paint.ANTI_ALIAS_FLAG or Paint.FILTER_BITMAP_FLAG)
 
-    /** Takes a frame and its pose, null if nobody was found; from any thread. */
-    fun show(frame: Frame, keypoints: Keypoints, pose: Pose?) {
+    /** Takes a frame and the people in it; from any thread. */
+    fun show(frame: Frame, keypoints: Keypoints, people: People) {
         synchronized(this) {
             val next = 1 - shown
             val bitmap = bitmap(frame, next)
@@ -50,8 +50,7 @@ class PoseView(context: Context, attributes: AttributeSet?) : View(context, attr
             rotation = frame.rotation
             frameMirrored = frame.mirrored
             this.keypoints = keypoints
-            found = pose != null
-            if (pose != null) place(keypoints).set(pose)
+            place(keypoints, people.poses.size).set(people)
         }
         postInvalidate()
     }
@@ -68,8 +67,14 @@ class PoseView(context: Context, attributes: AttributeSet?) : View(context, attr
         return bitmaps[index]
     }
 
-    private fun place(keypoints: Keypoints): Pose =
-        pose?.takeIf { it.scores.size == keypoints.count } ?: Pose(keypoints.count).also { pose = it }
+    /** A place for so many people; that of the last frame, if it has the size. */
+    private fun place(keypoints: Keypoints, most: Int): People {
+        val first = people.poses.firstOrNull()
+        if (people.poses.size != most || first?.scores?.size != keypoints.count) {
+            people = People(most, keypoints.count)
+        }
+        return people
+    }
 
     override fun onDraw(canvas: Canvas) = synchronized(this) {
         val bitmap = bitmaps.getOrNull(shown) ?: return
@@ -83,8 +88,8 @@ class PoseView(context: Context, attributes: AttributeSet?) : View(context, attr
         matrix.postScale(overlay.scaleX, overlay.scaleY)
         matrix.postTranslate(width / 2f, height / 2f)
         canvas.drawBitmap(bitmap, matrix, paint)
-        val (keypoints, pose) = (keypoints ?: return) to (pose ?: return)
-        if (found) drawPose(canvas, keypoints, pose)
+        val keypoints = keypoints ?: return
+        for (i in 0 until people.count) drawPose(canvas, keypoints, people.poses[i])
     }
 
     private fun drawPose(canvas: Canvas, keypoints: Keypoints, pose: Pose) {

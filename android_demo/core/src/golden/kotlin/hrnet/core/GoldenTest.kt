@@ -9,7 +9,7 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 
 /**
- * Kotlin computes what Python computes: crops, inputs, keypoints, regions, smoothing.
+ * Kotlin computes what Python computes: crops, inputs, keypoints, regions, boxes, smoothing.
  *
  * Runs on phones too, which want names without spaces.
  */
@@ -84,6 +84,70 @@ class GoldenTest {
             assertArrayEquals("$codec", Vectors.floats(case.getJSONArray("points")), points, 0.01f)
             assertArrayEquals("$codec", Vectors.floats(case.getJSONArray("scores")), scores, 1e-5f)
         }
+    }
+
+    @Test
+    fun aDetectorSeesAndFindsWhatPythonSeesAndFinds() {
+        val detected = Vectors.read("detected")
+        val cards = detected.getJSONArray("cards").objects().map { DetectorCard.read(it.toString()) }
+        for (case in detected.getJSONArray("cases").objects()) {
+            val card = cards[case.getInt("card")]
+            val maps = Maps(card, case.getJSONObject("maps"), detected.getDouble("unit").toFloat())
+            val detector = PersonDetector(card, maps, detected.getDouble("least").toFloat())
+            val turned = frame(detected, case.getInt("rotation"), case.getBoolean("mirrored"))
+            repeat(2) { detector.find(turned) } // nothing is left of the first time
+            if (case.has("input")) checkInput(card, detector.input, case.getString("input"))
+            val found = detector.find(turned)
+            val scores = Vectors.floats(case.getJSONArray("scores"))
+            assertArrayEquals(scores, found.scores.copyOf(found.count), 1e-5f)
+            val box = Box()
+            val boxes = FloatArray(4 * found.count) { i ->
+                found.get(i / 4, box)
+                floatArrayOf(box.x, box.y, box.width, box.height)[i % 4]
+            }
+            assertArrayEquals(Vectors.floats(case.getJSONArray("boxes")), boxes, 0.01f)
+        }
+    }
+
+    /** Pixels within a grey level; what lies beside the frame exactly. */
+    private fun checkInput(card: DetectorCard, input: Tensor, packed: String) {
+        val scale = card.input.scale
+        val level = 1.01f / 255 / card.std.min()
+        if (card.input.dtype == DType.FLOAT32) {
+            val floats = Vectors.buffer(packed).asFloatBuffer()
+            val wanted = FloatArray(floats.remaining()).also { floats.get(it) }
+            assertArrayEquals(wanted, input.floats, level)
+            assertTrue(wanted.indices.none { wanted[it] == 0f && input.floats[it] != 0f })
+        } else {
+            val wanted = Vectors.bytes(packed)
+            val worst = wanted.indices.maxOf { abs(wanted[it] - input.bytes[it]) }
+            assertTrue("$worst", worst <= level / scale + 1)
+        }
+    }
+
+    /** A network that answers the maps of a case. */
+    private class Maps(private val card: DetectorCard, maps: JSONObject, unit: Float) : Model {
+        override val runsOn = "a test"
+        private val answers = card.outputs.map { spec ->
+            val text = maps.getString(spec.name)
+            Tensor(spec).also { tensor ->
+                if (spec.dtype == DType.FLOAT32) {
+                    val bits = Vectors.buffer(text).asShortBuffer()
+                    for (i in tensor.floats.indices) tensor.floats[i] = bits.get(i) * unit
+                } else {
+                    Vectors.bytes(text).copyInto(tensor.bytes)
+                }
+            }
+        }
+
+        override fun run(input: Tensor, outputs: Array<Tensor>) {
+            for ((answer, output) in answers.zip(outputs)) {
+                answer.floats.copyInto(output.floats)
+                answer.bytes.copyInto(output.bytes)
+            }
+        }
+
+        override fun close() = Unit
     }
 
     @Test

@@ -44,8 +44,8 @@ class Card(
                 keypoints = keypoints(card.getJSONObject("keypoints")),
                 codec = codec(card.getJSONObject("codec")),
                 padding = card.getDouble("padding").toFloat(),
-                input = tensor(card, "input"),
-                output = tensor(card, "output"),
+                input = tensorOf(card, "input"),
+                output = tensorOf(card, "output"),
             )
         }
 
@@ -72,30 +72,7 @@ class Card(
             else -> throw BadCard("This app cannot decode with the codec $name. A newer one may.")
         }
 
-        private fun tensor(card: JSONObject, name: String): TensorSpec {
-            val tensor = card.optJSONObject(name)
-                ?: throw BadCard(
-                    "The card says nothing of the model's $name. Is it that of a .tflite file?",
-                )
-            val (shape, dtype) = tensor.getJSONArray("shape") to tensor.getString("dtype")
-            return TensorSpec(
-                IntArray(shape.length()) { shape.getInt(it) },
-                DType.entries.find { it.name.lowercase() == dtype }
-                    ?: throw BadCard(
-                        "The model's $name must be float32, int8 or uint8. Received: $dtype.",
-                    ),
-                tensor.optDouble("scale", 1.0).toFloat(),
-                tensor.optInt("zero_point", 0),
-            )
-        }
-
-        private fun floats(array: JSONArray) =
-            FloatArray(array.length()) { array.getDouble(it).toFloat() }
-
-        private fun rows(array: JSONArray) = Array(array.length()) { row ->
-            val ints = array.getJSONArray(row)
-            IntArray(ints.length()) { ints.getInt(it) }
-        }
+        private fun rows(array: JSONArray) = Array(array.length()) { ints(array.getJSONArray(it)) }
 
         private fun check(card: Card) {
             val (image, maps) = card.input.shape to card.output.shape

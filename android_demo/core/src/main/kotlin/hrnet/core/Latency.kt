@@ -1,7 +1,7 @@
 package hrnet.core
 
 /** The stages of a frame whose time is taken. */
-enum class Stage { COPY, CROP, NETWORK, DECODE, TRACK }
+enum class Stage { COPY, DETECT, CROP, NETWORK, DECODE, TRACK }
 
 /** Median and 90th percentile of the last [window] frames, by stage. */
 class Latency(private val window: Int = 120) {

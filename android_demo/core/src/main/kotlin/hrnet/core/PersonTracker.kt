@@ -2,11 +2,14 @@ package hrnet.core
 
 import kotlin.math.abs
 
-/** Settings of a [PersonTracker]; what they mean is told in `hrnet_tf/track.py`. */
+/** Settings of a [PersonTracker] and of [Follower]; what they mean is told in `hrnet_tf/track.py`. */
 class Tracking(
+    val detectEvery: Int = 30,
+    val retryEvery: Int = 10,
     val seen: Float = 0.25f,
     val leastScore: Float = 0.3f,
     val same: Double = 0.3,
+    val double: Double = 0.6,
     val coast: Double = 0.7,
     val hold: Double = 0.5,
     val smoothing: OneEuro? = OneEuro(),
@@ -35,13 +38,26 @@ class PersonTracker(sigmas: FloatArray?, private val count: Int, private val set
 
     /** Writes the box to look at, in a frame of this size at [time] in seconds. */
     fun look(time: Double, width: Int, height: Int, box: Box) {
+        if (!expect(time, width, height, box)) box.set(0f, 0f, width.toFloat(), height.toFloat())
+    }
+
+    /** As [look]; but false, and no box, if the person has been lost for too long, or has left. */
+    fun expect(time: Double, width: Int, height: Int, box: Box): Boolean {
         whole = !known || time - track.found > settings.coast
         if (!whole) {
             track.box(time, box)
             whole = box.x >= width || box.y >= height || box.x + box.width <= 0 || box.y + box.height <= 0
         }
-        if (whole) box.set(0f, 0f, width.toFloat(), height.toFloat())
+        return !whole
     }
+
+    /** Says that a detector has found the next box: another person may start in it. */
+    fun detected() {
+        whole = true
+    }
+
+    /** Whether a pose of the last frame is this person's, too. */
+    fun isDouble(other: Pose) = track.likely(other, sigmas) > settings.double
 
     /** Takes the pose found in the box of [look]; returns whether it is a person's. */
     fun update(found: Pose, time: Double): Boolean {

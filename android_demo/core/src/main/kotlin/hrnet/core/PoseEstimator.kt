@@ -28,10 +28,11 @@ class Pose(count: Int) {
 }
 
 /** From a frame and a box to a pose; makes no new objects once built. For one thread. */
-class PoseEstimator(val card: Card, val model: PoseModel, val latency: Latency = Latency()) {
+class PoseEstimator(val card: Card, val model: Model, val latency: Latency = Latency()) {
     val input = Tensor(card.input)
     val output = Tensor(card.output)
     val region = Region(card)
+    private val outputs = arrayOf(output)
     private val cropper = Cropper(card)
     private val maps = FloatArray(card.output.count)
     private val decoder =
@@ -43,7 +44,7 @@ class PoseEstimator(val card: Card, val model: PoseModel, val latency: Latency =
         region.around(box)
         cropper.crop(frame, region, input)
         val cropped = System.nanoTime()
-        model.run(input, output)
+        model.run(input, outputs)
         val answered = System.nanoTime()
         decode(pose)
         pose.box.set(box)

@@ -4,7 +4,13 @@ package hrnet.core
 enum class DType { FLOAT32, INT8, UINT8 }
 
 /** A tensor of a model; an integer n stands for (n - [zeroPoint]) * [scale]. */
-class TensorSpec(val shape: IntArray, val dtype: DType, val scale: Float = 1f, val zeroPoint: Int = 0) {
+class TensorSpec(
+    val shape: IntArray,
+    val dtype: DType,
+    val scale: Float = 1f,
+    val zeroPoint: Int = 0,
+    val name: String = "",
+) {
     val count = shape.fold(1, Int::times)
 }
 

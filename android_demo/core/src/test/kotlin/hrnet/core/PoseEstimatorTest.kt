@@ -92,10 +92,10 @@ class PoseEstimatorTest {
         assertEquals(360f, overlay.y(-0.5f), 1e-3f)
     }
 
-    private class Answers(private val answer: (Tensor) -> Unit) : PoseModel {
+    private class Answers(private val answer: (Tensor) -> Unit) : Model {
         override val runsOn = "a test"
 
-        override fun run(input: Tensor, output: Tensor) = answer(output)
+        override fun run(input: Tensor, outputs: Array<Tensor>) = answer(outputs[0])
 
         override fun close() = Unit
     }

@@ -3,10 +3,10 @@ package hrnet.host
 import com.sun.management.ThreadMXBean
 import hrnet.core.Box
 import hrnet.core.Frame
+import hrnet.core.Model
 import hrnet.core.PersonTracker
 import hrnet.core.Pose
 import hrnet.core.PoseEstimator
-import hrnet.core.PoseModel
 import hrnet.core.Stage
 import hrnet.core.Tensor
 import java.lang.management.ManagementFactory
@@ -39,10 +39,10 @@ fun main(arguments: Array<String>) {
 }
 
 /** A network that answers nothing, for what is around it. */
-private object Silent : PoseModel {
+private object Silent : Model {
     override val runsOn = "nothing"
 
-    override fun run(input: Tensor, output: Tensor) = Unit
+    override fun run(input: Tensor, outputs: Array<Tensor>) = Unit
 
     override fun close() = Unit
 }

@@ -37,7 +37,7 @@ fun main(arguments: Array<String>) {
 /** The estimator of a model file with its card beside it. */
 fun estimator(library: String, model: String): PoseEstimator {
     val card = Card.read(File(model.removeSuffix(".tflite") + ".json").readText())
-    return PoseEstimator(card, HostModel(LiteRt.load(library), model, card))
+    return PoseEstimator(card, HostModel(LiteRt.load(library), model, card.input, listOf(card.output)))
 }
 
 private fun poses(estimator: PoseEstimator, picture: JSONObject): JSONArray {

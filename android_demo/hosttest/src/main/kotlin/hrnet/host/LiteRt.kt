@@ -25,6 +25,7 @@ interface LiteRt : Library {
 
     fun LiteRtGetModelSignature(model: Pointer, index: Long, signature: PointerByReference): Int
     fun LiteRtGetSignatureInputTensorByIndex(signature: Pointer, index: Long, tensor: PointerByReference): Int
+    fun LiteRtGetSignatureOutputName(signature: Pointer, index: Long, name: PointerByReference): Int
     fun LiteRtGetSignatureOutputTensorByIndex(signature: Pointer, index: Long, tensor: PointerByReference): Int
     fun LiteRtGetRankedTensorType(tensor: Pointer, type: Pointer): Int
 
