@@ -13,7 +13,7 @@ from hrnet_tf.convert.graph.faster import faster
 from hrnet_tf.convert.graph.fold import fold_factors, fold_norms, merge_resizes
 from hrnet_tf.convert.graph.nodes import Graph, Node
 from hrnet_tf.convert.graph.read import read_graph
-from hrnet_tf.opening import open_network, with_scores
+from hrnet_tf.opening import as_network, open_network, with_scores
 from hrnet_tf.runtime.keras_model import KerasNetwork, in_float32, input_shapes, named_outputs
 from hrnet_tf.runtime.network import Arrays, Shapes
 from hrnet_tf.tasks import task_named
@@ -130,6 +130,7 @@ def open_sources(
     try:
         if card:
             card.check_inputs(input_shapes(network))
+            card.check(as_network(network, card).outputs)
         parts = task_named(card.task).parts(network, card) if card else {}
         if not parts:
             return {"image": Source(network, faster(plain_graph(network, card)), card, *facts)}

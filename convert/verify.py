@@ -120,10 +120,12 @@ def reported(
         from hrnet_tf.convert.reports.first_layer import first_layer
 
         layer = first_layer(source.model, source.graph, examples, convert, Path(name).suffix)
+        where = f"The first layer that differs is {layer}."
+        if not layer:  # integers between layers that Keras computes in float
+            unsure = ", ".join(source.graph.fallbacks) or "any"
+            where = f"Layers that may be the reason: {unsure}. Use float16, or leave them out."
         text = str(error).removeprefix(f"{path}: ")
-        raise ValueError(
-            f"{name}: {text} The first layer that differs is {layer or 'not known'}."
-        ) from error
+        raise ValueError(f"{name}: {text} {where}") from error
     for line in found.lines():
         report(line)
     if found.far:

@@ -190,8 +190,6 @@ def _binary(kind):
             if constant.ndim and len(node.shape) == 3:
                 constant = constant[:, None, None]
             inputs.append(file.constant(constant))
-        if node.settings.get("first"):
-            inputs.reverse()
         file.names[node] = file.add(kind, inputs, node.name)
 
     return write

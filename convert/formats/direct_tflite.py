@@ -200,12 +200,7 @@ def _binary(kind, options, **values):
         if "constant" in node.settings:
             constant = np.asarray(node.settings["constant"], np.float32)
             more = [file.constant(f"{node.name}/constant", constant)]
-        if node.settings.get("first"):
-            inputs = [*more, file.tensors[node.inputs[0]]]
-            shape = (file.batch, *node.shape)
-            file.tensors[node] = file.operation(kind, inputs, node.name, shape, **settings)
-        else:
-            file.write(node, kind, *more, **settings)
+        file.write(node, kind, *more, **settings)
 
     return write
 

@@ -209,6 +209,8 @@ def _carried(node, sources, kept):
     """
     kind, settings = node.kind, node.settings
     last = len(node.shape)  # the axis of the channels, counted with the batch
+    if kind not in ("reshape", "permute") and any(each.ndim > 1 for each in sources):
+        return None
     if kind in ("nearest", "resize", "corners", "average_pool", "max_pool", "pad", "mean"):
         return sources[0]
     if kind == "activation" and settings["function"] in ("relu", "linear"):
@@ -216,12 +218,12 @@ def _carried(node, sources, kept):
     if kind in ("add", "subtract") and len(sources) == 2:
         same = node.inputs[0].shape == node.inputs[1].shape
         return sources[0] if same else None
-    if kind == "multiply" and len(sources) == 1:
-        return sources[0]  # with a constant
+    if kind == "multiply" and len(sources) == 1:  # with a constant
+        return sources[0] if node.inputs[0].channels == node.channels else None
     if kind == "multiply" and any(kept):
         number = kept.index(True) - 1  # of the factor that is not the gate
         return sources[number] if node.inputs[number].shape[-1] == node.shape[-1] else None
-    if kind == "permute" and settings["axes"][:2] == (1, 2):
+    if kind == "permute" and settings["axes"][:2] == (1, 2) and len(settings["axes"]) > 2:
         return sources[0].transpose([axis - 3 for axis in settings["axes"][2:]])
     if kind == "reshape":
         return _reshaped(node, sources[0])
@@ -239,6 +241,6 @@ def _carried(node, sources, kept):
 def _reshaped(node, source):
     """The numbers of channels in groups, as inside a shuffle, or back in a row."""
     before, after = node.inputs[0].shape or (1,), node.shape or (1,)
-    if len(after) > 2 and before[:2] == after[:2]:
+    if min(len(before), len(after)) > 2 and before[:2] == after[:2]:
         return source.reshape(after[2:])
     return source if before[-1] == after[-1] and source.ndim == 1 else None

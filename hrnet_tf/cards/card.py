@@ -156,9 +156,10 @@ class Card:
                 axes = ", ".join(str(next(free) if n is None else n) for n in wanted)
                 shape = ", ".join(map(str, found or ()))
                 received = f"shape=(B, {shape})" if found else f"outputs={', '.join(outputs)}"
+                way = "" if found else f", or name its output: keras.Model(inputs, {{{name!r}: …}})"
                 raise ValueError(
                     f"The network must return {self.returns} (B, {axes}) for {self.meaning}. "
-                    f"Received: {received}. Use the card it was trained with."
+                    f"Received: {received}. Use the card it was trained with{way}."
                 )
 
     def check_arrays(self, found: Arrays) -> None:

@@ -44,6 +44,11 @@ def network_file(path: str | os.PathLike) -> Path:
 def _folder(path):
     """What a folder is that holds no network of a run."""
     if (path / CONFIG).is_file():
+        if "keras_hub_version" in _text(path / "metadata.json"):
+            return (
+                "is a preset of KerasHub. In Python, open it and save the model: "
+                "`keras_hub.models.Backbone.from_preset(folder).save('mine.keras')`."
+            )
         return (
             "is what a .keras file has inside, as a folder. Make it a file: "
             "`keras.models.load_model(folder).save('mine.keras')`."
@@ -54,6 +59,10 @@ def _folder(path):
         f"is {what}, and no network that can be opened. Give the .keras file that it "
         f"was made from, or a folder with a {RUN}."
     )
+
+
+def _text(path):
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def load_keras(path: str | os.PathLike) -> keras.Model:
@@ -145,8 +154,9 @@ def _reason(text):
             "the file: to_tflite(model), predictor(model)."
         )
     if "safe_mode" in text or "unsafe" in text.lower():
+        kind = "TFSMLayer" if "TFSMLayer" in text else "Lambda layer"
         return (
-            "has a Lambda layer, whose Python code is not run unasked. If you trust the file, open "
+            f"has a {kind}, whose code is not run unasked. If you trust the file, open "
             "it with keras.models.load_model(file, safe_mode=False) and give the model in place of "
             "the file: to_tflite(model), predictor(model)."
         )

@@ -100,6 +100,12 @@ def _unpacked(model, folder):
     return folder / "b.keras"
 
 
+def _preset(model, folder):
+    (folder / "config.json").write_text("{}")
+    (folder / "metadata.json").write_text('{"keras_hub_version": "0.32.0"}')
+    return folder
+
+
 def _archive(inside):
     def build(model, folder):
         with zipfile.ZipFile(folder / "a.keras", "w") as file:
@@ -133,6 +139,7 @@ REFUSED = {
     "SavedModel": (_exported, r"saved: is a SavedModel, whose layers .* Give the \.keras file"),
     "folder": (lambda model, folder: folder, r"is a folder, and no network"),
     "unpacked": (_unpacked, r"b\.keras: is what a \.keras file has inside"),
+    "KerasHub": (_preset, "is a preset of KerasHub. In Python, open it and save the model"),
     "weights": (_weights("a.weights.h5"), r"holds weights without a network. Name the preset"),
     "weights by another name": (_weights("a.h5"), "holds weights without a network. Build the"),
     "keras as h5": (
@@ -152,7 +159,7 @@ REFUSED = {
         _own(lambda x: layers.Activation(_activation)(x)),
         "has a function _activation, which is not known",
     ),
-    "lambda": (_own(lambda x: layers.Lambda(lambda y: 2 * y)(x)), "has a Lambda layer, whose Pyth"),
+    "lambda": (_own(lambda x: layers.Lambda(lambda y: 2 * y)(x)), "has a Lambda layer, whose code"),
     "another suffix": (lambda model, folder: folder / "a.pb", r"must be a preset or a \.keras"),
 }
 

@@ -21,6 +21,10 @@ IDLE |= {"synchronized", "renorm_clipping", "renorm_momentum", "center", "scale"
 EQUAL = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "Identity"}
 EQUAL |= {"GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization"}
 EQUAL |= {"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast"}
+EQUAL |= {"RandomBrightness", "RandomHue", "RandomSaturation", "RandomSharpness", "RandomShear"}
+EQUAL |= {"RandomPosterization", "RandomInvert", "RandomGrayscale", "RandomGaussianBlur"}
+EQUAL |= {"RandomErasing", "RandomElasticTransform", "RandomColorJitter", "RandomPerspective"}
+EQUAL |= {"RandomColorDegeneration", "RandAugment", "AugMix", "MixUp", "CutMix"}
 
 IMAGE = {"data_format": ("channels_last",)}
 KERNEL = {"kernel_size": ANY, "strides": ANY, "padding": ("valid", "same"), "activation": ANY}

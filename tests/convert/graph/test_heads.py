@@ -7,6 +7,7 @@ from keras import layers, ops
 
 from hrnet_tf.convert.formats.emit import tflite
 from hrnet_tf.convert.graph.fold import fold_norms
+from hrnet_tf.convert.graph.layers.table import EQUAL
 from hrnet_tf.convert.graph.read import read_graph
 from hrnet_tf.runtime.converted import open_converted
 
@@ -26,6 +27,14 @@ def _nested(x):
     chain = keras.Sequential([layers.Conv2D(4, 1), layers.ReLU(6.0)])
     found = other(x, training=False)
     return ops.concatenate([chain(found["a"]), chain(found["b"])], -1)
+
+
+def _soft_argmax(x):
+    """Rows and columns of each map's mean, as in integral regression."""
+    height, width, channels = x.shape[1:]
+    share = ops.softmax(ops.reshape(x, (-1, height * width, channels)), 1)
+    places = np.indices((height, width)).reshape(2, 1, -1, 1).transpose(1, 2, 3, 0)
+    return ops.sum(ops.expand_dims(share, -1) * places.astype("float32"), 1)
 
 
 HEADS = {
@@ -106,6 +115,9 @@ HEADS = {
     "normalization": lambda x: layers.Normalization(mean=[*range(8)], variance=[2.0] * 8)(x),
     "noise": lambda x: layers.Dropout(0.5)(layers.GaussianNoise(1.0)(layers.RandomFlip()(x))),
     "nested": _nested,
+    "soft argmax": _soft_argmax,
+    "one more axis": lambda x: ops.max(ops.reshape(_conv(x), (-1, 9, 96, 1)), 1),
+    "axes in place": lambda x: layers.Permute((1, 2))(layers.Reshape((108, 8))(_conv(x))),
 }
 
 
@@ -127,6 +139,21 @@ def test_a_head_is_converted_as_keras_computes_it(tmp_path, name):
         network = open_converted(path, threads=1)
         assert [*network.outputs] == [*graph.outputs]
         assert difference(network({"image": images}), want) < limit
+
+
+def test_layers_that_do_nothing_in_prediction_do_nothing_in_keras():
+    """The nodes leave them out, so Keras must return what it was given."""
+    given = {"RandomRotation": (0.1,), "RandomZoom": (0.1,), "RandomTranslation": (0.1, 0.1)}
+    given |= {"RandomShear": (0.1, 0.1), "RandomPosterization": (4,)}
+    numbers = ("Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "SpatialDropout2D")
+    numbers += ("RandomContrast", "RandomBrightness", "RandomHue", "RandomSaturation")
+    numbers += ("RandomSharpness", "RandomInvert", "RandomGrayscale", "RandomColorDegeneration")
+    images = np.random.default_rng(0).normal(0, 99, (2, 8, 8, 3)).astype("float32")
+    for name in EQUAL - {"SpatialDropout1D", "SpatialDropout3D"}:
+        layer = getattr(layers, name)(*given.get(name, (0.2,) if name in numbers else ()))
+        image = keras.Input(images.shape[1:])
+        model = keras.Model(image, layers.Identity()(layer(image)))
+        assert np.array_equal(model(images, training=False), images), name
 
 
 REFUSED = {
