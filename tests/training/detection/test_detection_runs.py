@@ -110,7 +110,7 @@ def test_ctrl_c_ends_the_step_and_the_same_command_goes_on(
 
 
 @slow
-@pytest.mark.parametrize("head", ["fcos", "faster_rcnn", "mask_rcnn", "cascade_mask_rcnn"])
+@pytest.mark.parametrize("head", ["fcos", "faster_rcnn", "mask_rcnn"])
 def test_a_run_that_is_killed_ends_as_if_it_had_not_been(recipe, head, tmp_path):
     path = tmp_path / "recipe.json"
     path.write_text(dataclasses.replace(recipe, head=head).to_json())
@@ -131,7 +131,7 @@ def test_a_run_that_is_killed_ends_as_if_it_had_not_been(recipe, head, tmp_path)
 
 
 @slow
-@pytest.mark.parametrize("head", ["fcos", "mask_rcnn", "cascade_mask_rcnn"])
+@pytest.mark.parametrize("head", ["fcos", "mask_rcnn"])
 def test_two_devices_train_as_one_with_the_same_batch(recipe, head, tmp_path):
     """Losses are divided by numbers of all devices, and samples do not depend on the device."""
     path = tmp_path / "recipe.json"
