@@ -16,6 +16,7 @@ from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.convert.options import Options
 from hrnet_tf.convert.to_tflite import to_tflite
 from hrnet_tf.networks.specs import HRNetSpec, LiteHRNetSpec
+from hrnet_tf.patches.keras_normalization import fuse
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.detection.batches import batches, fcos_points
 from hrnet_tf.training.detection.recipe import DetectionRecipe
@@ -59,7 +60,9 @@ def detector(recipe, tmp_path_factory):
             layer.momentum = 0.7  # in so few steps the averages would stay behind
     model = TRAINING.trainee(network, recipe)
     rate = keras.optimizers.schedules.CosineDecay(0.005, STEPS)
-    model.compile(keras.optimizers.Adam(rate, global_clipnorm=recipe.clip_norm))
+    fuse(model)
+    optimizer = keras.optimizers.Adam(rate, global_clipnorm=recipe.clip_norm)
+    model.compile(optimizer, jit_compile=False)  # compiling would take longer than it saves
     data = batches(training_pictures(recipe), recipe, augment=False)
     model.fit(data.repeat(), steps_per_epoch=STEPS, shuffle=False, verbose=0)
     path = tmp_path_factory.mktemp("detector") / "person.keras"
