@@ -176,7 +176,7 @@ def test_a_network_of_ours_gives_python_s_keypoints(built, tmp_path):
     assert "The model's output must be what its card says" in message.strip().split("\n")[-1]
 
 
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("precision", ["float32", "int8_min_max"])
 def test_a_detector_of_ours_finds_python_s_boxes(built, tmp_path, precision):
     """Card, file with a dozen outputs, library and decoding fit together, also beside the frame.
 

@@ -11,8 +11,9 @@ from hrnet_tf.cards.files import save_model
 from hrnet_tf.convert.options import Options
 from hrnet_tf.convert.to_onnx import to_onnx
 from hrnet_tf.convert.to_tflite import to_tflite
+from hrnet_tf.runtime.converted import open_converted
 
-from tiny_networks import HRNET, lively
+from tiny_networks import HRNET, NAIVE, lively
 
 SIZE = (64, 96)
 CLASSES = {"classes": ("cat", "dog", "owl"), "category_ids": (1, 2, 3), "sides": SIZE[::-1]}
@@ -63,6 +64,19 @@ def test_fcos_becomes_a_tflite_file(fcos, image, tmp_path, precision, pixels, sh
     # 15 outputs share the two towers: the file is not larger than the network.
     bytes_each = {"float32": 4, "int8": 1}[precision]
     assert path.stat().st_size < 1.25 * bytes_each * _parameters(fcos)
+
+
+def test_the_light_head_becomes_integers_alone(tmp_path):
+    """No tensor is float: batch normalization folds, where FCOS's group normalization cannot."""
+    model = lively(hrnet_tf.detection(NAIVE, 3, "fcos_lite", (*SIZE, 3)))
+    save_model(model, DetectionCard(head="fcos_lite", **CLASSES), tmp_path / "light.keras")
+    options = Options("int8_min_max", count=4, verify=False)
+    path = to_tflite(tmp_path / "light.keras", options=options, report=lambda line: None)
+    tensors = open_converted(path).interpreter.get_tensor_details()
+    assert {np.dtype(each["dtype"]).name for each in tensors} == {"int8", "int32"}
+    facts = json.loads(path.with_suffix(".json").read_text())
+    names = [facts["output"]["name"], *(each["name"] for each in facts["other_outputs"])]
+    assert sorted(names) == sorted(DetectionCard(head="fcos_lite").outputs())
 
 
 def test_fcos_becomes_an_onnx_file(fcos, image, tmp_path):
