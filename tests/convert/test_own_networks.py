@@ -162,7 +162,19 @@ def test_a_keras_model_becomes_a_file_that_computes_the_same(tmp_path, name):
     assert difference(answers(path, images), model(images, training=False)) < limit
 
 
-@pytest.mark.parametrize("name", ["nested", "own model", "dictionary", "one minus", "grey"])
+def test_what_onnx_has_not_is_refused_by_the_name_of_the_layer(tmp_path):
+    pytest.importorskip("tf2onnx")
+    model = network(lambda x: ops.erfinv(x))
+    with pytest.raises(
+        ValueError, match=r"erfinv[^ ]*: a Erfinv cannot be written as ONNX"
+    ) as error:
+        to_onnx(model, tmp_path / "a.onnx", options=ONNXOptions(verify=False), **QUIET)
+    assert "\n" not in str(error.value) and not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "name", ["nested", "own model", "dictionary", "one minus", "grey", "rows", "channels first"]
+)
 def test_a_keras_model_becomes_an_onnx_file_that_computes_the_same(tmp_path, name):
     pytest.importorskip("tf2onnx")
     model = RIGHT[name][0]()
