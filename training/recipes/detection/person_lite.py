@@ -4,7 +4,8 @@ The trunk is the wider naive Lite-HRNet-18 of Yu et al. CVPR 2021. An image of 3
 multiply-adds. Of COCO's categories only "person" is used: other objects and crowds are left out,
 and so are images without people.
 
-Expected: not known. Nobody has trained it on COCO. The schedule is that of small single-stage
+Expected: not known. Nobody has trained it on COCO; 24 photos it learned by heart (AP .86 on these,
+from the trunk of PP-TinyPose, 130 epochs). The schedule is that of small single-stage
 detectors (PicoDet, Yu et al. 2021): a long training with strong changes of scale, as a small
 network from scratch learns slowly and hardly overfits.
 
