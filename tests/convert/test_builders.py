@@ -26,7 +26,7 @@ from hrnet_tf.runtime.keras_model import KerasNetwork, input_shapes, named_outpu
 
 from tiny_networks import HRNET, LITE, NAIVE, SHAPE, lively
 
-REGIONS = [head for head, (stages, _) in HEADS.items() if stages]
+REGIONS = [head for head, each in HEADS.items() if each.stages]
 BUILT = {
     "pose": lambda: pose(HRNET, SHAPE),
     "pose, v2": lambda: pose(HRNET, SHAPE, 5, head="v2"),
@@ -81,8 +81,8 @@ def _case(name):
 
 
 PARTS = [f"{head}: image" for head in REGIONS]
-PARTS += [f"{head}: {stage + 1}" for head in REGIONS for stage in range(HEADS[head][0])]
-PARTS += [f"{head}: masks" for head in REGIONS if HEADS[head][1]]
+PARTS += [f"{head}: {stage + 1}" for head in REGIONS for stage in range(HEADS[head].stages)]
+PARTS += [f"{head}: masks" for head in REGIONS if HEADS[head].masks]
 # `graph/test_compute.py` computes others; parts that several detectors share are computed once.
 ELSEWHERE = {"pose", "pose, v2", "pose, lite", "pose, naive", "classification", "pyramid"}
 ELSEWHERE |= {"segmentation, concat, True, False", "segmentation, ocr, False, False"}
