@@ -36,11 +36,10 @@ def direct(graph: Graph, batch: int = 1) -> bytes | None:
     for node in graph.nodes:
         if node.kind == "input":
             file.tensors[node] = file.add(node.name, (batch, *node.shape))
-        elif node in fused:
+        elif node in fused.values():
             file.tensors[node] = file.tensors[node.inputs[0]]
         else:
-            after = next((each for each, first in fused.items() if first is node), node)
-            function = after.settings["function"] if after is not node else None
+            function = fused[node].settings["function"] if node in fused else None
             WRITERS[node.kind](file, node, function)
     return file.content(graph)
 
@@ -61,13 +60,13 @@ def _known(node):
 
 
 def _fused(graph):
-    """Activations that the operation before them computes -> that operation."""
+    """Operations that also compute the activation behind them -> that activation."""
     readers, found = graph.readers(), {}
     for node in graph.nodes:
         if node.kind == "activation" and node.settings["function"] in FUSED:
             (first,) = node.inputs
             if first.kind in FUSING and readers[first] == [node]:
-                found[node] = first
+                found[first] = node
     return found
 
 
@@ -313,7 +312,5 @@ WRITERS: dict[str, Callable[[_File, Node, str | None], None]] = {
     "corners": _resize(True),
     "resize": _resize(False),
     "mean": _mean,
-    "softmax": lambda file, node, _: file.write(
-        node, "SOFTMAX", options="SoftmaxOptions", beta=1.0
-    ),
+    "softmax": _softmax,
 }
