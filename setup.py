@@ -45,6 +45,8 @@ setup(
         "video": ["av>=14.0"],
         # Makes `.onnx` files and runs them.
         "onnx": ["onnxruntime>=1.20", "tf2onnx>=1.17"],
+        # Trains for integers by TensorFlow's own library, beside ours.
+        "tfmot": ["tensorflow-model-optimization>=0.8", "tf_keras>=2.21"],
         "dev": [
             "hrnet_tf[detection,onnx,video]",
             "jax>=0.7",
