@@ -19,7 +19,7 @@ from hrnet_tf.convert.graph.compute import apply, specs
 from hrnet_tf.convert.graph.nodes import Graph
 from hrnet_tf.convert.integers.aware import with_outputs
 from hrnet_tf.convert.integers.plan import plan as make_plan
-from hrnet_tf.convert.integers.simulate import MOVES, Plan
+from hrnet_tf.convert.integers.simulate import MOVES, Plan, fused
 from hrnet_tf.convert.source import Source
 from hrnet_tf.quiet import quiet
 from hrnet_tf.runtime.network import Arrays
@@ -149,7 +149,11 @@ def quantized_network(plan: Plan):
     import tf_keras
 
     library, graph, ranges = tfmot.quantization.keras, plan.graph, plan.ranges
-    names = _names(graph)
+    per_channel = _per_channel()
+    names, readers = _names(graph), graph.readers()
+    after = {readers[node][0]: node for node in fused(graph) if node.weights}
+    after = {each: node for each, node in after.items() if each.settings["function"] == "relu"}
+    activations = {node: "relu" for node in after.values()}
     nodes = {name: node for node, name in names.items()}
 
     class Plain(tf_keras.layers.Layer):
@@ -165,9 +169,14 @@ def quantized_network(plan: Plan):
             results[node] = tf_keras.Input(node.shape, name=node.name)
             continue
         _check(node)
-        known = _known(node, name)
+        if node in after:
+            results[node] = sources[0]
+            continue
+        known = _known(node, name, activations.get(node))
         layer = known or Plain(name=name)
         config = None if known else _config(node)
+        if node.kind == "depthwise":
+            config = per_channel(["depthwise_kernel"], ["activation"], False)
         wrapped = library.quantize_annotate_layer(layer, config)
         results[node] = wrapped(sources if len(sources) > 1 else sources[0])
         if node.weights:
@@ -175,9 +184,9 @@ def quantized_network(plan: Plan):
             layer.set_weights([values[key] for key in WEIGHTS if key in values])
     (image,) = (results[node] for node in graph.inputs.values())
     model = tf_keras.Model(image, {name: results[node] for name, node in graph.outputs.items()})
-    with library.quantize_scope({"Plain": Plain}):
+    with library.quantize_scope({each.__name__: each for each in (Plain, per_channel)}):
         network = library.quantize_apply(model)
-    known = {f"quant_{name}": ranges[node] for node, name in names.items() if node in ranges}
+    known = {f"quant_{names[after.get(node, node)]}": each for node, each in ranges.items()}
     _start(network, known, ranges[graph.inputs["image"]])
     return network
 
@@ -198,8 +207,12 @@ def _check(node):
         )
 
 
-def _known(node, name):
-    """The layer of tf_keras that the library knows how to quantize; None for other nodes."""
+def _known(node, name, activation):
+    """The layer of tf_keras that the library knows how to quantize; None for other nodes.
+
+    A ReLU behind a convolution is its activation: of a ReLU layer behind a convolution without
+    normalization between them the library rounds the result, but no longer the kernel.
+    """
     from tf_keras import layers
 
     settings, shapes = node.settings, {source.shape for source in node.inputs}
@@ -211,6 +224,7 @@ def _known(node, name):
             "padding": settings["padding"].lower(),
             "dilation_rate": settings.get("dilation", (1, 1)),
             "use_bias": "bias" in node.weights,
+            "activation": activation,
             "name": name,
         }
         if node.kind == "depthwise":
@@ -218,7 +232,8 @@ def _known(node, name):
         groups = node.inputs[0].channels // kernel.shape[2]
         return layers.Conv2D(kernel.shape[3], groups=groups, **same)
     if node.kind == "dense":
-        return layers.Dense(node.channels, use_bias="bias" in node.weights, name=name)
+        bias = "bias" in node.weights
+        return layers.Dense(node.channels, activation, use_bias=bias, name=name)
     if node.kind == "activation" and settings["function"] in ("relu", "relu6"):
         return layers.ReLU({"relu6": 6.0}.get(settings["function"]), name=name)
     if node.kind == "add" and len(node.inputs) == 2 and len(shapes) == 1:
@@ -235,6 +250,36 @@ def _config(node):
     if node.kind in MOVES or node.settings.get("function") in FIXED or node.kind == "softmax":
         return configs.NoOpQuantizeConfig()
     return configs.Default8BitOutputQuantizeConfig()
+
+
+def _per_channel():
+    """How the library treats depthwise convolutions, but with a scale for each channel: a class.
+
+    By itself it takes the last axis of a kernel, which here has length 1, and so one scale for all.
+    """
+    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+        default_8bit_quantize_registry as registry,
+    )
+    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+        default_8bit_quantizers as quantizers,
+    )
+
+    class PerChannel(quantizers.Default8BitConvWeightsQuantizer):
+        def build(self, shape, name, layer):
+            return super().build((shape[2] * shape[3],), name, layer)
+
+        def __call__(self, kernel, training, weights, **kwargs):
+            height, width, *channels = kernel.shape
+            flat = tf.reshape(kernel, (height, width, 1, -1))
+            found = super().__call__(flat, training, weights, **kwargs)
+            return tf.reshape(found, (height, width, *channels))
+
+    class DepthwiseConfig(registry.Default8BitConvQuantizeConfig):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.weight_quantizer = PerChannel()
+
+    return DepthwiseConfig
 
 
 def _start(network, ranges, image):
