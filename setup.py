@@ -29,7 +29,7 @@ setup(
         "keras>=3.15",
         "ml_dtypes>=0.5",
         "numpy>=2.0",
-        "absl-py>=2.1",
+        "absl-py>=1.4",
         "ai-edge-litert>=2.1",
         "filelock>=3.15",
         "pillow>=11.0",

@@ -67,6 +67,11 @@ def trained_by_tfmot(
             layer, which the sentence names.
     """
     check_installed()
+    if [*source.graph.inputs] != ["image"]:
+        names = ", ".join(source.graph.inputs)
+        raise ValueError(
+            f"`qat_by=tfmot` takes networks of an image alone. Received: inputs {names}."
+        )
     training = training_named(recipe.task)
     recipe = training.settle(recipe)
     check_files(recipe)
@@ -185,7 +190,14 @@ def quantized_network(plan: Plan):
     (image,) = (results[node] for node in graph.inputs.values())
     model = tf_keras.Model(image, {name: results[node] for name, node in graph.outputs.items()})
     with library.quantize_scope({each.__name__: each for each in (Plain, per_channel)}):
-        network = library.quantize_apply(model)
+        try:
+            network = library.quantize_apply(model)
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise ValueError(
+                f"tensorflow-model-optimization cannot take the network: {reason} Train by --qat "
+                "alone."
+            ) from error
     known = {f"quant_{names[after.get(node, node)]}": each for node, each in ranges.items()}
     _start(network, known, ranges[graph.inputs["image"]])
     return network
