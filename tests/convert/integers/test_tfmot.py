@@ -81,6 +81,16 @@ def test_every_kernel_is_rounded_and_depthwise_ones_by_channel(installed):
     assert all(len(set(low)) == len(low) > 1 and (low != -6).all() for low in lows)
 
 
+def test_a_layer_that_keras_computes_is_refused_by_name(installed):
+    from hrnet_tf.convert.integers.tfmot import quantized_network
+
+    image = keras.Input(SHAPE)
+    x = layers.UnitNormalization(name="unit")(layers.Conv2D(4, 3)(image))
+    graph = open_source(keras.Model(image, x)).graph
+    with pytest.raises(ValueError, match=r"^unit: .* cannot take this layer, a UnitNormalization"):
+        quantized_network(plan(graph, "int8_min_max", {"image": CROPS}))
+
+
 def test_without_the_library_one_sentence_says_how_to_get_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tensorflow_model_optimization", None)
     words = ["convert", f"--model={write_network(tmp_path)}", "--qat", "--qat_by=tfmot"]
