@@ -29,7 +29,7 @@ setup(
         "keras>=3.15",
         "ml_dtypes>=0.5",
         "numpy>=2.0",
-        "absl-py>=2.1",
+        "absl-py>=1.4",
         "ai-edge-litert>=2.1",
         "filelock>=3.15",
         "pillow>=11.0",
@@ -45,6 +45,8 @@ setup(
         "video": ["av>=14.0"],
         # Makes `.onnx` files and runs them.
         "onnx": ["onnxruntime>=1.20", "tf2onnx>=1.17"],
+        # Trains for integers by TensorFlow's own library, beside ours.
+        "tfmot": ["tensorflow-model-optimization>=0.8", "tf_keras>=2.21"],
         "dev": [
             "hrnet_tf[detection,onnx,video]",
             "jax>=0.7",

@@ -8,6 +8,7 @@ from hrnet_tf.convert.integers.precisions import PRECISIONS, TYPES, Precision
 from hrnet_tf.names import check_choice
 
 # Other options with which some have an effect; see `fields.misplaced`.
+TRAINERS = ("ours", "tfmot")
 QAT, CALIBRATION = ("qat", (True,)), ("calibration", None)
 
 
@@ -29,6 +30,7 @@ class Options:
         verify: compare the file with the network.
         cpu: upsample in the way that is fast on CPUs; --nocpu for GPUs and other accelerators.
         qat: train for int8 first: most accurate.
+        qat_by: what trains: ours, or tfmot for tensorflow-model-optimization.
         recipe: recipe whose data the training takes, a name or a file (default: recipe.json beside
             the model).
         qat_epochs: passes of the training over its data.
@@ -48,9 +50,15 @@ class Options:
     verify: bool = True
     cpu: bool = True
     qat: bool = False
+    qat_by: str = field(default="ours", metadata={"choices": TRAINERS, "only": QAT})
     recipe: str | os.PathLike | None = field(default=None, metadata={"only": QAT})
     qat_epochs: int = field(default=5, metadata={"least": 1, "only": QAT})
     qat_rate: float = field(default=3e-5, metadata={"least": 0, "only": QAT})
+
+    @property
+    def by_tfmot(self) -> bool:
+        """Whether tensorflow-model-optimization trains."""
+        return self.qat and self.qat_by == "tfmot"
 
 
 def beside(model: object) -> Path:
@@ -70,7 +78,8 @@ def default_output(model: object, options: Options) -> Path:
     """`model.keras` -> `model_int8.tflite` beside it; the file of a preset is made here."""
     path = beside(model)
     size = f"_{options.size[0]}x{options.size[1]}" if options.size else ""
-    kind = f"{'_qat' * options.qat}{'_nocpu' * (not options.cpu)}_{options.precision}"
+    trained = f"{'_qat' * options.qat}{'_tfmot' * options.by_tfmot}"
+    kind = f"{trained}{'_nocpu' * (not options.cpu)}_{options.precision}"
     return path.with_name(f"{path.name}{size}{kind}.tflite")
 
 
@@ -90,6 +99,12 @@ def check(options: Options) -> Precision:
     if options.qat and precision.activations != 8:
         raise ValueError(
             "`qat` trains for integers of 8 bits. "
+            f"Received: precision={options.precision!r}. Choose int8."
+        )
+    check_choice("qat_by", options.qat_by, TRAINERS)
+    if options.by_tfmot and options.precision != "int8":
+        raise ValueError(
+            "`qat_by=tfmot` makes files whose numbers are all integers. "
             f"Received: precision={options.precision!r}. Choose int8."
         )
     if options.batch < 1:

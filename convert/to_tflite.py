@@ -9,6 +9,8 @@ r"""Makes a `.tflite` file of a network, for phones and small computers.
         --calibration=train.json --images=photos
     # The same, after training for it with the data of the recipe that the network was trained by
     python convert/to_tflite.py --model=runs/mine/model.keras --qat
+    # The same, trained by tensorflow-model-optimization
+    python convert/to_tflite.py --model=runs/mine/model.keras --qat --qat_by=tfmot
     # A checkpoint, another image size
     python convert/to_tflite.py --model=hrnet_w32_coco_256x192 --weights=pose_hrnet_w32.pth \
         --size=192x144 --output=small.tflite
@@ -89,12 +91,16 @@ def to_tflite(
 
     report(f"Opening {name_of(model)}")
 
+    if options.by_tfmot:
+        from hrnet_tf.convert.integers.tfmot import check_installed
+
+        check_installed()
     recipe = _recipe(model, options) if options.qat else None
     sources = open_sources(model, weights, options.size, card)
     source = _whole(model, sources) if options.qat else None
     paths = part_paths(output, sources, model, overwrite)
     found = _calibrations(sources, options, precision, report)
-    if options.qat:
+    if options.qat and not options.by_tfmot:
         workdir = output.with_name(f"{output.stem}_training")
         report(f"Training for {options.precision} in {workdir}")
         examples = found["image"].examples
@@ -104,7 +110,7 @@ def to_tflite(
         others = {each: path.name for each, path in paths.items() if each != name == "image"}
         batch = options.batch if name == "image" else max(options.batch, REGIONS)
         own = dataclasses.replace(options, batch=batch)
-        _write(source, paths[name], own, precision, found.get(name), others, report)
+        _write(source, paths[name], own, precision, found.get(name), others, report, recipe)
     return output
 
 
@@ -118,8 +124,11 @@ def _whole(model, sources):
     return sources["image"]
 
 
-def _write(source, output, options, precision, found, others, report):
-    """Writes the file of a network or part, and its card, which names the `others`."""
+def _write(source, output, options, precision, found, others, report, recipe):
+    """Writes the file of a network or part, and its card, which names the `others`.
+
+    Training by tensorflow-model-optimization, whose network is no Keras 3 model, happens here.
+    """
     with quiet():
         from hrnet_tf.cards.files import write_card
         from hrnet_tf.cards.paths import card_path
@@ -134,9 +143,9 @@ def _write(source, output, options, precision, found, others, report):
         source = with_decoded(source)
     if options.cpu:
         repeat_pixels(source.graph)
-    report(f"Converting to {options.precision}")
+    report(f"{'Training for' if options.by_tfmot else 'Converting to'} {options.precision}")
     try:
-        content = _content(source, options, precision, found)
+        content = _content(source, options, precision, found, recipe, report)
     except ValueError as error:
         raise ValueError(f"{source.name}: {error}") from error
     with whole(output) as part:
@@ -148,10 +157,8 @@ def _write(source, output, options, precision, found, others, report):
                 part, output.name, source, examples, report, lambda graph: tflite(graph, "float32")
             )
         calibration = found if precision.calibrated else None
-        training = {"epochs": options.qat_epochs, "learning_rate": options.qat_rate}
-        training = training if options.qat else None
         known = verification and dataclasses.asdict(verification)
-        facts = origin(content, source, options.precision, calibration, known, training)
+        facts = origin(content, source, options.precision, calibration, known, _training(options))
         facts |= {"parts": others} if others else {}
         read = [*source.card.outputs()] if source.card else []
         first = read if len(read) == 1 else []  # what the app and others read
@@ -163,6 +170,14 @@ def _write(source, output, options, precision, found, others, report):
         report(f"{name}: a {kind}, computed as Keras computes it; the rest is rewritten for speed.")
     if verification and verification.loss:
         report(verification.loss)
+
+
+def _training(options):
+    """How the network was trained for integers, for the card; None if it was not."""
+    if not options.qat:
+        return None
+    by = {"by": "tensorflow-model-optimization"} if options.by_tfmot else {}
+    return {"epochs": options.qat_epochs, "learning_rate": options.qat_rate} | by
 
 
 def _calibrations(sources, options, precision, report):
@@ -189,13 +204,25 @@ def _calibrations(sources, options, precision, report):
     return found
 
 
-def _content(source, options, precision, found):
-    """The content of the file, with metadata if the network has a card."""
+def _content(source, options, precision, found, recipe, report):
+    """The content of the file, with metadata if the network has a card.
+
+    If tensorflow-model-optimization is to train, it does so here, by a `recipe`.
+    """
     from hrnet_tf.convert.formats.emit import tflite
     from hrnet_tf.convert.formats.metadata import with_metadata
 
     examples = found.examples if precision.calibrated else None
-    content = tflite(source.graph, precision, examples, *types(options, precision), options.batch)
+    kinds = types(options, precision)
+    if options.by_tfmot:
+        from hrnet_tf.convert.integers.aware import qat_recipe
+        from hrnet_tf.convert.integers.tfmot import tfmot_file, trained_by_tfmot
+
+        recipe = qat_recipe(recipe, source, options.qat_epochs, options.qat_rate)
+        network = trained_by_tfmot(source, examples, recipe, report)
+        content = tfmot_file(source.graph, network, *kinds, options.batch)
+    else:
+        content = tflite(source.graph, precision, examples, *kinds, options.batch)
     return with_metadata(content, source.card, source.graph.name) if source.card else content
 
 

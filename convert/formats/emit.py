@@ -111,10 +111,10 @@ def _samples(graph, examples):
 
 def _converted(converter, graph):
     try:
-        return _quietly(converter)
+        return quietly(converter)
     except Exception as error:  # the converter has a class of its own for every stage
         reason = str(error).strip().split("\n")[0].split("error: ")[-1]
-        layer = culprit(graph, lambda one: _quietly(_converter(one, own_weights(one), 1)))
+        layer = culprit(graph, lambda one: quietly(_converter(one, own_weights(one), 1)))
         if layer:
             raise ValueError(
                 f"{layer} cannot be written for TFLite: {reason}. Leave it out of the network, and "
@@ -128,7 +128,8 @@ def _converted(converter, graph):
         ) from error
 
 
-def _quietly(converter):
+def quietly(converter: tf.lite.TFLiteConverter) -> bytes:
+    """The content that a converter makes, without its warnings."""
     with quiet(), warnings.catch_warnings():
         # For examples by name it opens its own interpreter, which is deprecated.
         warnings.filterwarnings("ignore", message=".*Interpreter is deprecated")

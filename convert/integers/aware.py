@@ -4,8 +4,8 @@
 variant of the `Training` of its task. The result is a plain `.keras` file, whose conversion to int8
 loses less.
 
-The tools of tensorflow-model-optimization wrap one layer after the other, for older Keras only;
-here ranges are shared along concatenations and sums, as in the file.
+The tools of tensorflow-model-optimization, see `tfmot`, wrap one layer after the other, for older
+Keras only; here ranges are shared along concatenations and sums, as in the file.
 """
 
 import dataclasses
@@ -120,7 +120,7 @@ def fine_tune(
 
 def aware_training(training: Training, source: Source, plan: Plan) -> Training:
     """A task's training, changed to train the plan of a network to answer as the network does."""
-    teacher = _with_outputs(source.model, [*plan.graph.outputs])
+    teacher = with_outputs(source.model, [*plan.graph.outputs])
 
     def trainee(network, recipe):
         image = keras.Input(plan.graph.inputs["image"].shape, name="image")
@@ -149,7 +149,7 @@ def aware_training(training: Training, source: Source, plan: Plan) -> Training:
     )
 
 
-def _with_outputs(model: keras.Model, names: Sequence[str]) -> keras.Model:
+def with_outputs(model: keras.Model, names: Sequence[str]) -> keras.Model:
     """The model with these outputs alone; a lone output may have another name."""
     found = named_outputs(model.output)
     if len(found) == 1:

@@ -44,10 +44,7 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
 
 def _accept(workdir: Path, recipe: Recipe) -> None:
     """Raises FileExistsError unless the run in a folder can go on with a recipe."""
-    path = workdir / "recipe.json"
-    there = parse_json(path.read_bytes(), path)
-    there = completed(there) if isinstance(there, dict) else {}
-    here = json.loads(recipe.to_json())
+    there, here = _values(workdir), json.loads(recipe.to_json())
     finished, longer = is_finished(workdir), is_longer(there, here)
     again = f" To train on from its result, add --weights={workdir / 'model.keras'} and another "
     again = again + "--workdir." if finished else ""
@@ -71,6 +68,18 @@ def _accept(workdir: Path, recipe: Recipe) -> None:
             part.write_text(
                 f"model.keras is of {there['epochs']} epochs. The run goes on to {recipe.epochs}.\n"
             )
+
+
+def differing_values(workdir: Path, recipe: Recipe) -> str:
+    """Lists the values that differ from the recipe of the run in a folder; empty if none does."""
+    return differences(_values(workdir), json.loads(recipe.to_json()))
+
+
+def _values(workdir):
+    """The values of the recipe of the run in a folder."""
+    path = workdir / "recipe.json"
+    there = parse_json(path.read_bytes(), path)
+    return completed(there) if isinstance(there, dict) else {}
 
 
 def is_longer(there: dict, here: dict) -> bool:
