@@ -246,7 +246,7 @@ def test_a_run_parses_each_annotation_file_once(drawings, small_network, monkeyp
     )
     path = train.train(recipe, tmp_path / "run")
     assert all(row["AP"] for row in history(path))
-    assert [counts[file.read_bytes()] for file in files.values()] == [1, 1]
+    assert [counts[file.read_text()] for file in files.values()] == [1, 1]
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
