@@ -148,6 +148,11 @@ def short(name: str) -> str:
     return name.encode()[:NAME].decode(errors="ignore")
 
 
+def one_line(error: Exception) -> str:
+    """The message of an error in one line without a full stop; its type if it has no message."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
 def parse_json(content: bytes | str, name: object) -> object:
     """The content of a JSON file, in any UTF.
 

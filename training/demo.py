@@ -4,15 +4,19 @@ import html
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hrnet_tf.files import whole
+from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.evaluate import Evaluation
 from hrnet_tf.training.loop.workdir import empty_folder
 from hrnet_tf.training.recipe import Recipe
 from hrnet_tf.training.report.curves import curves, read_history
 from hrnet_tf.training.report.page import page
 from hrnet_tf.training.train import train, validate
+
+SEED = 2019  # of the scenes to learn from
 
 
 def run(
@@ -55,6 +59,28 @@ def run(
     value = evaluation.numbers[key]
     print(f"{name} {value:.3f} on held-out drawings after {seconds:.0f} s: {path}")
     return path
+
+
+def of_scenes(
+    recipe: Recipe, drawings: Path, counts: tuple[int, int], annotations: str, **options: object
+) -> Recipe:
+    """Draws scenes to learn from and scenes to be judged by; returns the recipe with their paths.
+
+    Args:
+        recipe: of any task.
+        drawings: receives the folders "train" and "held_out".
+        counts: of scenes in each.
+        annotations: name of the annotations that the task reads, in each folder.
+        options: of `write_dataset`.
+    """
+    paths = {}
+    folders = {"train": "train", "val": "held_out"}
+    for number, (use, name) in enumerate(folders.items()):
+        path = write_dataset(drawings / name, counts[number], seed=SEED + number, **options)
+        folder = path.parent
+        paths[f"{use}_annotations"] = str(folder / annotations)
+        paths[f"{use}_images"] = str(folder / "images")
+    return replace(recipe, **paths)
 
 
 def write_index(folder: Path, title: str, body: str, commands: str) -> Path:

@@ -43,7 +43,13 @@ from hrnet_tf.training.loop.interrupt import asked_to_stop
 from hrnet_tf.training.loop.networks import Networks, build
 from hrnet_tf.training.loop.resume import Position
 from hrnet_tf.training.loop.schedules import change_of_rate
-from hrnet_tf.training.loop.workdir import GOING_ON, check_files, is_longer, open_workdir
+from hrnet_tf.training.loop.workdir import (
+    GOING_ON,
+    check_files,
+    differences_but_length,
+    is_longer,
+    open_workdir,
+)
 from hrnet_tf.training.recipe import Recipe, completed
 from hrnet_tf.training.report.curves import write_curves
 from hrnet_tf.training.report.summaries import Summaries
@@ -190,8 +196,7 @@ def _start(
         return position, [], training.start(networks.network, recipe)
     counted = training.counted
     there = {counted: found.run.get(counted), **completed(_without(found.run, counted))}
-    longer = is_longer(there, run)
-    if differing := resume.differences(there | {"epochs": recipe.epochs} if longer else there, run):
+    if differing := differences_but_length(there, run):
         raise ValueError(
             f"{found.path} is of another run ({differing}): choose another --workdir, or replace "
             "its results with --overwrite."
@@ -202,7 +207,7 @@ def _start(
     metrics = [variable.numpy() for variable in networks.model.metrics_variables]
     epochs, steps = divmod(found.position.step, position.steps)
     start = f"Going on from {found.path}: {epochs} epochs and {steps} steps are done."
-    if longer:
+    if is_longer(there, run):
         start += f"\n{_prolong(there['epochs'], recipe, found.position)}"
     return found.position, metrics, start
 

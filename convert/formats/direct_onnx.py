@@ -25,9 +25,7 @@ def direct(graph: Graph, opset: int = 17, batch: int | None = None, nchw: bool =
         batch: examples per call; None for any number.
         nchw: channels come first in inputs and outputs of four axes.
     """
-    results = graph.results
-    plain = all(node.dtype == "float32" and _known(node) for node in graph.nodes)
-    if not plain or len(set(results)) < len(results) or {*results} & {*graph.inputs.values()}:
+    if not graph.consists_of(_known):
         return None
     return _File(graph, batch, nchw).model(opset)
 

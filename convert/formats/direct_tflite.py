@@ -28,9 +28,7 @@ def direct(graph: Graph, batch: int = 1) -> bytes | None:
         A file with the operations that TensorFlow's converter makes, its inputs and outputs in the
         signature "serving_default".
     """
-    results = graph.results
-    plain = all(node.dtype == "float32" and _known(node) for node in graph.nodes)
-    if not plain or len(set(results)) < len(results) or {*results} & {*graph.inputs.values()}:
+    if not graph.consists_of(_known):
         return None
     file, fused = _File(batch), _fused(graph)
     for node in graph.nodes:

@@ -76,13 +76,7 @@ def open_pipeline(
     card.check_inputs(named.inputs)
     card.check(named.outputs)
     task = task_named(card.task)
-    try:
-        options = task.options(**prediction)
-    except TypeError:
-        known = ", ".join(task.options.__dataclass_fields__)
-        raise ValueError(
-            f"`options` of {card.task} are {known}. Received: {', '.join(prediction)}."
-        ) from None
+    options = task.chosen(prediction)
     task.predictor(named, card, options)  # refuses options that do not fit
     fixed = fixed_size(named)
     if size and fixed != tuple(size):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 
@@ -62,6 +63,12 @@ class Graph:
     def results(self) -> list[Node]:
         """The outputs as a list."""
         return [*self.outputs.values()]
+
+    def consists_of(self, known: Callable[[Node], bool]) -> bool:
+        """Whether all nodes are float and known, and each output is a node of its own, no input."""
+        results = {*self.results}
+        own = len(results) == len(self.outputs) and results.isdisjoint(self.inputs.values())
+        return own and all(node.dtype == "float32" and known(node) for node in self.nodes)
 
     @property
     def fallbacks(self) -> dict[str, str]:

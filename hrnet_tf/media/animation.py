@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from hrnet_tf.files import short
+from hrnet_tf.files import one_line, short
 from hrnet_tf.media.frames import Frame
 from hrnet_tf.media.images import pixels
 
@@ -42,7 +42,7 @@ class Animation:
                 self._image.seek(index)
                 image = pixels(self._image)
             except Exception as error:  # Pillow raises many types on damaged files
-                reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+                reason = one_line(error)
                 self.problems.append(f"{self.name}: cannot be read further ({reason}).")
                 return
             self.seconds.append(time.perf_counter() - start)

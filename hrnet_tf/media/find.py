@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 VIDEOS = (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
+VIDEOS += (".mts", ".ogv", ".ts", ".webm", ".wmv")
 
 PICTURES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 PICTURES += (".webp",)
@@ -19,8 +20,6 @@ ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")  # formats whose frames follow each ot
 
 COVER = 0x0400  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
 STILLS = ("image2", "tty")  # FFmpeg's formats that take single pictures, or any text, for videos
-
-VIDEOS += (".mts", ".ogv", ".ts", ".webm", ".wmv")
 
 
 def find_images(inputs: Iterable[str | os.PathLike]) -> list[Path]:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from hrnet_tf.files import existing
+from hrnet_tf.files import existing, one_line
 from hrnet_tf.media import depth
 from hrnet_tf.media.find import ANIMATED, HEIC
 
@@ -112,7 +112,7 @@ def decode_image(
         limit = max_pixels() // 10**6
         raise ValueError(f"{name}: more than {limit} million pixels; make it smaller.") from error
     except Exception as error:  # Pillow's readers raise anything on a damaged file
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = one_line(error)
         raise ValueError(f"{name}: damaged or unsupported ({reason}); convert it again.") from error
 
 

@@ -46,13 +46,7 @@ def predictor(
             "as hrnet_tf.PoseCard(), or write it beside the file with hrnet_tf.write_card."
         )
     task = task_named(card.task)
-    try:
-        chosen = task.options(**options)
-    except TypeError:
-        known = ", ".join(task.options.__dataclass_fields__)
-        raise ValueError(
-            f"`options` of {card.task} are {known}. Received: {', '.join(options)}."
-        ) from None
+    chosen = task.chosen(options)
     try:
         return task.predictor(network, card, chosen)
     except ValueError as error:

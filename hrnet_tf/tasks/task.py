@@ -96,3 +96,13 @@ class Task:
     wants_boxes: bool = False
     follow: Callable | None = None
     parts: Callable[[Any, Card], Mapping[str, Any]] = lambda model, card: {}
+
+    def chosen(self, options: Mapping[str, Any]) -> Any:
+        """The options of these values; raises ValueError for a name that is no option."""
+        try:
+            return self.options(**options)
+        except TypeError:
+            known = ", ".join(self.options.__dataclass_fields__)
+            raise ValueError(
+                f"`options` of {self.card.task} are {known}. Received: {', '.join(options)}."
+            ) from None

@@ -3,14 +3,11 @@
 import json
 from contextlib import closing
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from hrnet_tf import cli
-from hrnet_tf.cards.files import write_card
-from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.media.find import is_animation
 
 pytest.importorskip("av", reason="needs PyAV")
@@ -72,17 +69,6 @@ def test_still_pictures_are_none(tmp_path, name):
     elif name != "no.gif":
         picture.save(tmp_path / name)
     assert not is_animation(tmp_path / name)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Each heat map is the brightness of the crop."""
-    path = tmp_path_factory.mktemp("model") / "tiny.keras"
-    image = keras.Input((64, 64, 3))
-    x = keras.layers.AveragePooling2D(4)(image)
-    keras.Model(image, keras.layers.Conv2D(17, 1, kernel_initializer="ones")(x)).save(path)
-    write_card(path, PoseCard())
-    return path
 
 
 def predict(model, tmp_path, *words):

@@ -7,13 +7,11 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from hrnet_tf import cli
-from hrnet_tf.cards.files import write_card
 from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.labels.keypoint_sets import COCO
 from hrnet_tf.media.find import is_video
@@ -500,17 +498,6 @@ def test_without_a_screen_a_window_is_refused_only_if_asked_for(tmp_path, dance,
 
 
 # The command
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Each heat map is the brightness of the crop."""
-    path = tmp_path_factory.mktemp("model") / "tiny.keras"
-    image = keras.Input((64, 64, 3))
-    x = keras.layers.AveragePooling2D(4)(image)
-    keras.Model(image, keras.layers.Conv2D(17, 1, kernel_initializer="ones")(x)).save(path)
-    write_card(path, PoseCard())
-    return path
 
 
 def test_the_command_follows_a_video(tmp_path, dance, model, monkeypatch, capsys):

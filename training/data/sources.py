@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from hrnet_tf.files import one_line
 from hrnet_tf.media.images import TURNS, decode_image, orientation, read_image
 
 Report = Callable[[str], None]
@@ -130,7 +131,7 @@ def look(image: ImageFile, decode: bool = True) -> Look:
     except FileNotFoundError:
         return Look("the file is not there")
     except Exception as error:  # Pillow raises many types on damaged files
-        return Look(f"it cannot be decoded ({_one_line(error)})")
+        return Look(f"it cannot be decoded ({one_line(error)})")
     if stored == image.size:
         if turn in ALIKE or (turn in TURNS and stored[0] == stored[1]):
             remarks.append(
@@ -181,7 +182,7 @@ def size_without_turn(path: Path) -> tuple[int, int] | str:
         with Image.open(path) as picture:
             turn, size = orientation(picture), picture.size[::-1]
     except Exception as error:
-        return f"it cannot be read ({_one_line(error)})"
+        return f"it cannot be read ({one_line(error)})"
     if turn in TURNS:
         return (
             "EXIF turns it, and without `width` and `height` nothing tells whether the annotation "
@@ -198,11 +199,7 @@ def _stored_size(path):
     except FileNotFoundError:
         return "the file is not there"
     except Exception as error:
-        return f"it cannot be read ({_one_line(error)})"
-
-
-def _one_line(error):
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        return f"it cannot be read ({one_line(error)})"
 
 
 def _pixels(size):

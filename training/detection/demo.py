@@ -14,17 +14,16 @@ from PIL import Image
 import hrnet_tf
 from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.detection.detections import Detections
-from hrnet_tf.training.data.synthetic.scenes import draw_scene, write_dataset
-from hrnet_tf.training.demo import run, write_index
-from hrnet_tf.training.detection.panels import drawn
-from hrnet_tf.training.detection.readers import Record, read
+from hrnet_tf.training.data.synthetic.scenes import draw_scene
+from hrnet_tf.training.demo import of_scenes, run, write_index
+from hrnet_tf.training.detection.panels import drawn, objects_of
+from hrnet_tf.training.detection.readers import read
 from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.evaluate import Evaluation
 from hrnet_tf.training.recipe import load_recipe
 from hrnet_tf.training.report.page import figure
 
 PAGE = "synthetic_detection"
-SEED = 2019
 SCENE_SEED = 2023
 SIZE = (192, 256)  # of the drawings, height and width
 SHOWN = 4  # held-out drawings on the page
@@ -57,16 +56,9 @@ def demo(
         FileExistsError: `folder` is not empty and `overwrite` is False.
     """
 
-    def draw(drawings):
-        learn = write_dataset(drawings / "train", scenes, seed=SEED, size=SIZE).parent
-        judge = write_dataset(drawings / "held_out", held_out, seed=SEED + 1, size=SIZE).parent
-        return dataclasses.replace(
-            recipe or load_recipe(PAGE),
-            train_annotations=str(learn / "instances.json"),
-            train_images=str(learn / "images"),
-            val_annotations=str(judge / "instances.json"),
-            val_images=str(judge / "images"),
-        )
+    def draw(folder):
+        counts = scenes, held_out
+        return of_scenes(recipe or load_recipe(PAGE), folder, counts, "instances.json", size=SIZE)
 
     drawings = f"{scenes} scenes to learn from and {held_out} to be judged by"
     return run(folder, overwrite, drawings, draw, write_page, ("AP", "AP of boxes"))
@@ -119,19 +111,13 @@ def _comparison(predictor, recipe: DetectionRecipe) -> np.ndarray:
     rows = []
     for record in records[:SHOWN]:
         image = read_image(record.image.path)
+        truth = objects_of({"objects": record.boxes, "classes": record.classes})
         panels = [
             drawn(_doubled(image), _larger(found), predictor.card)
-            for found in (_truth(record), predictor(image))
+            for found in (truth, predictor(image))
         ]
         rows.append(np.concatenate(panels, axis=1))
     return np.concatenate(rows)
-
-
-def _truth(record: Record) -> Detections:
-    """The annotated objects, as if a network had found them."""
-    boxes = np.concatenate([record.boxes[:, :2], record.boxes[:, 2:] - record.boxes[:, :2]], 1)
-    ones = np.ones(len(boxes), np.float32)
-    return Detections(boxes, ones, record.classes.astype(np.int64), None)
 
 
 def _doubled(image: np.ndarray) -> np.ndarray:

@@ -45,15 +45,15 @@ def open_workdir(workdir: str | Path, recipe: Recipe, overwrite: bool) -> Path:
 def _accept(workdir: Path, recipe: Recipe) -> None:
     """Raises FileExistsError unless the run in a folder can go on with a recipe."""
     there, here = _values(workdir), json.loads(recipe.to_json())
-    finished, longer = is_finished(workdir), is_longer(there, here)
+    finished = is_finished(workdir)
     again = f" To train on from its result, add --weights={workdir / 'model.keras'} and another "
     again = again + "--workdir." if finished else ""
-    if differing := differences(there | {"epochs": recipe.epochs} if longer else there, here):
+    if differing := differences_but_length(there, here):
         raise FileExistsError(
             f"{workdir} holds a run of another recipe ({differing}): choose another folder, or "
             f"replace its results with --overwrite.{again}"
         )
-    if finished and not longer:
+    if finished and not is_longer(there, here):
         raise FileExistsError(
             f"{workdir} holds a finished run of this recipe: raise --epochs to go on, choose "
             f"another folder, or replace its results with --overwrite.{again}"
@@ -80,6 +80,12 @@ def _values(workdir):
     path = workdir / "recipe.json"
     there = parse_json(path.read_bytes(), path)
     return completed(there) if isinstance(there, dict) else {}
+
+
+def differences_but_length(there: dict, here: dict) -> str:
+    """`differences` of two recipes, of which the second may have more epochs."""
+    longer = {"epochs": here["epochs"]} if is_longer(there, here) else {}
+    return differences(there | longer, here)
 
 
 def is_longer(there: dict, here: dict) -> bool:

@@ -19,8 +19,8 @@ from hrnet_tf.tasks.pose import geometry
 from hrnet_tf.tasks.pose.draw import draw_poses
 from hrnet_tf.tasks.pose.heat import overlay
 from hrnet_tf.tasks.pose.predictor import Pose, PosePredictor
-from hrnet_tf.training.data.synthetic.scenes import draw_scene, write_dataset
-from hrnet_tf.training.demo import run, write_index
+from hrnet_tf.training.data.synthetic.scenes import draw_scene
+from hrnet_tf.training.demo import of_scenes, run, write_index
 from hrnet_tf.training.evaluate import Evaluation
 from hrnet_tf.training.pose.pictures import enlarge
 from hrnet_tf.training.pose.readers.coco import Record
@@ -30,7 +30,6 @@ from hrnet_tf.training.recipe import load_recipe
 from hrnet_tf.training.report.page import figure
 
 PAGE = "synthetic_pose"
-SEED = 2019
 SCENE_SEED = 2023
 SHOWN_JOINTS = ("nose", "left_elbow", "right_wrist", "left_knee")
 
@@ -68,16 +67,9 @@ def demo(
         FileExistsError: `folder` is not empty and `overwrite` is False.
     """
 
-    def draw(drawings):
-        learn = write_dataset(drawings / "train", scenes, seed=SEED)
-        judge = write_dataset(drawings / "held_out", held_out, seed=SEED + 1)
-        return dataclasses.replace(
-            recipe or load_recipe(PAGE),
-            train_annotations=str(learn),
-            train_images=str(learn.parent / "images"),
-            val_annotations=str(judge),
-            val_images=str(judge.parent / "images"),
-        )
+    def draw(folder):
+        counts = scenes, held_out
+        return of_scenes(recipe or load_recipe(PAGE), folder, counts, "person_keypoints.json")
 
     drawn = f"{scenes} scenes to learn from and {held_out} to be judged by"
     return run(folder, overwrite, drawn, draw, write_page, ("AP", "AP"))

@@ -4,7 +4,6 @@ The folder receives `index.html`, which needs no other file, the pictures in it,
 in `model/` and the drawings.
 """
 
-import dataclasses
 import html
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from PIL import Image
 from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.segmentation.draw import draw_classes
 from hrnet_tf.tasks.segmentation.predictor import SegmentationPredictor
-from hrnet_tf.training.data.synthetic.scenes import draw_scene, write_dataset
-from hrnet_tf.training.demo import run, write_index
+from hrnet_tf.training.data.synthetic.scenes import draw_scene
+from hrnet_tf.training.demo import of_scenes, run, write_index
 from hrnet_tf.training.evaluate import Evaluation
 from hrnet_tf.training.recipe import load_recipe
 from hrnet_tf.training.report.matrix import confusion_picture
@@ -26,7 +25,6 @@ from hrnet_tf.training.segmentation.recipe import SegmentationRecipe
 from hrnet_tf.training.segmentation.source import annotated
 
 PAGE = "synthetic_segmentation"
-SEED = 2019
 SCENE_SEED = 2023
 SHOWN = 4  # held-out drawings on the page
 
@@ -58,16 +56,9 @@ def demo(
         FileExistsError: `folder` is not empty and `overwrite` is False.
     """
 
-    def draw(drawings):
-        learn = write_dataset(drawings / "train", scenes, seed=SEED).parent
-        judge = write_dataset(drawings / "held_out", held_out, seed=SEED + 1).parent
-        return dataclasses.replace(
-            recipe or load_recipe(PAGE),
-            train_annotations=str(learn / "masks"),
-            train_images=str(learn / "images"),
-            val_annotations=str(judge / "masks"),
-            val_images=str(judge / "images"),
-        )
+    def draw(folder):
+        counts = scenes, held_out
+        return of_scenes(recipe or load_recipe(PAGE), folder, counts, "masks")
 
     drawn = f"{scenes} scenes to learn from and {held_out} to be judged by"
     return run(folder, overwrite, drawn, draw, write_page, ("mIoU", "mIoU"))

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from hrnet_tf.files import one_line
 from hrnet_tf.labels.label_values import (
     BINARY,
     CITYSCAPES_IDS,
@@ -148,7 +149,7 @@ def read_raw(mask: Path | bytes) -> np.ndarray:
     except (FileNotFoundError, PermissionError, MaskError):
         raise
     except Exception as error:  # Pillow raises many types on damaged files
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = one_line(error)
         raise MaskError(f"it cannot be decoded ({reason})") from error
 
 
