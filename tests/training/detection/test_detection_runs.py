@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 import tiny_detectors
 import two_workers
+from PIL import Image
 
 import hrnet_tf
 from hrnet_tf import cli
@@ -234,6 +236,50 @@ def test_losses_are_finite_whatever_the_objects_are(recipe, head, small):
     assert all(np.isfinite(each).all() for each in losses.values())
     assert all(np.isfinite(each).all() for each in gradients)
     assert sum(float(each) for each in losses.values()) < 100
+
+
+def write_objects(folder, boxes, masks):
+    """Annotations of four pictures of 96x64, each with these boxes (x, y, w, h)."""
+    folder.mkdir()
+    images, annotations = [], []
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 255, (64, 96, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 96, "height": 64})
+        for x, y, w, h in boxes:
+            own = {"id": len(annotations), "image_id": number, "category_id": 1 + x % 2}
+            own |= {"bbox": [x, y, w, h], "area": w * h, "iscrowd": 0}
+            if masks:
+                own["segmentation"] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+            annotations.append(own)
+    content = {"images": images, "annotations": annotations}
+    content["categories"] = [{"id": 1, "name": "person"}, {"id": 2, "name": "thing"}]
+    (folder / "instances.json").write_text(json.dumps(content))
+    data = {"train_annotations": str(folder / "instances.json"), "train_images": str(folder)}
+    return {**data, "val_annotations": "", "val_images": ""}
+
+
+@slow
+@pytest.mark.parametrize("head", ["fcos", "mask_rcnn"])
+@pytest.mark.parametrize("objects", ["500", "none"])
+def test_runs_with_500_objects_in_an_image_or_with_none(recipe, head, objects, small, tmp_path):
+    """Each view of half the size leaves less than a pixel of the only object: it shows none."""
+    places = np.random.default_rng(0).integers(0, 55, (500, 2)).tolist()
+    boxes = [(x, y, 9, 7) for x, y in places] if objects == "500" else [(40, 30, 1.5, 1.5)]
+    paths = write_objects(tmp_path / "set", boxes, masks=head == "mask_rcnn")
+    changes = {"sides": (48, 32), "scale_range": (1.0, 1.0)} if objects == "none" else {}
+    recipe = dataclasses.replace(recipe, head=head, **paths, **changes)
+    settled = task.TRAINING.settle(recipe)
+    source = task.TRAINING.source(settled)
+    assert source.most == len(boxes)
+    _, targets, weights = next(iter(task.TRAINING.batches(source, settled, True)))
+    assert targets["objects"].numpy().any() == (objects == "500") and weights.numpy().all()
+    path = train.train(recipe, tmp_path / "run", distribute="none")
+    with open(tmp_path / "run" / "history.csv", newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert len(losses) == 2 and all(0 < each < 100 for each in losses)
+    weights = keras.models.load_model(path).get_weights()
+    assert all(np.isfinite(each).all() for each in weights)
 
 
 def test_the_page_of_inspect(recipe, tmp_path):
