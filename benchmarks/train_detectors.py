@@ -1,23 +1,25 @@
 """What training detectors costs beside the network: `python benchmarks/train_detectors.py [HEAD]`.
 
-First a step of a run, everything included (views, targets, checks for NaN, logs), against
-`train_on_batch` of the same compiled model on one batch. Then, for heads with regions, the share of
+A step of a run, everything included (files, views, targets, checks for NaN, logs), against
+`train_on_batch` of the same compiled model on one batch: in the same run, step by step in turns.
+Then the share of the input, which other cores do ahead, and, for heads with regions, that of
 choosing anchors and regions to train on: IoUs, assignment and sampling, with the losses of the RPN.
 The trunk is smaller than any of the papers', so their shares are lower. CPU seconds, which are
-steady on a busy machine.
+steady on a busy machine. One to three minutes, most of them for tracing.
 """
 
 import os
 import sys
 import tempfile
 import time
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import ClassVar
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
+from processor import seconds
 
 from hrnet_tf.networks.detection import HEADS
 from hrnet_tf.networks.specs import HRNetSpec
@@ -32,10 +34,8 @@ from hrnet_tf.training.detection.region_losses import (
     sampled_regions,
 )
 from hrnet_tf.training.detection.task import TRAINING
-from hrnet_tf.training.detection.trainee import LEVELS
-from hrnet_tf.training.loop.networks import build
 
-SIZE, BATCH, STEPS = (256, 320), 2, 5
+SIZE, BATCH, STEPS = (256, 320), 2, 12
 SMALL = HRNetSpec(width=8, stage1_blocks=1, stage1_planes=16, modules=(1, 1, 1), blocks=1)
 
 
@@ -59,18 +59,21 @@ def recipe_of(head: str, folder: Path) -> DetectionRecipe:
     )
 
 
-def run_step(recipe: DetectionRecipe, folder: Path) -> float:
-    """CPU seconds of a step of a run, the median without the first."""
-    times = []
+class Turns(train.Count):
+    """After each step of a run, times `train_on_batch` of its model on one batch."""
 
-    class Count(train.Count):
-        def on_train_batch_end(self, batch, logs=None):
-            super().on_train_batch_end(batch, logs)
-            times.append(time.process_time())
+    batch = model_of_run = None
+    ours: ClassVar[list[float]] = []
+    bare: ClassVar[list[float]] = []
 
-    train.Count = Count
-    train.train(recipe, folder / "run", distribute="none")
-    return median(b - a for a, b in pairwise(times))
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
+        start = time.process_time()
+        if self.position.step > 1:  # the first one traces
+            self.ours.append(start - self.end)
+            self.model.train_on_batch(*self.batch)
+            self.bare.append(time.process_time() - start)
+        Turns.model_of_run, self.end = self.model, time.process_time()
 
 
 def timed(call) -> float:
@@ -89,7 +92,7 @@ def choosing(trainee, batch) -> float:
     outputs = trainee(inputs, training=False)
     names = ("objects", "classes", "size")
     truth = Truth(*(targets[name] for name in names), weights, targets["seed"])
-    levels = LEVELS["regions"]
+    levels = HEADS[trainee.head].levels
     maps = [(outputs[f"objectness_P{i}"], outputs[f"anchor_deltas_P{i}"]) for i in levels]
     boxes, usable = regions(maps, truth, settings)
 
@@ -107,14 +110,18 @@ def choosing(trainee, batch) -> float:
 def main(head: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         recipe = recipe_of(head, Path(scratch))
-        ours = run_step(recipe, Path(scratch))
-        batch = next(iter(TRAINING.batches(TRAINING.source(recipe), recipe, True)))
-        networks = build(recipe, TRAINING, tf.distribute.get_strategy(), 100, False)
-        bare = timed(lambda: networks.model.train_on_batch(*batch))
-        print(f"{head}: a step {ours:.2f} s, bare {bare:.2f} s: {ours / bare:.2f}", flush=True)
-        if HEADS[head][0]:
-            share = choosing(networks.model, batch)
-            print(f"{head}: assigning and sampling {share:.3f} s: {share / bare:.1%} of a step")
+        data = iter(TRAINING.batches(TRAINING.source(recipe), recipe, True))
+        train.Count, Turns.batch = Turns, next(data)
+        train.train(recipe, Path(scratch, "run"), distribute="none")
+        ratio = median(a / b for a, b in zip(Turns.ours, Turns.bare, strict=True))
+        ours, bare = median(Turns.ours), median(Turns.bare)
+        print(f"{head}: a step {ours:.3f} s, bare {bare:.3f} s; median of ratios {ratio:.3f}")
+        print(f"least of each: {min(Turns.ours) / min(Turns.bare):.3f}", flush=True)
+        share = seconds(lambda: next(data), STEPS)
+        print(f"input {share:.4f} s: {share / bare:.1%} of a step", flush=True)
+        if HEADS[head].stages:
+            share = choosing(Turns.model_of_run, Turns.batch)
+            print(f"assigning and sampling {share:.4f} s: {share / bare:.1%} of a step")
 
 
 if __name__ == "__main__":

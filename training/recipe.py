@@ -23,6 +23,7 @@ from hrnet_tf.training.values import ARCH, Form, broken_rule
 
 OPTIMIZERS = ("adam", "sgd")
 SGD = ("optimizer", ("sgd",))  # with which a value has an effect; see `fields.misplaced`
+WARMUPS = ("linear", "constant")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
@@ -64,8 +65,10 @@ class Recipe:
         head_rate: factor of the learning rate in the head of the network.
         bias_rate: factor of the learning rate of biases, but for those of normalization.
         decay_biases: whether weight decay holds for biases, too, also those of normalization.
-        warmup_steps: steps in which the rate rises linearly.
+        warmup_steps: steps in which the rate is lower than the schedule's.
         warmup_start: share of the rate that the warm-up starts from.
+        warmup: "linear": the rate rises from that share to the whole; "constant": it stays there
+            until the warm-up ends.
         epochs: passes over the training data.
         batch_size: crops per step, on all devices together.
         seed: seed of weights, order and augmentation.
@@ -112,6 +115,9 @@ class Recipe:
     warmup_steps: int = 0
     warmup_start: float = dataclasses.field(
         default=0.001, metadata={"only": ("warmup_steps", None)}
+    )
+    warmup: str = dataclasses.field(
+        default="linear", metadata={"choices": WARMUPS, "only": ("warmup_steps", None)}
     )
     epochs: int = 210
     batch_size: int = 128

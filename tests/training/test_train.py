@@ -29,6 +29,7 @@ from hrnet_tf.training.overrides import override
 from hrnet_tf.training.pose import losses, task
 from hrnet_tf.training.pose.batches import batches
 from hrnet_tf.training.pose.source import training_people
+from hrnet_tf.training.recipe import load_recipe
 from hrnet_tf.training.start import load_weights
 from hrnet_tf.weights.load import weights_of
 
@@ -150,6 +151,25 @@ def test_warm_up_is_linear_and_the_milestones_count_from_the_first_step():
     found = rates(10, 0, 250, 499, 500, 1699, 1700, **warm)
     wanted = [1e-6, 0.5005e-3, 0.998002e-3, 1e-3, 1e-3, 1e-4]
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_a_constant_warm_up_ends_with_a_step():
+    """FCOS' published schedule: a third of .01 for 500 steps, milestones 16 and 22 of 24 epochs."""
+    page = load_recipe("coco_fcos_w18")
+    steps = -(-117266 // 16)  # images of COCO train2017 with objects
+    drops = [steps * milestone for milestone in (16, 22)]
+    schedule = learning_rate(page, steps)
+    numbers = (0, 250, 499, 500, drops[0] - 1, drops[0], drops[1] - 1, drops[1], 24 * steps - 1)
+    found = [float(schedule(number)) for number in numbers]
+    third, rate = np.float32(0.01) * np.float32(1 / 3), np.float32(0.01)
+    wanted = [*3 * [third], rate, rate, *2 * [np.float32(1e-3)], *2 * [np.float32(1e-4)]]
+    np.testing.assert_array_max_ulp(np.float32(found), np.float32(wanted), 1)
+
+
+def test_a_constant_warm_up_of_a_cosine():
+    warm = {"warmup_steps": 20, "warmup_start": 0.5, "warmup": "constant"}
+    found = rates(10, 0, 19, 20, 60, 100, milestones=(), epochs=10, **warm)
+    np.testing.assert_allclose(found, [5e-4, 5e-4, 1e-3, 5e-4, 0], atol=1e-8)
 
 
 def test_a_cosine_ends_at_zero_and_starts_after_the_warm_up():

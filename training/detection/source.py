@@ -46,7 +46,13 @@ def training_pictures(recipe: DetectionRecipe) -> Pictures:
     """
     if recipe.train_records:
         return read_pictures(recipe.train_records, recipe.classes)
-    return from_records(read_of(recipe, "train"))
+    records = read_of(recipe, "train")
+    if recipe.card.masks and not any(mask for record in records for mask in record.masks):
+        raise ValueError(
+            "`head` must be one without masks, such as faster_rcnn, if no object has a mask. "
+            f"Received: head={recipe.head}, train_annotations={recipe.train_annotations}."
+        )
+    return from_records(records)
 
 
 def read_of(

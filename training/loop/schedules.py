@@ -9,25 +9,36 @@ from hrnet_tf.training.recipe import Recipe
 
 @keras.saving.register_keras_serializable(package="hrnet_tf")
 class WarmUp(schedules.LearningRateSchedule):
-    """Multiplies a schedule by a factor that rises linearly to 1 (OpenMMLab's linear warm-up).
+    """Multiplies a schedule by a factor below 1 in the first steps (OpenMMLab's warm-ups).
 
     Args:
         schedule: the other schedule, which also counts the steps of the warm-up.
         steps: number of steps until the factor is 1.
         start: the factor at the first step.
+        constant: whether it stays the same until then; otherwise it rises linearly.
     """
 
-    def __init__(self, schedule: schedules.LearningRateSchedule, steps: int, start: float):
+    def __init__(
+        self,
+        schedule: schedules.LearningRateSchedule,
+        steps: int,
+        start: float,
+        constant: bool = False,
+    ):
         super().__init__()
         self.schedule, self.steps, self.start = schedule, steps, start
+        self.constant = constant
 
     def __call__(self, step):
         share = ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
+        if self.constant:
+            share = ops.floor(share)
         return self.schedule(step) * (self.start + (1 - self.start) * share)
 
     def get_config(self):
+        names = ("steps", "start", "constant")
         schedule = keras.saving.serialize_keras_object(self.schedule)
-        return {"schedule": schedule, "steps": self.steps, "start": self.start}
+        return {"schedule": schedule, **{name: getattr(self, name) for name in names}}
 
     @classmethod
     def from_config(cls, config):
@@ -78,21 +89,26 @@ def learning_rate(recipe: Recipe, steps: int) -> schedules.LearningRateSchedule:
         the power is that of OpenMMLab, which reaches it at the last step; without, the original's.
     """
     rate, warm, start = recipe.learning_rate, recipe.warmup_steps, recipe.warmup_start
+    constant = recipe.warmup == "constant"
+    length = steps * recipe.epochs
     if recipe.power:
-        length, end = steps * recipe.epochs, recipe.least_rate
+        end = recipe.least_rate
         schedule = Poly(rate, max(length - 1, 1), recipe.power, end)
         schedule = schedule if end else Poly(rate, length, recipe.power, delay=1)
-        return WarmUp(schedule, warm, start) if warm else schedule
-    if not recipe.milestones:
-        length = max(steps * recipe.epochs - warm, 1)
+    elif recipe.milestones:
+        rates = [rate * 0.1**drop for drop in range(len(recipe.milestones) + 1)]
+        # Keras counts steps from 0; the step equal to a boundary is the last one before the drop.
+        drops = [steps * milestone - 1 for milestone in recipe.milestones]
+        schedule = schedules.PiecewiseConstantDecay(drops, rates)
+    else:
+        length = max(length - warm, 1)
         if not warm:
             return schedules.CosineDecay(rate, length)
-        return schedules.CosineDecay(start * rate, length, warmup_target=rate, warmup_steps=warm)
-    rates = [rate * 0.1**drop for drop in range(len(recipe.milestones) + 1)]
-    # Keras counts steps from 0; the step equal to a boundary is the last one before the drop.
-    drops = [steps * milestone - 1 for milestone in recipe.milestones]
-    schedule = schedules.PiecewiseConstantDecay(drops, rates)
-    return WarmUp(schedule, warm, start) if warm else schedule
+        first = rate if constant else start * rate
+        schedule = schedules.CosineDecay(first, length, warmup_target=rate, warmup_steps=warm)
+        if not constant:
+            return schedule
+    return WarmUp(schedule, warm, start, constant) if warm else schedule
 
 
 def change_of_rate(old: Recipe, new: Recipe, steps: int, step: int) -> str:

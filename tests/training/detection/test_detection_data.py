@@ -213,22 +213,71 @@ def test_masks_without_boxes_get_those_of_their_masks(tmp_path):
     assert record.masks[0] == "" and record.masks[1]
 
 
+def test_images_without_objects_are_left_out(tmp_path):
+    """Crowds and ignored objects alone are none; all is said, in one line."""
+
+    def change(content, good):
+        for number, fields in enumerate(({"iscrowd": 1}, {"ignore": 1}, None), 2):
+            name = f"{number}.png"
+            Image.new("RGB", (80, 60)).save(tmp_path / name)
+            content["images"].append({"id": number, "file_name": name, "width": 80, "height": 60})
+            if fields:
+                entry = {**good, "id": number, "image_id": number, **fields}
+                content["annotations"].append(entry)
+
+    lines, card = [], DetectionCard(classes=("cup",), category_ids=(7,))
+    (record,) = read(bad_file(tmp_path, change), str(tmp_path), card, lines.append)
+    assert record.image.path.name == "a.png" and len(lines) == 1
+    assert "3 images without objects are left out: 2.png, 3.png, 4.png." in lines[0]
+
+
+def test_ids_of_classes_need_not_be_contiguous(tmp_path):
+    """Nor in order: a class is its place among the recipe's, wherever it stands in a file."""
+    ids = {"cup": 7, "cat": 90, "oar": 0}
+
+    def change(content, good):
+        content["categories"] = [{"id": i, "name": name} for name, i in ids.items()]
+        content["annotations"] = [
+            {**good, "id": i, "category_id": kind, "bbox": [3, 3, 20 + i, 20]}
+            for i, kind in enumerate((90, 0, 7, 90))
+        ]
+
+    recipe = settle(one_image(bad_file(tmp_path, change), flip_probability=0.0))
+    assert dict(zip(recipe.classes, recipe.category_ids, strict=True)) == ids
+    _, targets, _ = first(recipe, augment=False)
+    found = [recipe.classes[kind] for kind in targets["classes"][0]]
+    wide = np.argsort(targets["objects"][0][:, 2])
+    assert [found[i] for i in wide] == ["cat", "oar", "cup", "cat"]
+
+
+def test_masks_are_needed_to_find_masks(tmp_path):
+    recipe = settle(one_image(bad_file(tmp_path, lambda content, good: None)))
+    assert len(training_pictures(recipe)) == 1
+    with pytest.raises(ValueError, match="`head` must be one without masks"):
+        training_pictures(dataclasses.replace(recipe, head="mask_rcnn"))
+
+
+def one_image(path, **changes):
+    """A recipe over `bad_file`'s image."""
+    return DetectionRecipe(
+        arch="w18",
+        input_size=(64, 96),
+        train_annotations=path,
+        train_images=str(Path(path).parent),
+        classes=(),
+        category_ids=(),
+        sides=(80, 60),
+        batch_size=1,
+        **changes,
+    )
+
+
 def test_an_image_with_500_objects(tmp_path):
     def change(content, good):
         content["annotations"] += [{**good, "id": i, "bbox": [i % 60, 3, 9, 9]} for i in range(499)]
 
     path = bad_file(tmp_path, change)
-    recipe = DetectionRecipe(
-        arch="w18",
-        input_size=(64, 96),
-        train_annotations=path,
-        train_images=str(tmp_path),
-        classes=(),
-        category_ids=(),
-        sides=(80, 60),
-        batch_size=1,
-    )
-    recipe = settle(recipe)
+    recipe = settle(one_image(path))
     assert recipe.classes == ("cup",) and recipe.category_ids == (7,)
     _, targets, _ = first(recipe)
     assert targets["objects"].shape == (1, 500, 4)

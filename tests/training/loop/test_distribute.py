@@ -6,7 +6,6 @@ with the kind of run, the number of the worker and the folder for results.
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import two_workers
 
 from hrnet_tf.patches.keras_adam import Adam
 from hrnet_tf.patches.keras_normalization import fuse
@@ -56,10 +56,11 @@ def compiled(
 ):
     layers = keras.layers
     keras.utils.set_random_seed(1)
+    together = synchronized and strategy.num_replicas_in_sync > 1  # as in a run
     with strategy.scope():
         image = keras.Input((8, 8, 3))
         x = layers.Conv2D(4, 3, padding="same", use_bias=False, dtype=policy)(image)
-        x = layers.BatchNormalization(momentum=0.5, synchronized=synchronized, dtype=policy)(x)
+        x = layers.BatchNormalization(momentum=0.5, synchronized=together, dtype=policy)(x)
         maps = layers.Conv2D(1, 1, dtype="float32")(layers.ReLU(dtype=policy)(x))
         model = keras.Model(image, maps)
         fuse(model)
@@ -120,20 +121,13 @@ def work(kind, index, folder):
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory):
     """{kind and number: (process, its folder)}, all started; those left are killed at the end."""
-    sockets = [socket.socket() for _ in range(2)]
-    for free in sockets:
-        free.bind(("127.0.0.1", 0))
-    cluster = {"worker": [f"127.0.0.1:{free.getsockname()[1]}" for free in sockets]}
-    for free in sockets:
-        free.close()
-    started = {}
+    environments, started = two_workers.environments(), {}
     for kind, index in (("none", 0), ("mirrored", 0), ("multi_worker", 0), ("multi_worker", 1)):
         folder = tmp_path_factory.mktemp(f"{kind}{index}")
-        config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-        environment = {**os.environ, "TF_CONFIG": json.dumps(config)}
         with open(folder / "output.txt", "w", encoding="utf-8") as output:
             words = [sys.executable, __file__, kind, str(index), str(folder)]
-            process = subprocess.Popen(words, env=environment, stdout=output, stderr=output)
+            own = {"env": environments[index], "stdout": output, "stderr": output}
+            process = subprocess.Popen(words, **own)
         started[f"{kind}{index}"] = process, folder
     yield started
     for process, _ in started.values():

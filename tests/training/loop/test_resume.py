@@ -4,10 +4,8 @@ import csv
 import dataclasses
 import errno
 import json
-import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import two_workers
 
 from hrnet_tf.training import train
 from hrnet_tf.training.loop import resume
@@ -78,23 +77,6 @@ def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(drawing
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2", "3", "4", "5"]
 
 
-def workers(command, output):
-    """Both workers of a run, started; what they say goes into files."""
-    sockets = [socket.socket() for _ in range(2)]
-    for free in sockets:
-        free.bind(("127.0.0.1", 0))
-    cluster = {"worker": [f"127.0.0.1:{free.getsockname()[1]}" for free in sockets]}
-    for free in sockets:
-        free.close()
-    processes = []
-    for index in range(2):
-        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        with open(f"{output}{index}", "w") as file:
-            environment = {**os.environ, "TF_CONFIG": config}
-            processes.append(subprocess.Popen(command, env=environment, stdout=file, stderr=file))
-    return processes
-
-
 @pytest.mark.slow
 def test_a_run_that_lost_a_worker_goes_on_with_all_and_ends_as_if_it_had_not(drawings, tmp_path):
     """Two processes on this machine; the second is killed in the middle."""
@@ -102,18 +84,16 @@ def test_a_run_that_lost_a_worker_goes_on_with_all_and_ends_as_if_it_had_not(dra
     path = tmp_path / "recipe.json"
     path.write_text(recipe.to_json())
     command = [sys.executable, tiny_training.__file__, str(path)]
-    quiet = workers([*command, tmp_path / "quiet"], tmp_path / "quiet_output")
-    assert [worker.wait(240) for worker in quiet] == [0, 0]
+    two_workers.end([*command, tmp_path / "quiet"], tmp_path / "quiet_output")
     output = tmp_path / "killed_output"
-    chief, other = workers([*command, tmp_path / "killed"], output)
+    chief, other = two_workers.start([*command, tmp_path / "killed"], output)
     saved, deadline = Path(f"{output}0"), time.monotonic() + 240
     while saved.read_text().count("saved") < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     other.kill()
     assert chief.wait(120) == 1 and other.wait() == -signal.SIGKILL
     assert "start all workers again to resume" in saved.read_text()
-    again = workers([*command, tmp_path / "killed"], output)
-    assert [worker.wait(240) for worker in again] == [0, 0]
+    two_workers.end([*command, tmp_path / "killed"], output)
     assert "Going on from" in saved.read_text()
     same_end(tmp_path / "quiet", tmp_path / "killed")
 
