@@ -12,8 +12,8 @@ checkpoint in `checkpoints/`. With more epochs, it goes on even if it was finish
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 import keras
@@ -29,10 +29,10 @@ from hrnet_tf.training.evaluate import Evaluation, Evaluator, evaluate_on, judge
 from hrnet_tf.training.loop import distribute as devices
 from hrnet_tf.training.loop import resume
 from hrnet_tf.training.loop.callbacks import (
+    AfterFirstStep,
     Count,
     History,
     Judge,
-    Measure,
     Progress,
     Save,
     copy_weights,
@@ -135,14 +135,15 @@ def _train(
     count, progress = Count(position, metrics, keep_batch), Progress(position, recipe)
     measure = None
     if chief and evaluator:
-        measure = _measure(recipe, training, networks, held_out, evaluator)
-    judging = Judge(position, recipe, checkpoints, networks.trainee, measure)
+        judges = cache(partial(_judges, recipe, training, networks, held_out))
+        measure = partial(_measure, judges, networks, evaluator)
+    judging = Judge(position, recipe, checkpoints, networks, measure)
     callbacks = [count, judging, History(position, workdir / "history.csv"), progress]
     if chief:
-        shown = held_out or source
-        shown = next(iter(training.batches(shown[:SHOWN], recipe, augment=False)))[:2]
-        draw = _draw(training, recipe, networks, keras.tree.map_structure(np.array, shown))
+        draw = _draw(training, recipe, networks, (held_out or source)[:SHOWN])
         callbacks.append(Summaries(position, recipe, workdir / "tensorboard", draw))
+    if measure:
+        callbacks.append(AfterFirstStep(judges))  # what is wrong is said now, not after an epoch
     with asked_to_stop() as asked:
         callbacks.append(Save(position, checkpoints, run, save_seconds, asked, count.diverged))
         try:
@@ -249,39 +250,41 @@ def _fit(
             return
 
 
-def _measure(
-    recipe: Recipe,
-    training: Training,
-    networks: Networks,
-    held_out: Source,
-    evaluator: Evaluator,
-) -> Measure:
-    """The function by which `Judge` measures a network."""
+def _judges(recipe: Recipe, training: Training, networks: Networks, held_out: Source) -> tuple:
+    """What measures a network: a predictor, a model that has the loss, and its data set."""
     loss = training.loss(recipe)
     network = networks.trainee if loss is None else networks.copy
     predictor = predictor_of(networks.published, card=recipe.card, **training.options(recipe))
     network.compile(loss=loss, jit_compile=False)
-    data = training.batches(held_out, recipe, augment=False)
-
-    def measure():
-        networks.settle()
-        found = judge(predictor, evaluator)
-        name, higher_is_better = found.main
-        main = found.numbers[name]
-        loss = network.evaluate(data, verbose=0, return_dict=True)["loss"]
-        numbers = {"val_loss": loss, name: main, **found.numbers}
-        return numbers, main if higher_is_better else -main
-
-    return measure
+    return predictor, network, training.batches(held_out, recipe, augment=False)
 
 
-def _draw(training: Training, recipe: Recipe, networks: Networks, batch: tuple):
-    """The function by which `Summaries` draws (inputs, targets) with the network's predictions."""
+def _measure(
+    judges: Callable[[], tuple], networks: Networks, evaluator: Evaluator
+) -> tuple[dict[str, float], float]:
+    """The `Measure` of `Judge`, by what `_judges` returns."""
+    predictor, network, data = judges()
+    networks.settle()
+    found = judge(predictor, evaluator)
+    name, higher_is_better = found.main
+    main = found.numbers[name]
+    loss = network.evaluate(data, verbose=0, return_dict=True)["loss"]
+    numbers = {"val_loss": loss, name: main, **found.numbers}
+    return numbers, main if higher_is_better else -main
+
+
+def _draw(training: Training, recipe: Recipe, networks: Networks, shown: Source):
+    """The function by which `Summaries` draws items with their targets and the predictions."""
+
+    @cache
+    def batch():
+        inputs, targets, _ = next(iter(training.batches(shown, recipe, augment=False)))
+        return keras.tree.map_structure(np.array, (inputs, targets))
 
     def draw(model: keras.Model) -> list[np.ndarray]:
         copy_weights(model, networks.trainee)
-        outputs = networks.copy.predict_on_batch(batch[0])
-        return training.panels(recipe.card, *batch, outputs)
+        outputs = networks.copy.predict_on_batch(batch()[0])
+        return training.panels(recipe.card, *batch(), outputs)
 
     return draw
 

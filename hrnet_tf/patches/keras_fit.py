@@ -1,11 +1,32 @@
-"""Corrects the steps of Keras 3.15's `fit` on several devices and machines with TensorFlow."""
+"""Changes the steps of Keras 3.15's `fit` with TensorFlow: on one device, and on several."""
 
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
+from hrnet_tf.collection import uncollected
 from hrnet_tf.patches.keras_averages import Averages
+from hrnet_tf.patches.tensorflow_graphs import optimized_once
+
+
+def trace_once(model: keras.Model) -> None:
+    """Gives a compiled model a step that is one graph, for one device and without XLA.
+
+    Keras puts the graph of a step into a second one, that of an iterator's next batch; with the
+    thousands of variables of an HRNet, making and optimizing both takes seconds.
+    """
+
+    @tf.function(autograph=False)
+    def step(iterator):
+        with uncollected():
+            return model.train_step(next(iterator))
+
+    def train_function(iterator):
+        with optimized_once():
+            return step(iterator)
+
+    model.train_function = train_function
 
 
 def sum_gradients_first(optimizer: keras.optimizers.Optimizer) -> None:

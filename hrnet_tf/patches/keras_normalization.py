@@ -16,6 +16,7 @@ from functools import partial
 
 import keras
 import tensorflow as tf
+from tensorflow.python.eager import record
 
 
 def fuse(model: keras.Model) -> None:
@@ -33,16 +34,36 @@ def fuse(model: keras.Model) -> None:
 def _call(layer, plain, inputs, training=None, mask=None):
     if not training:
         return plain(inputs)
-    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=inputs,
-        scale=tf.cast(layer.gamma.value, tf.float32),
-        offset=tf.cast(layer.beta.value, tf.float32),
-        mean=tf.zeros(0),
-        variance=tf.zeros(0),
-        epsilon=layer.epsilon,
+    scale, offset = (
+        tf.cast(tf.convert_to_tensor(each.value), tf.float32) for each in (layer.gamma, layer.beta)
     )
+    outputs, mean, variance = _normalized(inputs, scale, offset, layer.epsilon)
     _average(layer, mean, variance)
     return outputs
+
+
+def _normalized(x, scale, offset, epsilon):
+    """The fused operation: its output, of which there is a gradient, and the batch's statistics.
+
+    TensorFlow's tape would make zeros for the gradients of the other five outputs, a seventh of all
+    nodes of a training step, only to have them removed.
+    """
+    with record.stop_recording():
+        empty = tf.zeros(0)
+        outputs, mean, variance, *reserved = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=scale, offset=offset, mean=empty, variance=empty, epsilon=epsilon
+        )
+
+    def gradients(upstream):
+        names = ("reserve_space_1", "reserve_space_2", "reserve_space_3")
+        reserve = dict(zip(names, reserved, strict=True))
+        found = tf.raw_ops.FusedBatchNormGradV3(
+            y_backprop=upstream, x=x, scale=scale, epsilon=epsilon, **reserve
+        )
+        return found[:3]
+
+    record.record_operation("FusedBatchNormV3", [outputs], [x, scale, offset], gradients)
+    return outputs, mean, variance
 
 
 def _together(layer, plain, inputs, training=None, mask=None):

@@ -102,22 +102,26 @@ def make_batches(
         views = plan({name: tf.gather(v, chosen) for name, v in rows.items()}, step)
         return {name: tf.reshape(v[own], (-1, chunk, *v.shape[1:])) for name, v in views.items()}
 
-    data = tf.data.Dataset.range(steps.first, last).map(planned).unbatch()
-    data = data.map(load, tf.data.AUTOTUNE)
+    # What is mapped has no `if` on a tensor; AutoGraph would read its source for a second.
+    plain = tf.autograph.experimental.do_not_convert
+    data = tf.data.Dataset.range(steps.first, last).map(plain(planned)).unbatch()
+    data = data.map(plain(load), tf.data.AUTOTUNE)
 
     # Starting an operation costs more than its arithmetic on one crop, so `finish` takes batches.
     @tf.function(jit_compile=True, autograph=False)
     def finished(batch):
         return finish({name: tf.reshape(v, (-1, *v.shape[2:])) for name, v in batch.items()})
 
-    data = data.batch(each // chunk, drop_remainder=True).map(finished)
+    data = data.batch(each // chunk, drop_remainder=True).map(plain(finished))
     if steps.endless:
         length = tf.data.INFINITE_CARDINALITY
     else:
         length = last - steps.first
         # The last batch was filled with copies of the last item, which are removed here.
         data = data.enumerate(steps.first).map(
-            lambda step, batch: tf.nest.map_structure(lambda v: v[: count - step * size], batch)
+            plain(
+                lambda step, batch: tf.nest.map_structure(lambda v: v[: count - step * size], batch)
+            )
         )
     data = data.apply(tf.data.experimental.assert_cardinality(length))  # lost by `unbatch`
     return data.prefetch(tf.data.AUTOTUNE)

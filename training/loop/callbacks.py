@@ -24,6 +24,7 @@ from rich.progress import Progress as Bar
 from hrnet_tf.files import whole
 from hrnet_tf.training.loop import resume
 from hrnet_tf.training.loop.distribute import any_worker, is_chief
+from hrnet_tf.training.loop.networks import Networks
 from hrnet_tf.training.loop.resume import Position
 from hrnet_tf.training.recipe import Recipe
 
@@ -76,7 +77,7 @@ class Judge(keras.callbacks.Callback):
         position: holds the best result so far.
         recipe: has `evaluate_every`, `patience` and `epochs`.
         folder: folder of the checkpoints, where the best weights are kept, too.
-        network: `Networks.trainee`, which gets the current weights before each evaluation.
+        networks: their `trainee` gets the current weights before each evaluation.
         measure: returns numbers for the log, and the number that decides, for which larger is
             better. None on all workers but the chief, and without validation data.
     """
@@ -86,26 +87,26 @@ class Judge(keras.callbacks.Callback):
         position: Position,
         recipe: Recipe,
         folder: Path,
-        network: keras.Model,
+        networks: Networks,
         measure: Measure | None,
     ):
         super().__init__()
         self.position, self.recipe, self.folder = position, recipe, folder
-        self.network, self.measure = network, measure
+        self.networks, self.measure = networks, measure
 
     def on_epoch_end(self, epoch, logs=None):
         position = self.position
         if position.within_epoch:
             return
         if self.measure and is_due(self.recipe, epoch):
-            copy_weights(self.model, self.network)
+            copy_weights(self.model, self.networks.trainee)
             numbers, main = self.measure()
             logs.update(numbers)
             best = -math.inf if position.best is None else position.best
             position.waited = 0 if main > best else position.waited + 1
             if main >= best:  # the last of equal results wins, as in the original
                 with going_on():
-                    resume.write_best(self.folder, self.network, position.step)
+                    resume.write_best(self.folder, self.networks.trainee, position.step)
                     position.best, position.best_step = main, position.step
         if any_worker(self.model.distribute_strategy, in_vain(position, self.recipe)):
             self.model.stop_training = True
@@ -150,7 +151,8 @@ class Progress(keras.callbacks.Callback):
     def __init__(self, position: Position, recipe: Recipe):
         super().__init__()
         self.position, self.recipe = position, recipe
-        self.first = self.epoch_first = None  # (step, seconds) after the first step, which compiles
+        # (step, seconds) when the second step of this process began; the first one compiles
+        self.first = self.epoch_first = self.epoch_last = None
         self.bar = None
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -163,11 +165,14 @@ class Progress(keras.callbacks.Callback):
             self.bar.add_task("", total=self.position.steps, epoch=title, loss=math.nan, left="")
             self.bar.start()
 
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.epoch_last:
+            now = (self.position.step, time.monotonic())
+            self.first = self.first or now
+            self.epoch_first = self.epoch_first or now
+
     def on_train_batch_end(self, batch, logs=None):
-        now = (self.position.step, time.monotonic())
-        self.first = self.first or now
-        self.epoch_first = self.epoch_first or now
-        self.epoch_last = now
+        self.epoch_last = (self.position.step, time.monotonic())
         if self.bar:
             done = (self.position.step - 1) % self.position.steps + 1
             epoch, run = self._left(self.position.steps - done), self._left()
@@ -178,7 +183,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.close()
-        (first, start), (last, end) = self.epoch_first, self.epoch_last
+        (first, start), (last, end) = self.epoch_first or self.epoch_last, self.epoch_last
         if last > first:
             logs[SPEED] = (last - first) * self.recipe.batch_size / (end - start)
         if self.position.within_epoch or not is_chief(self.model.distribute_strategy):
@@ -198,13 +203,26 @@ class Progress(keras.callbacks.Callback):
 
     def _left(self, steps: int | None = None) -> str:
         """The time that `steps` more steps, or all, will take, with evaluations; "" at first."""
+        if not self.first:
+            return ""
         (first, start), step = self.first, self.position.step
         if steps is None:
             steps = self.recipe.epochs * self.position.steps - step
-        if step == first:
-            return ""
         seconds = (time.monotonic() - start) / (step - first) * steps
         return str(timedelta(seconds=round(seconds)))
+
+
+class AfterFirstStep(keras.callbacks.Callback):
+    """Calls a function after the first step of this process: work that need not come before it."""
+
+    def __init__(self, work: Callable[[], object]):
+        super().__init__()
+        self.work = work
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.work:
+            work, self.work = self.work, None
+            work()
 
 
 class Save(keras.callbacks.Callback):

@@ -3,10 +3,13 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator
+from functools import cached_property
 
 import keras
 import tensorflow as tf
 
+from hrnet_tf.collection import uncollected
+from hrnet_tf.patches.keras_fit import trace_once
 from hrnet_tf.patches.keras_normalization import fuse
 from hrnet_tf.training.loop.optimizers import optimizer
 from hrnet_tf.training.recipe import Recipe
@@ -20,17 +23,36 @@ class Networks:
     Attributes:
         network: the network that is trained, in the precision of the run.
         model: the compiled model that `fit` trains: it contains `network`, and often is it.
-        copy: a plain copy of the network in float32, for the validation loss and pictures.
-        trainee: a model like `model` that contains `copy`; `copy_weights` updates its weights.
-        published: `copy`, or a network with its weights for images of another size, which is
-            evaluated and published; `settle` updates its weights.
+        recipe, training: of the run; they make the other networks when these are first needed.
     """
 
     network: keras.Model
     model: keras.Model
-    copy: keras.Model
-    trainee: keras.Model
-    published: keras.Model
+    recipe: Recipe
+    training: Training
+
+    @cached_property
+    def copy(self) -> keras.Model:
+        """A plain copy of the network in float32, for the validation loss and pictures."""
+        with dtype_policy("float32"), uncollected():
+            return self.training.network(self.recipe)
+
+    @cached_property
+    def trainee(self) -> keras.Model:
+        """A model like `model` that contains `copy`; `copy_weights` updates its weights."""
+        with dtype_policy("float32"):
+            return self.training.trainee(self.copy, self.recipe)
+
+    @cached_property
+    def published(self) -> keras.Model:
+        """`copy`, or a network with its weights for images of another size.
+
+        It is evaluated and published; `settle` updates its weights.
+        """
+        if not self.training.published:
+            return self.copy
+        with dtype_policy("float32"), uncollected():
+            return self.training.published(self.recipe)
 
     def settle(self) -> None:
         """Gives `published` the weights of `copy`."""
@@ -44,9 +66,9 @@ class Networks:
 def build(
     recipe: Recipe, training: Training, strategy: tf.distribute.Strategy, steps: int, xla: bool
 ) -> Networks:
-    """The compiled network on the devices of a strategy, and a plain copy in float32."""
+    """The compiled network on the devices of a strategy."""
     loss = training.loss(recipe)
-    with strategy.scope(), dtype_policy(recipe.precision):
+    with strategy.scope(), dtype_policy(recipe.precision), uncollected():
         network = training.network(recipe)
         model = training.trainee(network, recipe)
         together = recipe.sync_norm and strategy.num_replicas_in_sync > 1
@@ -55,10 +77,9 @@ def build(
         # XLA is off by default: in a short run on CPUs, compiling takes longer than it saves.
         model.compile(optimizer(recipe, steps, training.is_head), loss, jit_compile=xla)
         model.optimizer.build(model.trainable_variables)
-    with dtype_policy("float32"):
-        copy = training.network(recipe)
-        published = training.published(recipe) if training.published else copy
-        return Networks(network, model, copy, training.trainee(copy, recipe), published)
+    if strategy is tf.distribute.get_strategy() and not xla:  # the one without any devices to join
+        trace_once(model)
+    return Networks(network, model, recipe, training)
 
 
 @contextlib.contextmanager
