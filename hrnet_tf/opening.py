@@ -41,7 +41,8 @@ class Opened:
     Attributes:
         name: the preset or path that it was opened by.
         network: the network as a function of named arrays.
-        model: its Keras model, functional; None for a converted file.
+        model: its Keras model, functional; None for a converted file. Of a network that was opened
+            by name or file, it must not change after `network` was called.
         card: how to feed it and read its outputs; None if it has no card.
         file: the file with its weights; None for random weights or given arrays.
     """
@@ -91,7 +92,7 @@ def open_network(
         ModuleNotFoundError: the runtime of a converted file is not installed.
     """
     if isinstance(model, keras.Model):
-        return _opened(model.name, functional(model), None, None)
+        return _opened(model.name, functional(model), None, None, frozen=False)
     if not _is_path(model):
         return _preset(str(model), weights, input_shape)
     model = network_file(model)
@@ -221,9 +222,10 @@ def _preset(name, weights, input_shape):
     return _opened(name, network, known_card(name), file)
 
 
-def _opened(name, model, card, file):
+def _opened(name, model, card, file, frozen=True):
     try:
-        return Opened(str(name), as_network(model, card), model, with_scores(card, model), file)
+        network = as_network(KerasNetwork(model, frozen), card)
+        return Opened(str(name), network, model, with_scores(card, model), file)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 

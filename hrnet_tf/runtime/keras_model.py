@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from hrnet_tf.patches.keras_graph import all_layers, is_functional, origin
+from hrnet_tf.runtime.folded import folded
 from hrnet_tf.runtime.network import Arrays, Shapes
 
 FUNCTIONAL = (
@@ -21,15 +22,18 @@ class KerasNetwork:
 
     Args:
         model: a functional or sequential model with one input, or a dictionary or list of inputs.
+        frozen: the model's weights will not change after the first call, which is then the last
+            that reads them all. Otherwise each call uses the weights that the model has by then.
 
     Attributes:
         model: the Keras model, functional.
+        frozen: as given.
         inputs: shape of each input by name, as of `input_shapes`.
         outputs: shape of each output by name, as of `named_outputs`.
     """
 
-    def __init__(self, model: keras.Model):
-        self.model = functional(model)
+    def __init__(self, model: keras.Model, frozen: bool = False):
+        self.model, self.frozen = functional(model), frozen
         self.inputs: Shapes = input_shapes(self.model)
         outputs = named_outputs(self.model.output)
         self.outputs: Shapes = {name: tuple(each.shape[1:]) for name, each in outputs.items()}
@@ -43,13 +47,10 @@ class KerasNetwork:
 
     def _compiled(self):
         model = self.model
-
-        def call(*tensors):
-            packed = keras.tree.pack_sequence_as(model.input, tensors)
-            return named_outputs(model(packed, training=False))
-
         if keras.backend.backend() == "tensorflow":
-            function = compiled(call, *((None, *shape) for shape in self.inputs.values()))
+            run = folded(model, self.frozen)
+            shapes = ((None, *shape) for shape in self.inputs.values())
+            function = compiled(lambda *tensors: named_outputs(run(tensors)), *shapes)
             return lambda *arrays: {name: x.numpy() for name, x in function(*arrays).items()}
         return lambda *arrays: named_outputs(
             model.predict_on_batch(keras.tree.pack_sequence_as(model.input, arrays))
@@ -218,7 +219,8 @@ def compiled(function: Callable, *shapes: tuple) -> Callable:
         # No XLA: on CPUs, its compilation takes longer than it saves.
         signature = [tf.TensorSpec((None, *shape[1:]), tf.float32) for shape in shapes]
         # TensorFlow counts traces by code, and would warn at the fifth network. A partial has none.
-        return tf.function(functools.partial(function), input_signature=signature)
+        call = functools.partial(function)
+        return tf.function(call, input_signature=signature, autograph=False)
     if backend == "jax":
         import jax
 
