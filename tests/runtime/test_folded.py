@@ -9,7 +9,7 @@ from hrnet_tf.opening import as_network, open_network
 from hrnet_tf.runtime.folded import _Reader
 from hrnet_tf.runtime.keras_model import KerasNetwork, compiled, named_outputs
 
-from tiny_networks import NETWORKS, lively
+from tiny_networks import NETWORKS, lively, two_inputs
 
 RNG = np.random.default_rng(0)
 
@@ -39,6 +39,13 @@ def differences(model, frozen, arrays):
         assert found[name].dtype == np.float32 and want.shape == found[name].shape
         found[name] = np.abs(found[name] - want).max() / max(want.std(), 1e-6)
     return found
+
+
+def folds(model, frozen):
+    """How many normalizations are folded."""
+    reader = _Reader(frozen, "float32")
+    reader.prepare(model)
+    return len(reader.norms)
 
 
 def images(*shape):
@@ -87,7 +94,7 @@ def nested():
 @pytest.mark.parametrize("build", [every_convolution, no_convolution_to_fold, nested])
 def test_results_are_those_of_keras(build, frozen):
     model, count = build()
-    assert len(_Reader(model, frozen).norms) == count
+    assert folds(model, frozen) == count
     network = KerasNetwork(model)
     arrays = {name: images(*shape) for name, shape in network.inputs.items()}
     assert max(differences(model, frozen, arrays).values()) < 1e-5
@@ -119,7 +126,7 @@ def test_broken_numbers_stay_broken(frozen):
     model = keras.Model(image, {"broken": broken, "whole": whole})
     layer = broken._keras_history.operation
     layer.moving_variance.assign([-1.0, 1.0])
-    assert len(_Reader(model, frozen).norms) == (1 if frozen else 2)
+    assert folds(model, frozen) == (1 if frozen else 2)
     found = KerasNetwork(model, frozen)({"image": images(8, 8, 3)})
     assert np.isnan(found["broken"][..., 0]).all() and np.isfinite(found["broken"][..., 1]).all()
     assert np.isfinite(found["whole"]).all()
@@ -153,3 +160,36 @@ def test_masks_and_training_arguments_are_kept():
 def test_networks_of_this_package(name):
     model = lively(NETWORKS[name]())
     assert max(differences(model, True, {"image": images(64, 64, 3)}).values()) < 1e-5
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_bfloat16_rounds_what_lies_between_convolutions(frozen):
+    """Results are float32 and near, and are not rounded to 8 bits themselves."""
+    for name, build in {"pose": NETWORKS["pose"], "convolutions": every_convolution}.items():
+        model = build()[0] if name == "convolutions" else lively(build())
+        image = {"image": images(*model.input_shape[1:])}
+        wanted = named_outputs(model(image["image"], training=False))
+        found = KerasNetwork(model, frozen, "bfloat16")(image)
+        for key, each in wanted.items():
+            off = np.abs(found[key] - np.asarray(each)).mean() / np.asarray(each).std()
+            assert 1e-4 < off < 0.02, (name, key)
+            assert (found[key].view(np.uint32) & 0xFFFF).any() and found[key].dtype == np.float32
+
+
+def test_bfloat16_keeps_coordinates():
+    """Numbers that reach no convolution, such as boxes in pixels, are not rounded."""
+    model = two_inputs()
+    arrays = {"image": images(16, 24, 3), "boxes": 1000 + images(5, 4)}
+    found = KerasNetwork(model, True, "bfloat16")(arrays)
+    np.testing.assert_allclose(found["rows"], model(arrays)["rows"], rtol=1e-4, atol=1e-2)
+
+
+def test_precisions_that_a_network_cannot_have_are_refused(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 1, dtype="float16")])
+    with pytest.raises(ValueError, match="`precision` other than float32 needs a network of"):
+        KerasNetwork(model, precision="bfloat16")
+    with pytest.raises(ValueError, match="`precision` must be float32 or bfloat16"):
+        KerasNetwork(model, precision="int8")
+    (tmp_path / "model.tflite").touch()
+    with pytest.raises(ValueError, match="`precision` goes with a Keras network"):
+        open_network(tmp_path / "model.tflite", precision="bfloat16")

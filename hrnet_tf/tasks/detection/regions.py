@@ -172,7 +172,7 @@ def parts(network: Network, card: DetectionCard) -> Parts:
             "Convert it in its parts, or take the .keras file."
         )
     found = {
-        name: KerasNetwork(part, frozen=network.frozen)
+        name: KerasNetwork(part, network.frozen, network.precision)
         for name, part in divided(model, card).items()
     }
     return Networks(found, card.geometry)
