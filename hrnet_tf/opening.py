@@ -41,7 +41,8 @@ class Opened:
     Attributes:
         name: the preset or path that it was opened by.
         network: the network as a function of named arrays.
-        model: its Keras model, functional; None for a converted file.
+        model: its Keras model, functional; None for a converted file. Of a network that was opened
+            by name or file, it must not change after `network` was called.
         card: how to feed it and read its outputs; None if it has no card.
         file: the file with its weights; None for random weights or given arrays.
     """
@@ -75,6 +76,7 @@ def open_network(
     weights: str | os.PathLike | Mapping | None = "published",
     threads: int | None = None,
     input_shape: tuple | None = None,
+    precision: str = "float32",
 ) -> Opened:
     """Opens a network by name or file, as one functional Keras model or a converted file.
 
@@ -85,15 +87,16 @@ def open_network(
             also a file of Keras' `save_weights`.
         threads: the number of threads that a converted file may use; all cores if None.
         input_shape: (height, width, channels) for a preset, instead of its own.
+        precision: in which a Keras network computes; see `KerasNetwork`.
 
     Raises:
         OSError, ValueError: there is no such preset or file, or it cannot be opened.
         ModuleNotFoundError: the runtime of a converted file is not installed.
     """
     if isinstance(model, keras.Model):
-        return _opened(model.name, functional(model), None, None)
+        return _opened(model.name, functional(model), None, None, precision, frozen=False)
     if not _is_path(model):
-        return _preset(str(model), weights, input_shape)
+        return _preset(str(model), weights, input_shape, precision)
     model = network_file(model)
     suffix = model.suffix
     if suffix not in (*SUFFIXES, *RUNTIMES):
@@ -110,9 +113,19 @@ def open_network(
     existing(model)
     card = read_card(model)
     if suffix in RUNTIMES:
+        refuse_precision(precision, str(model))
         network = _open_converted(model, card, threads)
         return Opened(str(model), network, None, card, Path(model))
-    return _opened(model, load_keras(model), card, Path(model))
+    return _opened(model, load_keras(model), card, Path(model), precision)
+
+
+def refuse_precision(precision: str, name: str) -> None:
+    """Raises ValueError if another precision is asked of what is no Keras model."""
+    if precision != "float32":
+        raise ValueError(
+            f"{name}: `precision` goes with a Keras network, and this one has its own. "
+            f"Received: precision={precision!r}. Leave it out."
+        )
 
 
 def with_scores(card: Card | None, model: keras.Model) -> Card | None:
@@ -211,19 +224,20 @@ def _is_path(model):
     return str(model) not in PRESETS and bool(Path(model).suffix or Path(model).is_dir())
 
 
-def _preset(name, weights, input_shape):
+def _preset(name, weights, input_shape, precision):
     if str(weights).endswith((".h5", ".hdf5")):
         network = from_preset(name, None, input_shape)
         load_weights(network, weights)
-        return _opened(name, network, known_card(name), Path(weights))
+        return _opened(name, network, known_card(name), Path(weights), precision)
     file = weight_file(find_preset(name), weights)
     network = from_preset(name, weights, input_shape)
-    return _opened(name, network, known_card(name), file)
+    return _opened(name, network, known_card(name), file, precision)
 
 
-def _opened(name, model, card, file):
+def _opened(name, model, card, file, precision, frozen=True):
     try:
-        return Opened(str(name), as_network(model, card), model, with_scores(card, model), file)
+        network = as_network(KerasNetwork(model, frozen, precision), card)
+        return Opened(str(name), network, model, with_scores(card, model), file)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 

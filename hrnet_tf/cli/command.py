@@ -16,6 +16,8 @@ from hrnet_tf.quiet import import_keras
 from hrnet_tf.tasks import options_of
 from hrnet_tf.training import scored_tasks, scoring_options
 
+PRECISIONS = ("float32", "bfloat16")  # those of `runtime.keras_model`, which needs Keras
+
 
 class UsageError(Exception):
     """The command line itself is wrong."""
@@ -42,6 +44,8 @@ def model_flags(model=None):
     text = flags.DEFINE_string
     text("model", model, "a preset (see `hrnet-tf models`) or a .keras file", flag_values=values)
     text("weights", "published", "checkpoint for the preset", flag_values=values)
+    meaning = "of a Keras network's convolutions: bfloat16 is faster on some CPUs, and less exact"
+    flags.DEFINE_enum("precision", "float32", PRECISIONS, meaning, flag_values=values)
     return values
 
 
@@ -101,7 +105,8 @@ def open_predictor(values, task, **given):
     from hrnet_tf.opening import open_network
 
     options = fields.read(values, task.options, **given)
-    return predictor_of(open_network(values.model, values.weights), task, options)
+    opened = open_network(values.model, values.weights, precision=values.precision)
+    return predictor_of(opened, task, options)
 
 
 def predictor_of(opened, task, options):

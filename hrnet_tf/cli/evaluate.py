@@ -138,7 +138,11 @@ def _of_network(values):
 def _of_results(values):
     """The same for a results file, of the task that scores such files."""
     required(values, "annotations")
-    refuse(values, {"model", "weights", "images", "record"}, "goes with a network, not --results.")
+    refuse(
+        values,
+        {"model", "weights", "precision", "images", "record"},
+        "goes with a network, not --results.",
+    )
     [task] = (
         name for name in scored_tasks() if "results" in fields.names(scoring_options(name).SCORING)
     )

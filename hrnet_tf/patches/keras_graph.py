@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
+from keras.src import backend
 from keras.src.models.functional import Functional
 
 
@@ -30,6 +31,18 @@ class Call:
 def is_functional(model: object) -> bool:
     """Whether `walk` accepts a model: it is a graph of layers, and no class of its own runs it."""
     return isinstance(model, Functional) and type(model).call is Functional.call
+
+
+def inner_model(operation: keras.Operation) -> keras.Model | None:
+    """The functional model that is called as a layer; None if it is another layer or operation."""
+    if isinstance(operation, keras.Sequential):
+        operation = operation._functional
+    return operation if is_functional(operation) else None
+
+
+def is_masked(tensors: object) -> bool:
+    """Whether any of these tensors, in any structure, carries a mask of timesteps."""
+    return any(backend.get_keras_mask(x) is not None for x in keras.tree.flatten(tensors))
 
 
 def calls(model: keras.Model) -> Iterator[Call]:

@@ -8,8 +8,10 @@ import keras
 import numpy as np
 
 from hrnet_tf.patches.keras_graph import all_layers, is_functional, origin
+from hrnet_tf.runtime.folded import folded, is_float32
 from hrnet_tf.runtime.network import Arrays, Shapes
 
+PRECISIONS = ("float32", "bfloat16")
 FUNCTIONAL = (
     "Build it as keras.Model(inputs, outputs), or around it: image = keras.Input(shape); "
     "keras.Model(image, model(image))"
@@ -21,15 +23,23 @@ class KerasNetwork:
 
     Args:
         model: a functional or sequential model with one input, or a dictionary or list of inputs.
+        frozen: the model's weights will not change after the first call, which is then the last
+            that reads them all. Otherwise each call uses the weights that the model has by then.
+        precision: "float32", or "bfloat16" for the convolutions; see `folded`.
 
     Attributes:
         model: the Keras model, functional.
+        frozen, precision: as given.
         inputs: shape of each input by name, as of `input_shapes`.
         outputs: shape of each output by name, as of `named_outputs`.
+
+    Raises:
+        ValueError: the model cannot be a network, or has no choice of its precision.
     """
 
-    def __init__(self, model: keras.Model):
-        self.model = functional(model)
+    def __init__(self, model: keras.Model, frozen: bool = False, precision: str = "float32"):
+        self.model, self.frozen = functional(model), frozen
+        self.precision = _checked_precision(precision, self.model)
         self.inputs: Shapes = input_shapes(self.model)
         outputs = named_outputs(self.model.output)
         self.outputs: Shapes = {name: tuple(each.shape[1:]) for name, each in outputs.items()}
@@ -43,17 +53,28 @@ class KerasNetwork:
 
     def _compiled(self):
         model = self.model
-
-        def call(*tensors):
-            packed = keras.tree.pack_sequence_as(model.input, tensors)
-            return named_outputs(model(packed, training=False))
-
         if keras.backend.backend() == "tensorflow":
-            function = compiled(call, *((None, *shape) for shape in self.inputs.values()))
+            run = folded(model, self.frozen, self.precision)
+            shapes = ((None, *shape) for shape in self.inputs.values())
+            function = compiled(lambda *tensors: named_outputs(run(tensors)), *shapes)
             return lambda *arrays: {name: x.numpy() for name, x in function(*arrays).items()}
         return lambda *arrays: named_outputs(
             model.predict_on_batch(keras.tree.pack_sequence_as(model.input, arrays))
         )
+
+
+def _checked_precision(precision, model):
+    """The precision; raises ValueError if the model cannot be computed in it."""
+    reason = ""
+    if precision not in PRECISIONS:
+        reason = f"must be {' or '.join(PRECISIONS)}"
+    elif precision != "float32" and keras.backend.backend() != "tensorflow":
+        reason = "other than float32 needs KERAS_BACKEND=tensorflow"
+    elif precision != "float32" and not is_float32(model):
+        reason = f"other than float32 needs a network of float32; {model.name} has its own"
+    if reason:
+        raise ValueError(f"`precision` {reason}. Received: precision={precision!r}.")
+    return precision
 
 
 def functional(model: keras.Model) -> keras.Model:
@@ -218,7 +239,8 @@ def compiled(function: Callable, *shapes: tuple) -> Callable:
         # No XLA: on CPUs, its compilation takes longer than it saves.
         signature = [tf.TensorSpec((None, *shape[1:]), tf.float32) for shape in shapes]
         # TensorFlow counts traces by code, and would warn at the fifth network. A partial has none.
-        return tf.function(functools.partial(function), input_signature=signature)
+        call = functools.partial(function)
+        return tf.function(call, input_signature=signature, autograph=False)
     if backend == "jax":
         import jax
 

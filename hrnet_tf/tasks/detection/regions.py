@@ -171,5 +171,8 @@ def parts(network: Network, card: DetectionCard) -> Parts:
             f"between its parts. Received: a {type(network).__name__} for a {card.head}. "
             "Convert it in its parts, or take the .keras file."
         )
-    found = {name: KerasNetwork(part) for name, part in divided(model, card).items()}
+    found = {
+        name: KerasNetwork(part, network.frozen, network.precision)
+        for name, part in divided(model, card).items()
+    }
     return Networks(found, card.geometry)
