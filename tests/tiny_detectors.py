@@ -7,7 +7,6 @@ that number of devices, into which the CPU is divided.
 """
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -15,7 +14,6 @@ import tensorflow as tf
 from keras import layers
 
 from hrnet_tf.networks import detection
-from hrnet_tf.networks.heads import regions
 from hrnet_tf.training import train
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.detection.recipe import DetectionRecipe
@@ -38,11 +36,8 @@ def trunk(arch, input_shape, outputs):
 
 
 def shrink(set_attribute=setattr) -> None:
-    """Gives `hrnet_tf.detection` that trunk and heads with few channels, for any `arch`."""
+    """Gives `hrnet_tf.detection` that trunk, for any `arch`."""
     set_attribute(detection, "trunk", trunk)
-    for name in ("pyramid", "fcos", "rpn", "semantic"):
-        set_attribute(detection, name, partial(getattr(detection, name), channels=CHANNELS))
-    set_attribute(regions, "HIDDEN", CHANNELS)
 
 
 def write_recipe(folder: Path, **changes) -> DetectionRecipe:
@@ -56,7 +51,7 @@ def write_recipe(folder: Path, **changes) -> DetectionRecipe:
     values |= {"arch": "w18", "input_size": (64, 96), "sides": (96, 64), "milestones": ()}
     values |= {"classes": (), "category_ids": (), "fixed_statistics": False}
     values |= {"scale_range": (0.8, 1.3), "color_jitter": 0.1}
-    values |= {"epochs": 2, "batch_size": 4, "evaluate_every": 0}
+    values |= {"head_channels": CHANNELS, "epochs": 2, "batch_size": 4, "evaluate_every": 0}
     return DetectionRecipe(**(values | changes))
 
 

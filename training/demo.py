@@ -3,7 +3,7 @@
 import html
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def run(
     drawn: str,
     draw: Callable[[Path], Recipe],
     write: Callable[[Path, Recipe, Evaluation, float], Path],
-    number: tuple[str, str],
+    names: Mapping[str, str],
 ) -> Path:
     """Draws, trains, evaluates and writes a page; prints what it does.
 
@@ -35,7 +35,7 @@ def run(
         drawn: what is drawn, for people, such as "800 scenes to learn from".
         draw: folder for the drawings -> the recipe to train by.
         write: (folder, recipe, evaluation, minutes of training) -> path of the page.
-        number: a key of the evaluation's numbers, and its name for people.
+        names: of the evaluation's numbers that are printed, and what people call each.
 
     Raises:
         FileExistsError: `folder` is not empty and `overwrite` is False.
@@ -55,9 +55,9 @@ def run(
     print("4/4  Making the page")
     path = write(folder, recipe, evaluation, minutes)
     seconds = time.perf_counter() - start
-    key, name = number
-    value = evaluation.numbers[key]
-    print(f"{name} {value:.3f} on held-out drawings after {seconds:.0f} s: {path}")
+    numbers = evaluation.numbers
+    said = ", ".join(f"{name} {numbers[key]:.3f}" for key, name in names.items() if key in numbers)
+    print(f"{said} on held-out drawings after {seconds:.0f} s: {path}")
     return path
 
 

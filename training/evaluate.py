@@ -51,6 +51,7 @@ class Evaluation:
             casts doubt on the numbers.
         notes: a sentence for each thing that was understood, though it is unusual.
         doubt: why the numbers are not to be believed: nothing was scored, or nothing matched.
+        further: names of the numbers that stand beside the main one in tables of networks.
     """
 
     numbers: Mapping[str, float]
@@ -64,6 +65,7 @@ class Evaluation:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     doubt: str = ""
+    further: tuple[str, ...] = ()
 
 
 class Evaluator(Protocol):

@@ -3,16 +3,18 @@
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from hrnet_tf.cards.files import other_parts
 from hrnet_tf.convert.reports.latency import latency
 from hrnet_tf.convert.reports.op_list import precision, read_operations
 from hrnet_tf.opening import Opened, open_network
 from hrnet_tf.quiet import quiet
+from hrnet_tf.runtime.network import Divided
 from hrnet_tf.training.evaluate import Evaluation
 
 
@@ -23,10 +25,12 @@ class Row:
     Attributes:
         file: name of the file or preset.
         precision: type of the numbers it computes with.
-        megabytes: size in 10^6 bytes; of a preset the size of its weights.
+        megabytes: size in 10^6 bytes, of all parts; of a preset the size of its weights.
         number: the accuracy; None if it was not measured.
         change: difference to the accuracy of the first network.
-        milliseconds: median time for one example.
+        milliseconds: median time for one example; None for a network in several parts, which only
+            a predictor can run.
+        further: `Evaluation.further`, by name.
     """
 
     file: str
@@ -34,7 +38,8 @@ class Row:
     megabytes: float
     number: float | None
     change: float | None
-    milliseconds: float
+    milliseconds: float | None
+    further: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def compare(
@@ -60,12 +65,13 @@ def compare(
         OSError, ValueError, ModuleNotFoundError: one of them cannot be opened, run or evaluated.
     """
     opened = [_open(model, weights, threads) for model in models]
-    times = [latency(each.network, threads) for each in opened]
-    name, numbers = "", [None] * len(models)
+    times = [_milliseconds(each.network, threads) for each in opened]
+    name, numbers, further = "", [None] * len(models), [{}] * len(models)
     if measure:
         found = [measure(each) for each in opened]
         name = found[0].main[0]
         numbers = [each.numbers[name] for each in found]
+        further = [{own: each.numbers[own] for own in each.further} for each in found]
     rows = [
         Row(
             Path(each.name).name,
@@ -73,9 +79,10 @@ def compare(
             round(_bytes(each) / 1e6, 3),
             number,
             None if number is None else number - numbers[0],
-            time.p50,
+            time,
+            more,
         )
-        for each, number, time in zip(opened, numbers, times, strict=True)
+        for each, number, time, more in zip(opened, numbers, times, further, strict=True)
     ]
     return name, rows
 
@@ -93,15 +100,20 @@ def _precision(opened):
     return policies.most_common(1)[0][0] if policies else "float32"
 
 
+def _milliseconds(network, threads):
+    return None if isinstance(network, Divided) else latency(network, threads).p50
+
+
 def _bytes(opened):
     if opened.file and opened.name == str(opened.file):
-        return opened.file.stat().st_size
+        files = opened.file, *other_parts(opened.file).values()
+        return sum(each.stat().st_size for each in files)
     return sum(np.asarray(each).nbytes for each in opened.model.weights)
 
 
 def table(name: str, rows: Sequence[Row], threads: int) -> list[str]:
     """What `compare` returns as lines of text."""
-    accuracy = [name, f"Δ{name}"] if name else []
+    accuracy = [name, f"Δ{name}", *rows[0].further] if name else []
     plural = "s" if threads > 1 else ""
     heads = ["file", "numbers", "MB", *accuracy, f"ms, {threads} thread{plural}"]
     cells = [heads]
@@ -109,8 +121,10 @@ def table(name: str, rows: Sequence[Row], threads: int) -> list[str]:
         accuracy = []
         if name:
             change = "" if number == 0 else f"{row.change:+.4f}"
-            accuracy = [f"{row.number:.4f}", change]
-        sizes = f"{row.megabytes:.2f}", *accuracy, f"{row.milliseconds:.2f}"
+            further = (f"{number:.4f}" for number in row.further.values())
+            accuracy = [f"{row.number:.4f}", change, *further]
+        time = "" if row.milliseconds is None else f"{row.milliseconds:.2f}"
+        sizes = f"{row.megabytes:.2f}", *accuracy, time
         cells.append([row.file, row.precision, *sizes])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [

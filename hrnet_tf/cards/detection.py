@@ -12,6 +12,7 @@ from hrnet_tf.networks.detection import HEADS
 
 GEOMETRIES = ("continuous", "inclusive")
 MASK_STAGES = ("mean", "last")
+PROPOSALS = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class DetectionCard(Card):
         most: highest number of objects in an image.
         mask_stages: of a network with several mask heads, "mean" averages their probabilities;
             "last" takes the last one's.
+        proposals: highest number of regions of an image that are classified.
 
     Raises:
         ValueError: as `Card`; a field is out of range, or lengths disagree.
@@ -53,6 +55,7 @@ class DetectionCard(Card):
     nms: float = 0.5
     most: int = 100
     mask_stages: str = "mean"
+    proposals: int = PROPOSALS
 
     def __post_init__(self):
         super().__post_init__()
@@ -66,10 +69,12 @@ class DetectionCard(Card):
                 "`category_ids` must have a different id for each of `classes`. "
                 f"Received: {len(ids)} ids for {len(self.classes)} classes."
             )
-        if len(self.sides) != 2 or min(self.sides) < 1 or self.multiple < 1 or self.most < 1:
+        counts = {each: getattr(self, each) for each in ("multiple", "most", "proposals")}
+        if len(self.sides) != 2 or min(*self.sides, *counts.values()) < 1:
             raise ValueError(
-                "`sides` must be two positive numbers of pixels, `multiple` and `most` 1 or more. "
-                f"Received: sides={self.sides}, multiple={self.multiple}, most={self.most}."
+                "`sides` must be two positive numbers of pixels, `multiple`, `most` and "
+                f"`proposals` 1 or more. Received: sides={self.sides}, "
+                f"{', '.join(f'{name}={count}' for name, count in counts.items())}."
             )
         if not 0 <= self.score_threshold <= 1 or not 0 <= self.nms <= 1:
             raise ValueError(

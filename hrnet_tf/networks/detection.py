@@ -8,7 +8,7 @@ from keras import layers, ops
 from hrnet_tf.names import check_choice
 from hrnet_tf.networks.blocks import extent
 from hrnet_tf.networks.checks import Arch, check_count, hrnet_only, spec_of
-from hrnet_tf.networks.heads.fcos import fcos
+from hrnet_tf.networks.heads.fcos import GROUPS, fcos
 from hrnet_tf.networks.heads.fcos_lite import fcos_lite, lite_pyramid
 from hrnet_tf.networks.heads.pyramid import pyramid
 from hrnet_tf.networks.heads.regions import box_head, mask_head
@@ -42,6 +42,7 @@ HEADS = {
     "cascade_mask_rcnn": Head(3, True, range(2, 7)),
     "htc": Head(3, True, range(2, 7)),
 }
+CHANNELS = 256  # of the pyramid and of all heads but the light one
 LITE_SHAPE = (320, 320, 3)  # of images, for Lite-HRNets
 STRIDES = (4, 8, 16, 32)  # of the maps that regions are pooled from
 BOX_SIZE, MASK_SIZE = 7, 14
@@ -57,6 +58,7 @@ def detection(
     samples: int = 4,
     geometry: str = "continuous",
     tower_bias: bool = False,
+    channels: int = CHANNELS,
 ) -> keras.Model:
     """Detector: a normalised image to maps of scores and boxes, and regions to objects.
 
@@ -78,6 +80,8 @@ def detection(
             x2 have the width x2 - x1 + 1.
         tower_bias: whether the convolutions of FCOS's towers have a bias, for the files of
             HRNet-FCOS.
+        channels: of the pyramid, the RPN and the heads, a multiple of 32; hidden layers of box
+            heads have four times as many. "fcos_lite" has those of its trunk, whatever this says.
 
     Returns:
         A model with the outputs of `DetectionCard(head=head).outputs()`. FCOS takes an image
@@ -92,7 +96,7 @@ def detection(
 
     Raises:
         ValueError: an unknown name, a shape the network cannot take, `num_classes` below one,
-            `samples` below two.
+            `samples` below two, `channels` that are no multiple of 32.
     """
     check_count("num_classes", num_classes, "COCO has 80.")
     check_choice("head", head, tuple(HEADS))
@@ -100,6 +104,11 @@ def detection(
     check_count("samples", samples, "4 suits images of 1333 x 800.")
     if samples < 2:
         raise ValueError(f"`samples` must be 2 or more. Received: samples={samples}.")
+    if channels < 1 or channels % GROUPS:
+        raise ValueError(
+            f"`channels` must be a multiple of {GROUPS}, the groups of FCOS's normalization; "
+            f"the published detectors have {CHANNELS}. Received: channels={channels}."
+        )
     if head != "fcos_lite":
         hrnet_only(arch, "detection unless `head` is fcos_lite")
     if input_shape is None:
@@ -110,11 +119,11 @@ def detection(
         levels = dict(zip(levels, lite_pyramid(xs), strict=True))
         return keras.Model(image, fcos_lite(levels, num_classes), name=name)
     if head == "fcos":
-        levels = dict(zip(levels, pyramid(xs, stride=2), strict=True))
-        return keras.Model(image, fcos(levels, num_classes, tower_bias), name=name)
-    levels = dict(zip(levels, pyramid(xs), strict=True))
+        levels = dict(zip(levels, pyramid(xs, channels, stride=2), strict=True))
+        return keras.Model(image, fcos(levels, num_classes, tower_bias, channels), name=name)
+    levels = dict(zip(levels, pyramid(xs, channels), strict=True))
     boxes = keras.Input((None, 4), name="boxes")
-    outputs = rpn(levels)
+    outputs = rpn(levels, channels)
     maps = list(levels.values())
     pooling = {"geometry": geometry, "ratio": 2 if geometry == "inclusive" else 0}
 
@@ -126,7 +135,7 @@ def detection(
     if HEADS[head].masks:
         inner[MASKS] = pool(maps[:4], MASK_SIZE, STRIDES, max(2, samples // 2), MASKS)
     if head == "htc":
-        feature, outputs["semantic_logits"] = semantic(maps)
+        feature, outputs["semantic_logits"] = semantic(maps, channels)
         inner[SEMANTIC] = pool([feature], MASK_SIZE, [STRIDE], samples, SEMANTIC)
     found = _stages(inner, num_classes, head)
     outputs |= {key: _by_image(x, boxes) for key, x in found.items()}

@@ -33,6 +33,13 @@ CLASSES = ("cat", "dog", "owl")
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 REGIONS = 4  # of `example`
 
+NARROW = {  # channels of the layers of heads, if `channels` is 32
+    "fpn_conv.0": 32,
+    "rpn_head.rpn_conv": 32,
+    "roi_head.bbox_head.shared_fcs.0": 128,
+    "roi_head.mask_head.upsample": 32,
+}
+
 
 def detector(head, size=SIZE, arch=TINY, **options):
     return hrnet_tf.detection(arch, len(CLASSES), head, size, **options)
@@ -59,6 +66,12 @@ def shapes(head, size=SIZE):
 @pytest.mark.parametrize("head", ["fcos", "mask_rcnn", pytest.param("htc", marks=pytest.mark.slow)])
 def test_detectors_keep_the_contract(head, tmp_path):
     check_model(detector(head), shapes(head), tmp_path)
+
+
+def test_heads_can_be_narrow():
+    model = hrnet_tf.detection(TINY, 2, "mask_rcnn", (64, 64, 3), channels=32)
+    found = {name: model.get_layer(name).output.shape[-1] for name in NARROW}
+    assert found == NARROW
 
 
 @pytest.mark.parametrize("arch", [NAIVE, TINY], ids=["lite", "hrnet"])
@@ -170,6 +183,7 @@ def test_a_single_region_equals_the_same_one_among_others():
         (lambda: hrnet_tf.detection("w18", input_shape=(800, 1333, 3)), r"is \(800, 1344, 3\)"),
         (lambda: hrnet_tf.detection("w18", samples=1), "2 or more"),
         (lambda: hrnet_tf.detection("w18", geometry="old"), "continuous, inclusive"),
+        (lambda: hrnet_tf.detection("w18", channels=48), "`channels` must be a multiple of 32"),
         (lambda: split(detector("fcos")), "FCOS has no parts"),
         (lambda: split(hrnet_tf.pose(TINY, (64, 64, 3))), "a detector with regions"),
     ],

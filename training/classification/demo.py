@@ -62,7 +62,7 @@ def demo(
         )
 
     drawn = f"{drawings} shapes to learn from and {held_out} to be judged by"
-    return run(folder, overwrite, drawn, draw, write_page, ("top1", "top-1"))
+    return run(folder, overwrite, drawn, draw, write_page, {"top1": "top-1"})
 
 
 def write_page(

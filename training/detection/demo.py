@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 import hrnet_tf
 from hrnet_tf.media.images import read_image
@@ -26,19 +27,20 @@ from hrnet_tf.training.report.page import figure
 PAGE = "synthetic_detection"
 SCENE_SEED = 2023
 SIZE = (192, 256)  # of the drawings, height and width
+NAMES = {"AP": "AP of boxes", "AP mask": "AP of masks"}
 SHOWN = 4  # held-out drawings on the page
 
-INTRODUCTION = """Detection asks what is in a picture, and where. FCOS lets every cell of HRNet's
-feature pyramid answer: which object am I in, how far is it to its four sides, and am I near its
-middle? The network below is HRNetV2p at its smallest with that head; all it knows it learned on
-this computer from the drawings beside this file."""
+INTRODUCTION = """Detection asks what is in a picture, and where. Mask R-CNN proposes regions that
+look like objects, and asks of each: what is it, where exactly are its sides, and which of its
+pixels belong to it? The network below is HRNetV2p at its smallest with narrow heads; all it knows
+it learned on this computer from the drawings beside this file."""
 
 NEXT_STEPS = """# The same network on any drawing, its numbers on all of them
 hrnet-tf predict {recipe.val_images} --model={model} --output=predicted
 hrnet-tf evaluate --model={model} --annotations={recipe.val_annotations} \\
     --images={recipe.val_images} --per_class
-# Five times as long at school; --head=mask_rcnn learns masks, too, and takes longer
-hrnet-tf train synthetic_detection --workdir=runs/longer --epochs=25 \\
+# Four times as long at school; --head=fcos finds boxes alone
+hrnet-tf train synthetic_detection --workdir=runs/longer --epochs={longer} \\
     --train_images={recipe.train_images} --train_annotations={recipe.train_annotations} \\
     --val_images={recipe.val_images} --val_annotations={recipe.val_annotations}"""
 
@@ -61,7 +63,14 @@ def demo(
         return of_scenes(recipe or load_recipe(PAGE), folder, counts, "instances.json", size=SIZE)
 
     drawings = f"{scenes} scenes to learn from and {held_out} to be judged by"
-    return run(folder, overwrite, drawings, draw, write_page, ("AP", "AP of boxes"))
+    return run(
+        folder,
+        overwrite,
+        drawings,
+        draw,
+        write_page,
+        {"AP": "AP of boxes", "AP mask": "AP of masks"},
+    )
 
 
 def write_page(
@@ -76,26 +85,37 @@ def write_page(
     body = f"""<p>{INTRODUCTION}</p>
 {figure(pictures["scene"], "A scene it has never seen, and what it finds in it.")}
 <h2>How well does it do?</h2>
-<p>{evaluation.images} held-out drawings, average precision of boxes as COCO defines it, after
-{minutes:.1f} minutes of training.</p>
+<p>{evaluation.images} held-out drawings, average precision of boxes and masks as COCO defines it,
+after {minutes:.1f} minutes of training.</p>
 {_table(evaluation)}
 {figure(pictures["held_out"], "Held-out drawings. Left: the truth. Right: the network.")}"""
-    commands = NEXT_STEPS.format(model=model_path, recipe=recipe)
+    commands = NEXT_STEPS.format(model=model_path, recipe=recipe, longer=4 * recipe.epochs)
     return write_index(folder, "HRNet learned to find people and things", body, commands)
 
 
 def _table(evaluation: Evaluation) -> str:
-    """HTML of the numbers and of those of each class."""
-    numbers = {name: value for name, value in evaluation.numbers.items() if value >= 0}
-    head = "".join(f"<th>{name}</th>" for name in numbers)
-    row = "".join(f"<td>{value:.3f}</td>" for value in numbers.values())
-    classes = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{row['objects']}</td>"
-        f"<td>{row.get('AP', 0):.3f}</td></tr>"
+    """HTML of the numbers and of those of each class, of boxes and of masks."""
+    numbers = evaluation.numbers
+    kinds = {"boxes": "", "masks": " mask"} if "AP mask" in numbers else {"boxes": ""}
+    names = [name for name, value in numbers.items() if value >= 0 and "mask" not in name]
+    rows = [
+        [kind, *(f"{numbers[name + suffix]:.3f}" for name in names)]
+        for kind, suffix in kinds.items()
+    ]
+    classes = [
+        [html.escape(name), row["objects"]]
+        + [f"{row.get(f'AP{suffix}', 0):.3f}" for suffix in kinds.values()]
         for name, row in evaluation.tables["per_class"].items()
-    )
-    head = f"<table><tr>{head}</tr><tr>{row}</tr></table>"
-    return f"{head}<table><tr><th>class</th><th>objects</th><th>AP</th></tr>{classes}</table>"
+    ]
+    heads = ["class", "objects", *(f"AP of {kind}" for kind in kinds)]
+    return _rows(["", *names], rows) + _rows(heads, classes)
+
+
+def _rows(heads, rows) -> str:
+    """HTML of a table."""
+    lines = [("th", heads), *(("td", row) for row in rows)]
+    cells = ("".join(f"<{tag}>{each}</{tag}>" for each in row) for tag, row in lines)
+    return f"<table>{''.join(f'<tr>{each}</tr>' for each in cells)}</table>"
 
 
 def _new_scene(predictor) -> np.ndarray:
@@ -112,6 +132,10 @@ def _comparison(predictor, recipe: DetectionRecipe) -> np.ndarray:
     for record in records[:SHOWN]:
         image = read_image(record.image.path)
         truth = objects_of({"objects": record.boxes, "classes": record.classes})
+        if predictor.masks:
+            size = [*record.image.size]
+            masks = tuple({"size": size, "counts": each.encode()} for each in record.masks)
+            truth = dataclasses.replace(truth, masks=masks)
         panels = [
             drawn(_doubled(image), _larger(found), predictor.card)
             for found in (truth, predictor(image))
@@ -126,4 +150,8 @@ def _doubled(image: np.ndarray) -> np.ndarray:
 
 def _larger(found: Detections) -> Detections:
     """Objects of an image in the image at twice its size."""
-    return dataclasses.replace(found, boxes=2 * found.boxes, masks=None)
+    masks = found.masks
+    if masks is not None:
+        pixels = (_doubled(coco_mask.decode(each)) for each in masks)
+        masks = tuple(coco_mask.encode(np.asfortranarray(each)) for each in pixels)
+    return dataclasses.replace(found, boxes=2 * found.boxes, masks=masks)

@@ -62,7 +62,8 @@ class _Evaluator:
     def _scored(self, records: Sequence[dict], masks: bool, **facts) -> Evaluation:
         truth, table, numbers = self._truth, _counts(self._truth), {}
         objects = [_numbered(record, truth) for record in records]
-        for kind, part, suffix in PARTS[: 2 if masks and truth.masks else 1]:
+        parts = PARTS[: 2 if masks and truth.masks else 1]
+        for kind, part, suffix in parts:
             given = [each for each in truth.annotations if part in each]
             found = [each for each in objects if part in each]
             counts = len(truth.images), len(truth.names)
@@ -74,6 +75,7 @@ class _Evaluator:
         return Evaluation(
             numbers,
             main=self.main,
+            further=tuple(f"AP{suffix}" for _, _, suffix in parts[1:]),
             results=records,
             counted={"objects": len(records)},
             tables={"per_class": table},

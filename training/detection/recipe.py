@@ -3,11 +3,17 @@
 import dataclasses
 from typing import ClassVar
 
-from hrnet_tf.cards.detection import DetectionCard
+from hrnet_tf.cards.detection import PROPOSALS, DetectionCard
 from hrnet_tf.labels.classes import COCO
-from hrnet_tf.networks.detection import HEADS
+from hrnet_tf.networks.detection import CHANNELS, HEADS
+from hrnet_tf.networks.heads.fcos import GROUPS
 from hrnet_tf.training.detection.options import DetectionScoring
 from hrnet_tf.training.recipe import Recipe
+
+# Heads for which a value has an effect; see `fields.misplaced`.
+TWO_STAGES = ("head", tuple(name for name, head in HEADS.items() if head.stages))
+WIDE = ("head", ("fcos", *TWO_STAGES[1]))
+LEAST_REGIONS = 4  # of which one may be an object
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +39,11 @@ class DetectionRecipe(Recipe):
         fixed_statistics: normalization uses the statistics of the weights that training starts
             from, but scale and offset are trained; False where training starts from scratch.
         score_threshold: boxes with a lower score are no objects.
+        head_channels: channels of the pyramid and of the heads, a multiple of 32; the papers'
+            detectors have 256.
+        proposals: highest number of regions in an image, in training and in prediction; 0: those of
+            mmdetection, 1000, and 2000 in training of a cascade.
+        regions: number of an image's regions that every stage is trained on.
     """
 
     task: ClassVar[str] = "detection"
@@ -48,6 +59,9 @@ class DetectionRecipe(Recipe):
     color_jitter: float = 0.0
     fixed_statistics: bool = True
     score_threshold: float = 0.05
+    head_channels: int = dataclasses.field(default=CHANNELS, metadata={"only": WIDE})
+    proposals: int = dataclasses.field(default=0, metadata={"only": TWO_STAGES})
+    regions: int = dataclasses.field(default=512, metadata={"only": TWO_STAGES})
 
     def __post_init__(self):
         super().__post_init__()
@@ -58,6 +72,10 @@ class DetectionRecipe(Recipe):
         self._require("sides", positive, "be the pixels of a longer and a shorter side")
         self._require("train_sides", min(self.train_sides, default=1) > 0, "be positive")
         low_high = len(self.scale_range) == 2 and 0 < self.scale_range[0] <= self.scale_range[1]
+        count = self.head_channels
+        self._require("head_channels", count > 0 == count % GROUPS, f"be a multiple of {GROUPS}")
+        self._require("proposals", self.proposals >= 0, "not be negative")
+        self._require("regions", self.regions >= LEAST_REGIONS, f"be {LEAST_REGIONS} or more")
         self._require("scale_range", low_high, "be a least and a largest factor, above 0")
 
     @property
@@ -70,6 +88,7 @@ class DetectionRecipe(Recipe):
             channels=self.channels,
             sides=self.sides,
             score_threshold=self.score_threshold,
+            proposals=self.proposals or PROPOSALS,
         )
 
     def for_card(self, card: DetectionCard) -> "DetectionRecipe":

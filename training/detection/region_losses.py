@@ -5,7 +5,7 @@ Which boxes are sampled is a matter of keys (see `sample`); all shapes are stati
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import tensorflow as tf
 
@@ -16,6 +16,7 @@ from hrnet_tf.tasks.detection.deltas import RPN_STDS, STAGE_STDS, encode
 from hrnet_tf.tasks.detection.proposals import proposals
 from hrnet_tf.training.detection.assign import RPN, UNUSED, Rule, assign, usable_anchors
 from hrnet_tf.training.detection.losses import sigmoid_sum, smooth_l1_sum, softmax_sum
+from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.sample import Keys, Sampled, sample
 
 RPN_COUNT, RPN_SHARE = 256, 0.5
@@ -36,6 +37,7 @@ class Settings:
         inside: whether anchors must lie within the image.
         proposals: highest number of regions of an image.
         weights: of the losses of each stage.
+        regions: number of an image's regions that each stage is trained on.
     """
 
     rules: tuple[Rule, ...]
@@ -44,6 +46,7 @@ class Settings:
     inside: bool = False
     proposals: int = 1000
     weights: tuple[float, ...] = (1.0,)
+    regions: int = COUNT
 
 
 def _cascade(low_quality: bool) -> Settings:
@@ -59,6 +62,15 @@ SETTINGS: Mapping[str, Settings] = {
     "cascade_mask_rcnn": _cascade(False),
     "htc": _cascade(True),
 }
+
+
+def settings_of(recipe: DetectionRecipe) -> Settings:
+    """How a recipe trains its head with regions."""
+    settings = SETTINGS[recipe.head]
+    most = recipe.proposals or settings.proposals
+    return replace(settings, proposals=most, regions=recipe.regions)
+
+
 assert SETTINGS.keys() == {head for head, kind in HEADS.items() if kind.stages}
 
 
@@ -180,7 +192,7 @@ def regions(maps: list[tuple], truth: Truth, settings: Settings) -> tuple[tf.Ten
 
 
 def sampled_regions(
-    boxes: tf.Tensor, usable: tf.Tensor, truth: Truth, rule: Rule, name: str
+    boxes: tf.Tensor, usable: tf.Tensor, truth: Truth, rule: Rule, name: str, count: int = COUNT
 ) -> tuple[tf.Tensor, Sampled]:
     """The regions to train a stage on, and what they are; objects are added as regions.
 
@@ -190,6 +202,7 @@ def sampled_regions(
         truth: the objects.
         rule: of the stage.
         name: of the stage.
+        count: highest number S of regions of an image.
 
     Returns:
         Boxes (B, S, 4), and a sample whose `rows` below M are the objects themselves.
@@ -202,10 +215,10 @@ def sampled_regions(
         # Objects are theirs in any case, and the best box of an object is one of the others.
         own = tf.where(there[row], numbers, UNUSED)
         assigned = assign(truth.objects[row], boxes[row], usable[row], rule)
-        assigned = tf.ensure_shape(tf.concat([own, assigned], axis=0), count)
-        return truth.chosen(row, assigned, COUNT, SHARE, name)
+        assigned = tf.ensure_shape(tf.concat([own, assigned], axis=0), everything)
+        return truth.chosen(row, assigned, count, SHARE, name)
 
-    count = truth.objects.shape[1] + boxes.shape[1]
+    everything = truth.objects.shape[1] + boxes.shape[1]
     found = Sampled(*_each(targets, tf.shape(boxes)[0], SIGNATURE))
     used = found.used & (truth.seen > 0)[:, None]
     found = Sampled(found.rows, tf.where(used, found.objects, -1), used)

@@ -22,7 +22,8 @@ HEADS = ("bbox_head", "roi_head", "rpn_head", "fpn_conv", "reduction_conv")
 def network(recipe: DetectionRecipe) -> keras.Model:
     """The untrained network of a recipe."""
     count = len(recipe.classes)
-    model = detection(recipe.arch, count, recipe.head, (*recipe.input_size, 3))
+    shape, width = (*recipe.input_size, 3), recipe.head_channels
+    model = detection(recipe.arch, count, recipe.head, shape, channels=width)
     if recipe.head == "htc":  # without COCO-stuff's maps its classes of pixels have no loss
         model.get_layer("roi_head.semantic_head.conv_logits").trainable = False
     return model
@@ -32,7 +33,8 @@ def published(recipe: DetectionRecipe) -> keras.Model:
     """The network for images of any size; a Lite-HRNet keeps the size of training."""
     if isinstance(spec_of(recipe.arch), LiteHRNetSpec):
         return network(recipe)
-    return detection(recipe.arch, len(recipe.classes), recipe.head)
+    count, width = len(recipe.classes), recipe.head_channels
+    return detection(recipe.arch, count, recipe.head, channels=width)
 
 
 def is_head(layer: str) -> bool:

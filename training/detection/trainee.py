@@ -14,8 +14,6 @@ from hrnet_tf.training.detection import losses
 from hrnet_tf.training.detection.pool import mask_targets, pool
 from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.region_losses import (
-    COUNT,
-    SETTINGS,
     SHARE,
     Truth,
     box_losses,
@@ -24,6 +22,7 @@ from hrnet_tf.training.detection.region_losses import (
     rpn_losses,
     sampled_regions,
     semantic_loss,
+    settings_of,
 )
 from hrnet_tf.training.detection.stages import refined
 
@@ -89,6 +88,7 @@ class RegionsTrainee(keras.Model):
     def __init__(self, network: keras.Model, recipe: DetectionRecipe):
         super().__init__(inputs=network.input, outputs=network.output, name="trainee")
         self.fixed, self.head = recipe.fixed_statistics, recipe.head
+        self.settings = settings_of(recipe)
         self.keys = None  # tests choose samples
         # Keras does not track this: the layers are this model's already.
         parts = split(network)
@@ -105,7 +105,7 @@ class RegionsTrainee(keras.Model):
 
     def losses_of(self, outputs, targets, weights) -> dict[str, tf.Tensor]:
         """The losses by name, for targets of `batches`."""
-        settings = SETTINGS[self.head]
+        settings = self.settings
         truth = Truth(
             targets["objects"],
             targets["classes"],
@@ -126,7 +126,9 @@ class RegionsTrainee(keras.Model):
         boxes, usable = regions(maps, truth, settings)
         for stage in range(HEADS[self.head].stages):
             rule = settings.rules[stage]
-            boxes, sampled = sampled_regions(boxes, usable, truth, rule, f"stage {stage}")
+            boxes, sampled = sampled_regions(
+                boxes, usable, truth, rule, f"stage {stage}", settings.regions
+            )
             logits, deltas = self._boxes(outputs, boxes, stage)
             each = box_losses(logits, deltas, boxes, sampled, truth, stage, settings)
             count = targets["objects"].shape[1]
@@ -136,7 +138,9 @@ class RegionsTrainee(keras.Model):
                 boxes, usable = refined(boxes, deltas, sampled, truth.size, count, stage)
             if truth.masks is not None and self.head == "htc":
                 # HTC trains masks on the boxes that this stage has found, sampled again.
-                again = sampled_regions(boxes, usable, truth, rule, f"masks {stage}")
+                again = sampled_regions(
+                    boxes, usable, truth, rule, f"masks {stage}", settings.regions
+                )
                 each["mask"] = self._masks(outputs, *again, truth, targets, stage)
             if "mask" in each:
                 each["mask"] *= settings.weights[stage]
@@ -166,7 +170,7 @@ class RegionsTrainee(keras.Model):
 
     def _masks(self, outputs, boxes, sampled, truth, targets, stage):
         """The loss of the masks of the objects among the sampled boxes, which come first."""
-        most = min(int(COUNT * SHARE), boxes.shape[1])
+        most = min(int(self.settings.regions * SHARE), boxes.shape[1])
         boxes, objects = boxes[:, :most], sampled.objects[:, :most]
         own = tf.maximum(objects, 0)
         positive = (objects >= 0) & tf.gather(targets["masked"], own, batch_dims=1)

@@ -72,7 +72,7 @@ def demo(
         return of_scenes(recipe or load_recipe(PAGE), folder, counts, "person_keypoints.json")
 
     drawn = f"{scenes} scenes to learn from and {held_out} to be judged by"
-    return run(folder, overwrite, drawn, draw, write_page, ("AP", "AP"))
+    return run(folder, overwrite, drawn, draw, write_page, {"AP": "AP"})
 
 
 def write_page(folder: Path, recipe: PoseRecipe, evaluation: Evaluation, minutes: float) -> Path:

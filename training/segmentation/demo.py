@@ -61,7 +61,7 @@ def demo(
         return of_scenes(recipe or load_recipe(PAGE), folder, counts, "masks")
 
     drawn = f"{scenes} scenes to learn from and {held_out} to be judged by"
-    return run(folder, overwrite, drawn, draw, write_page, ("mIoU", "mIoU"))
+    return run(folder, overwrite, drawn, draw, write_page, {"mIoU": "mIoU"})
 
 
 def write_page(

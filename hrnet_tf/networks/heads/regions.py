@@ -7,7 +7,7 @@ from keras import layers
 
 from hrnet_tf.networks.blocks import add, conv_layer, kaiming, normal
 
-HIDDEN = 1024
+WIDER = 4  # hidden units of a box head for each channel of a region
 
 
 def box_head(regions, name, num_classes, agnostic):
@@ -23,9 +23,10 @@ def box_head(regions, name, num_classes, agnostic):
         Logits (N, num_classes + 1), the last of the background, and deltas (N, 4) or
         (N, 4 * num_classes), dx dy dw dh of the first class, of the second, …; float32.
     """
+    hidden = WIDER * regions.shape[-1]
     x = layers.Flatten(name=f"{name}.flatten")(regions)
     for i in range(2):
-        x = layers.Dense(HIDDEN, "relu", name=f"{name}.shared_fcs.{i}")(x)
+        x = layers.Dense(hidden, "relu", name=f"{name}.shared_fcs.{i}")(x)
     count = 4 if agnostic else 4 * num_classes
     logits = _last(num_classes + 1, f"{name}.fc_cls", 0.01)
     return logits(x), _last(count, f"{name}.fc_reg", 0.001)(x)

@@ -82,7 +82,7 @@ class Regions:
             ]
             for level in card.levels
         ]
-        boxes, _ = proposals(maps, size, card.geometry)
+        boxes, _ = proposals(maps, size, card.geometry, most=card.proposals)
         if not len(boxes):
             count = len(card.classes)
             return boxes, np.zeros((0, count + 1), np.float32), np.zeros((0, 4), np.float32)

@@ -44,10 +44,12 @@ def test_rows_tell_size_numbers_time_and_the_difference_to_the_first(files):
 
     def measure(opened):
         seen.append((opened.card, opened.name))
-        return SimpleNamespace(numbers={"AP": next(scores)}, main=("AP", True))
+        numbers = {"AP": next(scores), "AP mask": 0.25}
+        return SimpleNamespace(numbers=numbers, main=("AP", True), further=("AP mask",))
 
     name, rows = compare(files, threads=1, measure=measure)
     assert name == "AP" and [each.change for each in rows] == [0, 0, -0.125]
+    assert [each.further for each in rows] == [{"AP mask": 0.25}] * 3
     assert [each.precision for each in rows] == ["float32", "float32", "dynamic"]
     assert [each.file for each in rows] == [path.name for path in files]
     for path, row in zip(files, rows, strict=True):
@@ -62,6 +64,11 @@ def test_the_table_has_a_column_of_accuracy_only_if_it_was_measured():
         "file           numbers     MB      AP      ΔAP  ms, 2 threads",
         "a.keras        float32  12.00  0.6600                   40.00",
         "longer.tflite  int8      3.00  0.6555  -0.0045           8.25",
+    ]
+    parts = Row("parts.tflite", "int8", 3.0, 0.5, 0.0, None, {"AP mask": 0.25})
+    assert table("AP", [parts], 2) == [
+        "file          numbers    MB      AP  ΔAP  AP mask  ms, 2 threads",
+        "parts.tflite  int8     3.00  0.5000        0.2500               ",
     ]
     assert "AP" not in table("", rows, 2)[0] and "40.00" in table("", rows, 2)[1]
 

@@ -63,7 +63,7 @@ def test_objects_of_given_heads_equal_mmdetection(monkeypatch):
     sizes = (240, 318), np.float32([1.2519685039370079, 1.263157894736842]), (190, 254)
     image = Prepared(np.zeros((256, 320, 3), np.float32), *sizes)
     rois = data["rois"][:, 1:]
-    monkeypatch.setattr(regions, "proposals", lambda *arguments: (rois, None))
+    monkeypatch.setattr(regions, "proposals", lambda *arguments, **options: (rois, None))
     for head in ("mask_rcnn", "faster_rcnn"):
         card = DetectionCard(head=head)
         found = DetectionPredictor(Given(card, logits, deltas, [masks]), card).detect(image)
@@ -92,7 +92,7 @@ def given(card, **changes):
 @pytest.fixture
 def two_regions(monkeypatch):
     boxes = np.float32([[10, 20, 50, 60], [70, 10, 99, 39]])
-    monkeypatch.setattr(regions, "proposals", lambda *arguments: (boxes, None))
+    monkeypatch.setattr(regions, "proposals", lambda *arguments, **options: (boxes, None))
 
 
 def test_the_inclusive_geometry_counts_the_last_pixel(two_regions):
@@ -146,9 +146,19 @@ def test_numbers_that_are_not_finite_are_an_error(two_regions, name):
         predictor(np.zeros((96, 128, 3), np.uint8))
 
 
+def test_no_more_regions_than_the_card_says_are_classified():
+    parts = given(CARD)
+    for count in (7, 3):
+        card = dataclasses.replace(CARD, proposals=count)
+        DetectionPredictor(parts, card)(np.zeros((96, 128, 3), np.uint8))
+    assert [len(boxes) for boxes in parts.seen] == [7, 3]
+    with pytest.raises(ValueError, match="`proposals` 1 or more. Received: .*proposals=0"):
+        dataclasses.replace(CARD, proposals=0)
+
+
 def test_an_image_without_regions(monkeypatch):
     none = np.zeros((0, 4), np.float32)
-    monkeypatch.setattr(regions, "proposals", lambda *arguments: (none, None))
+    monkeypatch.setattr(regions, "proposals", lambda *arguments, **options: (none, None))
     found = DetectionPredictor(given(CARD), CARD)(np.zeros((96, 128, 3), np.uint8))
     assert len(found) == 0 and found.masks == ()
 

@@ -69,8 +69,8 @@ def test_regions(golden, head, monkeypatch):
     predictor, reference, image = detector(golden, head)
     expected, seen = reference.expected, []
 
-    def noted(*arguments):
-        seen.append(proposals(*arguments))
+    def noted(*arguments, **options):
+        seen.append(proposals(*arguments, **options))
         return seen[-1]
 
     monkeypatch.setattr(regions, "proposals", noted)

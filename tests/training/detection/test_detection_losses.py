@@ -1,5 +1,6 @@
 """Losses of detectors, and their gradients, against mmdetection's numbers."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -17,7 +18,9 @@ from hrnet_tf.training.detection.region_losses import (
     mask_loss,
     rpn_losses,
     sampled_regions,
+    settings_of,
 )
+from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.sample import first_keys
 from hrnet_tf.training.detection.stages import refined
 
@@ -160,12 +163,12 @@ def test_rpn(name, settings):
         np.testing.assert_allclose(each, expected, atol=1e-5)
 
 
-def sampled():
+def sampled(**options):
     """The fixture's regions, all of them."""
     truth = truth_of([DATA["rcnn_gt"]], [DATA["rcnn_gt_labels"]], [(120, 160)], 7, keys=every)
     boxes = tf.constant(DATA["rcnn_proposals"])[None]
     usable = tf.ones(boxes.shape[:2], bool)
-    return truth, *sampled_regions(boxes, usable, truth, Rule(0.5, 0.5), "boxes")
+    return truth, *sampled_regions(boxes, usable, truth, Rule(0.5, 0.5), "boxes", **options)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +199,26 @@ def test_regions(name, kind, width, stage, head):
     for end, each in (("cls", one), ("reg", two)):
         norm = np.linalg.norm(each, axis=1)
         np.testing.assert_allclose(norm, DATA[f"grad_{name}_{end}_norm"], atol=1e-5)
+
+
+def test_a_recipe_says_how_many_regions_there_are():
+    page = DetectionRecipe(arch="w18", train_annotations="", train_images="", input_size=(64, 64))
+    cascade = dataclasses.replace(page, head="cascade_rcnn")
+    assert settings_of(cascade) == SETTINGS["cascade_rcnn"]
+    found = settings_of(dataclasses.replace(cascade, proposals=50, regions=16))
+    assert (found.proposals, found.regions) == (50, 16)
+    assert dataclasses.replace(cascade, proposals=50).card.proposals == 50
+    assert cascade.card.proposals == 1000
+    for name, value in {"proposals": -1, "regions": 3, "head_channels": 48}.items():
+        with pytest.raises(ValueError, match=f"`{name}` must .* Received: {name}={value}"):
+            dataclasses.replace(cascade, **{name: value})
+
+
+def test_the_first_regions_are_objects():
+    truth, boxes, found = sampled(count=20)
+    assert boxes.shape == (1, 20, 4) and found.used.numpy().all()
+    positive = found.positive.numpy()[0]
+    assert positive[:5].all() and not positive[5:].any()  # a quarter, at most
 
 
 def test_masks():
