@@ -99,3 +99,23 @@ function fits({ names, skeleton, colors, pointColors, sigmas }) {
     (sigmas === null || isRow(sigmas, names.length))
   );
 }
+
+/**
+ * Index of the output that the card describes; throws a `Problem` unless the model's tensors are
+ * those of its card.
+ *
+ * @param {Card} card
+ * @param {{name: string, shape: ArrayLike<number>, dtype: string}[]} inputs of the model
+ * @param {{name: string, shape: ArrayLike<number>, dtype: string}[]} outputs of the model
+ */
+export function outputOf(card, inputs, outputs) {
+  const words = ({ dtype, shape }) => `${dtype} [${[...shape]}]`;
+  const isLike = (spec) => (tensor) => words(tensor) === words(spec);
+  const like = outputs.filter(isLike(card.output));
+  const output = like.find(({ name }) => name === card.output.name) ?? like[0];
+  must(inputs.length === 1 && inputs.every(isLike(card.input)) && output, () =>
+    `The model's tensors must be those of its card: ${words(card.input)} to ${words(card.output)}. ` +
+      `Received: ${inputs.map(words)} to ${outputs.map(words)}. ` +
+      'Put the card beside it that was written with it.');
+  return outputs.indexOf(output);
+}

@@ -10,3 +10,7 @@ export class Problem extends Error {}
 export function must(good, sentence) {
   if (!good) throw new Problem(sentence());
 }
+
+/** What an error of others says, on one line, without its last full stop. */
+export const oneLine = (error) =>
+  String(error?.message ?? error).replace(/\s+/g, ' ').trim().replace(/\.$/, '').slice(0, 300);
