@@ -10,6 +10,7 @@ import { Session } from './session.js';
 import { View } from './view.js';
 
 const MEASURED = 30; // runs of a measurement
+const SAID_EVERY = 3000; // milliseconds between sentences about the camera, for those who listen
 const NO_MODEL = 'There is no model yet. Open a .tflite file and its card .json; to_tflite.py writes both.';
 const $ = (id) => document.getElementById(id);
 
@@ -24,6 +25,7 @@ const models = [];
 let frame = null; // of the photo
 let camera = null;
 let line = Promise.resolve();
+let saidAt = -Infinity;
 
 /** Does work after all that was begun before; what goes wrong is said, and the page goes on. */
 function inTurn(work) {
@@ -42,6 +44,7 @@ function complain(error) {
 
 function say(text) {
   $('said').textContent = text;
+  saidAt = performance.now();
 }
 
 function relieve() {
@@ -118,7 +121,7 @@ function draw(where, pose) {
 
 function show(where, pose) {
   draw(where, pose);
-  say(pose ? sentence(pose) : 'Nobody is seen.');
+  if (!camera || performance.now() - saidAt >= SAID_EVERY) say(pose ? sentence(pose) : 'Nobody is seen.');
   if (pose) showJoints($('joints'), pose, session.card.keypoints);
   showTimes($('times'), session.latency);
 }

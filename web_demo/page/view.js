@@ -1,5 +1,6 @@
 const SEEN = 0.25; // scores from which joints are drawn
 const MOST = 1600; // pixels of the canvas's longer side
+const THICK = 3.5; // pixels of the screen
 const BOX = '#ffffff';
 
 /**
@@ -36,7 +37,7 @@ export class View {
   draw(box, pose, keypoints) {
     const { context, canvas, picture } = this;
     context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    const thick = Math.max(canvas.width, canvas.height) / 220;
+    const thick = (THICK * canvas.width) / (canvas.clientWidth || canvas.width);
     if (box) this.drawBox(box, thick / 2);
     if (pose) this.drawPose(pose, keypoints, thick);
   }
