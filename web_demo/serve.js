@@ -8,7 +8,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { basename, dirname, extname, join, normalize, resolve } from 'node:path';
+import { basename, dirname, extname, join, posix, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
@@ -62,7 +62,8 @@ export function serve({ models = [], port = 0 } = {}) {
 /** A path below the root, or undefined for an address that is none. */
 function pathOf(url) {
   try {
-    const path = normalize(decodeURIComponent(new URL(url, 'http://127.0.0.1').pathname));
+    const path = posix.normalize(decodeURIComponent(new URL(url, 'http://127.0.0.1').pathname));
+    if (path.includes('\\')) return undefined; // Windows would take it for a slash
     return path.endsWith('/') ? `${path}index.html` : path;
   } catch {
     return undefined;

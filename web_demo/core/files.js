@@ -60,5 +60,6 @@ export const MOST_PIXELS = 2 ** 24;
  */
 export function usedSize(width, height) {
   const shrink = Math.min(Math.sqrt(MOST_PIXELS / (width * height)), 1);
-  return [width, height].map((side) => Math.max(Math.floor(side * shrink), 1));
+  const used = (side) => Math.min(Math.max(Math.floor(side * shrink), 1), MOST_PIXELS);
+  return [used(width), used(height)];
 }

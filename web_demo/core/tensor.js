@@ -60,7 +60,9 @@ export function quantized(value, spec) {
  */
 export function dequantized(numbers, spec) {
   if (numbers instanceof Float32Array) return numbers;
-  return Float32Array.from(numbers, (n) => (n - spec.zeroPoint) * spec.scale);
+  const values = new Float32Array(numbers.length);
+  for (let i = 0; i < values.length; i++) values[i] = (numbers[i] - spec.zeroPoint) * spec.scale;
+  return values;
 }
 
 const TO_WHOLE = 1.5 * 2 ** 52; // added, it leaves no place for a fraction; ties go to even
