@@ -44,7 +44,9 @@ export function serve({ models = [], port = 0 } = {}) {
       const names = [...files.keys()].filter((name) => name.endsWith('.tflite'));
       return answer(200, TYPES['.json'], JSON.stringify(names));
     }
-    const file = path?.startsWith('/models/') ? files.get(basename(path)) : path && join(ROOT, path);
+    const file = path?.startsWith('/models/')
+      ? files.get(basename(path))
+      : path && join(ROOT, path);
     try {
       return answer(200, TYPES[extname(file)] ?? 'application/octet-stream', readFileSync(file));
     } catch {
@@ -93,7 +95,8 @@ async function main(words) {
   let problem;
   if (wrong) problem = `serve.js has the flag --port alone. Received: ${wrong}.`;
   else if (gone) problem = `${gone}: no such .tflite file; check its name.`;
-  else if (!(port >= 0 && port < 65536)) problem = `--port must be a number. Received: ${ports.at(-1)}.`;
+  else if (!(port >= 0 && port < 65536))
+    problem = `--port must be a number. Received: ${ports.at(-1)}.`;
   else if (!existsSync(join(ROOT, 'node_modules/@litertjs/core'))) {
     problem = `LiteRT.js is not installed. Run \`npm ci --prefix ${ROOT}\` first.`;
   }

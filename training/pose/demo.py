@@ -41,7 +41,7 @@ again and again, so that "this is a wrist" and "it is exactly here" stay togethe
 below is the same architecture, only very small, and all it knows it learned on this computer from
 the drawings beside this file."""
 
-NEXT_STEPS = """# The network in your browser; needs Node.js. Open a drawing there and drag a box around someone
+NEXT_STEPS = """# The network in your browser (Node.js): open a drawing, drag a box around someone
 npm ci --prefix web_demo
 node web_demo/serve.js {float32}
 # What else can be loaded

@@ -28,8 +28,11 @@ const VERSION = 1;
 export function readCard(text) {
   const json = parsed(text);
   const { version, task } = json;
-  must(version === VERSION && task === 'pose', () =>
-    `The card must be of version ${VERSION} and task pose. Received: version=${version}, task=${task}.`);
+  must(
+    version === VERSION && task === 'pose',
+    () =>
+      `The card must be of version ${VERSION} and task pose. Received: version=${version}, task=${task}.`,
+  );
   const set = json.keypoints ?? {};
   const name = json.codec?.name;
   must(Object.hasOwn(CODECS, name ?? ''), () => `This page cannot decode with the codec ${name}.`);
@@ -80,9 +83,12 @@ function check(card) {
     'an odd blur_kernel': codec.blurKernel > 0 && codec.blurKernel % 2 === 1,
   };
   const broken = Object.keys(rules).find((rule) => !rules[rule]);
-  must(!broken, () =>
-    `The card of a pose model must have ${broken}. Received: input=[${image}], ` +
-      `output=[${output.shape}]. Convert the model again.`);
+  must(
+    !broken,
+    () =>
+      `The card of a pose model must have ${broken}. Received: input=[${image}], ` +
+      `output=[${output.shape}]. Convert the model again.`,
+  );
 }
 
 const isRow = (value, length) =>
@@ -113,9 +119,12 @@ export function outputOf(card, inputs, outputs) {
   const isLike = (spec) => (tensor) => words(tensor) === words(spec);
   const like = outputs.filter(isLike(card.output));
   const output = like.find(({ name }) => name === card.output.name) ?? like[0];
-  must(inputs.length === 1 && inputs.every(isLike(card.input)) && output, () =>
-    `The model's tensors must be those of its card: ${words(card.input)} to ${words(card.output)}. ` +
+  must(
+    inputs.length === 1 && inputs.every(isLike(card.input)) && output,
+    () =>
+      `The model's tensors must be those of its card: ${words(card.input)} to ${words(card.output)}. ` +
       `Received: ${inputs.map(words)} to ${outputs.map(words)}. ` +
-      'Put the card beside it that was written with it.');
+      'Put the card beside it that was written with it.',
+  );
   return outputs.indexOf(output);
 }

@@ -33,4 +33,9 @@ export const CODECS = {
 };
 
 const plain = (decoder, blurKernel = 1) => ({ channels: 1, aligned: false, blurKernel, decoder });
-const aligned = (decoder, blurKernel, channels = 1) => ({ channels, aligned: true, blurKernel, decoder });
+const aligned = (decoder, blurKernel, channels = 1) => ({
+  channels,
+  aligned: true,
+  blurKernel,
+  decoder,
+});

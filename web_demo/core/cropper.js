@@ -23,7 +23,8 @@ export class Cropper {
     this.columns = new Line(width);
     this.rows = new Line(height);
     this.tables = card.mean.map((mean, c) => {
-      const normal = (level) => single(single(single(level / 255) - single(mean)) / single(card.std[c]));
+      const normal = (level) =>
+        single(single(single(level / 255) - single(mean)) / single(card.std[c]));
       return Float32Array.from({ length: 256 }, (_, level) => quantized(normal(level), card.input));
     });
   }
@@ -47,7 +48,11 @@ export class Cropper {
       for (let u = 0; u < columns.size; u++) {
         const left = 4 * columns.first[u];
         const right = 4 * columns.second[u];
-        const [inLeft, inRight, share] = [columns.firstIn[u], columns.secondIn[u], columns.share[u]];
+        const [inLeft, inRight, share] = [
+          columns.firstIn[u],
+          columns.secondIn[u],
+          columns.share[u],
+        ];
         for (let c = 0; c < 3; c++, at++) {
           const p = pixels[4 * upper + left + c] * inLeft * inUpper;
           const q = pixels[4 * upper + right + c] * inRight * inUpper;

@@ -20,10 +20,15 @@ export function paired(files) {
   const ofKind = (suffix) => files.filter(({ name }) => name.toLowerCase().endsWith(suffix));
   const [models, cards] = [ofKind('.tflite'), ofKind('.json')];
   const lonely = models.find((model) => !cards.some((card) => stem(card) === stem(model)));
-  must(!lonely, () =>
-    `${lonely.name} needs its card ${stem(lonely)}.json, which to_tflite.py writes beside it. Choose both.`);
-  must(models.length > 0, () =>
-    `${cards[0].name} is a card alone. Choose the model ${stem(cards[0])}.tflite with it.`);
+  must(
+    !lonely,
+    () =>
+      `${lonely.name} needs its card ${stem(lonely)}.json, which to_tflite.py writes beside it. Choose both.`,
+  );
+  must(
+    models.length > 0,
+    () => `${cards[0].name} is a card alone. Choose the model ${stem(cards[0])}.tflite with it.`,
+  );
   return models.map((model) => {
     const card = cards.find((each) => stem(each) === stem(model));
     const bytes = async () => new Uint8Array(await model.arrayBuffer());

@@ -32,7 +32,8 @@ export class PersonTracker {
     this.whole = !this.known || time - this.track.found > TRACKING.coast;
     if (this.whole) return frame;
     const box = this.track.box(time);
-    this.whole = box.x >= width || box.y >= height || box.x + box.width <= 0 || box.y + box.height <= 0;
+    this.whole =
+      box.x >= width || box.y >= height || box.x + box.width <= 0 || box.y + box.height <= 0;
     return this.whole ? frame : box;
   }
 

@@ -13,4 +13,8 @@ export function must(good, sentence) {
 
 /** What an error of others says, on one line, without its last full stop. */
 export const oneLine = (error) =>
-  String(error?.message ?? error).replace(/\s+/g, ' ').trim().replace(/\.$/, '').slice(0, 300);
+  String(error?.message ?? error)
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/\.$/, '')
+    .slice(0, 300);

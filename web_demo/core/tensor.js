@@ -22,8 +22,10 @@ const RANGES = { int8: [-128, 127], uint8: [0, 255] };
 export function tensorOf(card, name) {
   const tensor = card[name];
   must(tensor, () => `The card says nothing of the model's ${name}. Is it that of a .tflite file?`);
-  must(tensor.dtype in ARRAYS, () =>
-    `The model's ${name} must be float32, int8 or uint8. Received: ${tensor.dtype}.`);
+  must(
+    tensor.dtype in ARRAYS,
+    () => `The model's ${name} must be float32, int8 or uint8. Received: ${tensor.dtype}.`,
+  );
   const { shape, dtype, scale = 1, zero_point: zeroPoint = 0 } = tensor;
   return { name: tensor.name ?? name, shape, dtype, scale, zeroPoint };
 }

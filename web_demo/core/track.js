@@ -89,7 +89,8 @@ export class Track {
       this.points[i] = seen[i >> 1] ? pose.points[i] : this.points[i] + shift[i % 2];
     }
     const size = this.size();
-    for (let k = 0; k < this.count; k++) this.smoothJoint(pose, k, seen[k], steady[k], seconds, size);
+    for (let k = 0; k < this.count; k++)
+      this.smoothJoint(pose, k, seen[k], steady[k], seconds, size);
     this.note(pose);
     if (whole) this.measureMargins(pose.box);
   }
@@ -145,7 +146,9 @@ export class Track {
 
   /** Longest side of what the joints span. */
   size() {
-    const [width, height] = [0, 1].map((axis) => this.extent(axis)).map(([low, high]) => high - low);
+    const [width, height] = [0, 1]
+      .map((axis) => this.extent(axis))
+      .map(([low, high]) => high - low);
     return Math.max(width, height, LEAST_SIZE);
   }
 

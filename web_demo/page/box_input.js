@@ -13,7 +13,8 @@ export class BoxInput {
     Object.assign(this, { view, fields, changed });
     this.enabled = false;
     whole.addEventListener('click', () => this.finish(this.all));
-    for (const side of SIDES) fields[side].addEventListener('change', () => this.finish(this.typed()));
+    for (const side of SIDES)
+      fields[side].addEventListener('change', () => this.finish(this.typed()));
     this.listen(view.canvas);
   }
 
@@ -36,7 +37,9 @@ export class BoxInput {
   }
 
   typed() {
-    const box = Object.fromEntries(SIDES.map((side) => [side, Number(this.fields[side].value) || 0]));
+    const box = Object.fromEntries(
+      SIDES.map((side) => [side, Number(this.fields[side].value) || 0]),
+    );
     return { ...box, width: Math.max(box.width, 1), height: Math.max(box.height, 1) };
   }
 
@@ -65,5 +68,10 @@ export class BoxInput {
 }
 
 function between([x, y], [toX, toY]) {
-  return { x: Math.min(x, toX), y: Math.min(y, toY), width: Math.abs(toX - x), height: Math.abs(toY - y) };
+  return {
+    x: Math.min(x, toX),
+    y: Math.min(y, toY),
+    width: Math.abs(toX - x),
+    height: Math.abs(toY - y),
+  };
 }

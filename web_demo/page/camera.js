@@ -2,7 +2,8 @@ import { oneLine, Problem } from '../core/problem.js';
 
 const SIZE = { width: { ideal: 640 }, height: { ideal: 480 } };
 const REASONS = {
-  NotAllowedError: 'The camera was refused. Allow it in the settings of the browser for this page, or use a photo.',
+  NotAllowedError:
+    'The camera was refused. Allow it in the settings of the browser for this page, or use a photo.',
   NotFoundError: 'There is no camera here. Use a photo.',
   NotReadableError: 'The camera is used by another program. Close that one, or use a photo.',
 };
@@ -20,7 +21,9 @@ export class Camera {
   /** Opens the camera. Throws a `Problem` if it cannot be had. */
   async open() {
     if (!navigator.mediaDevices) {
-      throw new Problem('Browsers give the camera only to pages from localhost or https. Use a photo.');
+      throw new Problem(
+        'Browsers give the camera only to pages from localhost or https. Use a photo.',
+      );
     }
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ video: SIZE, audio: false });

@@ -20,7 +20,11 @@ export class IntegerNetwork {
     wasm.HEAPU8.set(bytes, this.bytes);
     this.model = wasm.loadModel(environment.liteRtEnvironment, this.bytes, bytes.length);
     this.index = outputOf(card, ...this.tensors());
-    const options = { environment, accelerator: 'wasm', cpuOptions: { numThreads: wasm.getThreadCount() } };
+    const options = {
+      environment,
+      accelerator: 'wasm',
+      cpuOptions: { numThreads: wasm.getThreadCount() },
+    };
     const whole = { ...options, gpuOptions: {}, webNNOptions: {} };
     this.compiled = wasm.compileModel(environment.liteRtEnvironment, this.model, whole);
     const type = this.model.getInputTensorType(0, 0);

@@ -11,12 +11,15 @@ import { View } from './view.js';
 
 const MEASURED = 30; // runs of a measurement
 const SAID_EVERY = 3000; // milliseconds between sentences about the camera, for those who listen
-const NO_MODEL = 'There is no model yet. Open a .tflite file and its card .json; to_tflite.py writes both.';
+const NO_MODEL =
+  'There is no model yet. Open a .tflite file and its card .json; to_tflite.py writes both.';
 const $ = (id) => document.getElementById(id);
 
 const session = new Session();
 const view = new View($('view'));
-const fields = Object.fromEntries(['x', 'y', 'width', 'height'].map((side) => [side, $(`box-${side}`)]));
+const fields = Object.fromEntries(
+  ['x', 'y', 'width', 'height'].map((side) => [side, $(`box-${side}`)]),
+);
 const box = new BoxInput(view, fields, $('whole'), (done) => {
   if (done) inTurn(estimate);
   else draw(box.box, null);
@@ -39,7 +42,8 @@ function inTurn(work) {
 
 function complain(error) {
   if (!(error instanceof Problem)) console.error(error);
-  $('problem').textContent = error instanceof Problem ? error.message : `That failed: ${oneLine(error)}.`;
+  $('problem').textContent =
+    error instanceof Problem ? error.message : `That failed: ${oneLine(error)}.`;
 }
 
 function say(text) {
@@ -121,13 +125,15 @@ function draw(where, pose) {
 
 function show(where, pose) {
   draw(where, pose);
-  if (!camera || performance.now() - saidAt >= SAID_EVERY) say(pose ? sentence(pose) : 'Nobody is seen.');
+  if (!camera || performance.now() - saidAt >= SAID_EVERY)
+    say(pose ? sentence(pose) : 'Nobody is seen.');
   if (pose) showJoints($('joints'), pose, session.card.keypoints);
   showTimes($('times'), session.latency);
 }
 
 async function measure() {
-  if (!frame || !session.isOpen) throw new Problem('Open a photo first; then its times can be measured.');
+  if (!frame || !session.isOpen)
+    throw new Problem('Open a photo first; then its times can be measured.');
   session.forget();
   for (let i = 0; i < MEASURED; i++) show(box.box, await session.estimate(frame, box.box));
   say(`Times are medians of ${MEASURED} runs.`);
@@ -178,9 +184,11 @@ $('files').addEventListener('change', ({ target }) => {
   inTurn(() => take(files));
 });
 $('model').addEventListener('change', () => inTurn(openModel));
-document.querySelectorAll('input[name=where]').forEach((input) =>
-  input.addEventListener('change', () => inTurn(models.length ? openModel : () => {})),
-);
+document
+  .querySelectorAll('input[name=where]')
+  .forEach((input) =>
+    input.addEventListener('change', () => inTurn(models.length ? openModel : () => {})),
+  );
 $('camera').addEventListener('click', () => (camera ? stopCamera() : inTurn(startCamera)));
 $('measure').addEventListener('click', () => inTurn(measure));
 document.addEventListener('dragover', (event) => event.preventDefault());

@@ -23,5 +23,7 @@ async function fetched(file) {
   if (answer?.ok) return answer;
   const model = file.replace(/\.json$/, '.tflite');
   const beside = file === model ? '' : `, the card of ${model},`;
-  throw new Problem(`${file}${beside} cannot be fetched. Put it beside the page, or choose files of your own.`);
+  throw new Problem(
+    `${file}${beside} cannot be fetched. Put it beside the page, or choose files of your own.`,
+  );
 }

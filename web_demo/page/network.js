@@ -26,9 +26,14 @@ let runtime; // what is loaded: 'cpu' or 'gpu', as a promise
  */
 export async function openNetwork(bytes, card, wanted) {
   const identifier = new TextDecoder('latin1').decode(bytes.subarray(4, 8));
-  must(identifier === IDENTIFIER, () => 'The model is no .tflite file. Choose one that to_tflite.py wrote.');
+  must(
+    identifier === IDENTIFIER,
+    () => 'The model is no .tflite file. Choose one that to_tflite.py wrote.',
+  );
   if (wanted === 'cpu') return onCpu(bytes, card, '');
-  const obstacle = hasIntegers(card) ? 'LiteRT.js gives int8 tensors to no GPU' : await gpuObstacle();
+  const obstacle = hasIntegers(card)
+    ? 'LiteRT.js gives int8 tensors to no GPU'
+    : await gpuObstacle();
   if (obstacle) return onCpu(bytes, card, `WebGPU cannot be used: ${obstacle}.`);
   try {
     return await onGpu(bytes, card);
@@ -41,9 +46,12 @@ const hasIntegers = ({ input, output }) => [input, output].some(({ dtype }) => d
 
 /** Why there is no WebGPU here; an empty string if there is. */
 async function gpuObstacle() {
-  if (!navigator.gpu) return 'this browser does not have it, or the page is not from localhost or https';
+  if (!navigator.gpu)
+    return 'this browser does not have it, or the page is not from localhost or https';
   try {
-    return (await navigator.gpu.requestAdapter()) ? '' : 'this browser finds no graphics card for it';
+    return (await navigator.gpu.requestAdapter())
+      ? ''
+      : 'this browser finds no graphics card for it';
   } catch (error) {
     return oneLine(error);
   }
@@ -53,7 +61,12 @@ async function onCpu(bytes, card, note) {
   return opened('cpu', async (liteRt) => {
     const runsOn = cpuOf(liteRt);
     if (hasIntegers(card)) return new IntegerNetwork(liteRt, bytes, card, runsOn, note);
-    return new FloatNetwork(await loadAndCompile(bytes, { accelerator: 'wasm' }), card, runsOn, note);
+    return new FloatNetwork(
+      await loadAndCompile(bytes, { accelerator: 'wasm' }),
+      card,
+      runsOn,
+      note,
+    );
   });
 }
 
@@ -63,7 +76,12 @@ async function onGpu(bytes, card) {
     const model = await loadAndCompile(bytes, options);
     const some = 'Some operations have no WebGPU version';
     if (model.options.accelerator !== 'webgpu') {
-      return new FloatNetwork(model, card, cpuOf(liteRt), `${some}, and this browser cannot mix both.`);
+      return new FloatNetwork(
+        model,
+        card,
+        cpuOf(liteRt),
+        `${some}, and this browser cannot mix both.`,
+      );
     }
     if (model.isFullyAccelerated) return new FloatNetwork(model, card, 'GPU (WebGPU)', '');
     return new FloatNetwork(model, card, 'GPU and CPU', `${some}; they run on the CPU.`);
@@ -93,7 +111,8 @@ async function loaded(kind) {
   if (runtime?.kind === kind) return runtime.liteRt;
   unload();
   const fast = await supportsFeature('relaxedSimd'); // threads and mixing need it, too
-  const options = kind === 'cpu' ? { threads: fast && crossOriginIsolated } : { jspi: fast && canMix() };
+  const options =
+    kind === 'cpu' ? { threads: fast && crossOriginIsolated } : { jspi: fast && canMix() };
   runtime = { kind, liteRt: await loadLiteRt(FILES, options) };
   return runtime.liteRt;
 }

@@ -13,9 +13,17 @@ import { Problem } from '../core/problem.js';
 export async function readPhoto(file) {
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+    bitmap = await createImageBitmap(file, {
+      colorSpaceConversion: 'none',
+      premultiplyAlpha: 'none',
+    });
   } catch {
-    const first = new Uint8Array(await file.slice(0, 12).arrayBuffer().catch(() => new ArrayBuffer(0)));
+    const first = new Uint8Array(
+      await file
+        .slice(0, 12)
+        .arrayBuffer()
+        .catch(() => new ArrayBuffer(0)),
+    );
     throw new Problem(pictureProblem(file.name, first));
   }
   const { width, height } = bitmap;
@@ -30,7 +38,9 @@ export async function readPhoto(file) {
     const frame = context.getImageData(0, 0, usedWidth, usedHeight);
     return { frame, note: usedWidth < width ? shrunk(width, height, usedWidth, usedHeight) : '' };
   } catch {
-    throw new Problem(`${file.name} has ${megapixels(width, height)} megapixels, more than this browser holds.`);
+    throw new Problem(
+      `${file.name} has ${megapixels(width, height)} megapixels, more than this browser holds.`,
+    );
   } finally {
     bitmap.close();
   }

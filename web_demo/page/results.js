@@ -19,7 +19,9 @@ export function showJoints(body, pose, keypoints) {
 /** Fills the table of times, in milliseconds. */
 export function showTimes(body, latency) {
   const stages = Object.entries(STAGES).map(([stage, words]) => [words, latency.median(stage)]);
-  const rows = stages.filter(([, time]) => time !== null).map(([words, time]) => row(words, time.toFixed(1)));
+  const rows = stages
+    .filter(([, time]) => time !== null)
+    .map(([words, time]) => row(words, time.toFixed(1)));
   body.replaceChildren(...rows);
 }
 
@@ -36,6 +38,9 @@ function row(head, ...values) {
   const first = document.createElement('th');
   first.scope = 'row';
   first.textContent = head;
-  line.append(first, ...values.map((value) => Object.assign(document.createElement('td'), { textContent: value })));
+  line.append(
+    first,
+    ...values.map((value) => Object.assign(document.createElement('td'), { textContent: value })),
+  );
   return line;
 }

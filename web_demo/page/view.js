@@ -83,7 +83,10 @@ export class View {
   pointOf(event) {
     const { canvas, picture } = this;
     const shown = canvas.getBoundingClientRect();
-    const share = [(event.clientX - shown.left) / shown.width, (event.clientY - shown.top) / shown.height];
+    const share = [
+      (event.clientX - shown.left) / shown.width,
+      (event.clientY - shown.top) / shown.height,
+    ];
     return [picture.width, picture.height].map((side, axis) =>
       Math.min(Math.max(side * share[axis] - 0.5, 0), side - 1),
     );

@@ -13,7 +13,10 @@ const good = vectors('crops').cards[0][0];
 function refused(act, word) {
   assert.throws(act, (error) => {
     assert.ok(error instanceof Problem, String(error.stack));
-    assert.ok(error.message.includes(word) && !error.message.includes('\n'), `${word}: ${error.message}`);
+    assert.ok(
+      error.message.includes(word) && !error.message.includes('\n'),
+      `${word}: ${error.message}`,
+    );
     return true;
   });
 }
@@ -34,7 +37,8 @@ test('a card that cannot be used is refused in a sentence', () => {
     'positive scales': (card) => Object.assign(card.output, { scale: 0 }),
     'names of its keypoints, colours': (card) => Object.assign(card.keypoints, { colors: [] }),
     'lines that fit': (card) => Object.assign(card.keypoints, { skeleton: [[0, 99]] }),
-    'an odd blur_kernel': (card) => Object.assign(card, { codec: { name: 'dark', blur_kernel: 4 } }),
+    'an odd blur_kernel': (card) =>
+      Object.assign(card, { codec: { name: 'dark', blur_kernel: 4 } }),
   };
   readCard(JSON.stringify(good));
   for (const [word, damage] of Object.entries(wrong)) {
@@ -51,11 +55,17 @@ test('a card that cannot be used is refused in a sentence', () => {
 test("a model whose tensors are not its card's is refused; its output is found by name", () => {
   const card = readCard(JSON.stringify({ ...good, output: { ...good.output, name: 'heatmaps' } }));
   const [input, output] = [card.input, card.output];
-  const others = [{ ...output, name: 'other' }, { ...output, shape: Int32Array.from(output.shape) }];
+  const others = [
+    { ...output, name: 'other' },
+    { ...output, shape: Int32Array.from(output.shape) },
+  ];
   assert.equal(outputOf(card, [input], others), 1);
   assert.equal(outputOf(card, [input], [{ ...output, name: 'Identity' }]), 0);
   refused(() => outputOf(card, [input], [{ ...output, dtype: 'int8' }]), 'Received: float32');
-  refused(() => outputOf(card, [{ ...input, shape: [1, 64, 64, 3] }], [output]), 'float32 [1,64,64,3]');
+  refused(
+    () => outputOf(card, [{ ...input, shape: [1, 64, 64, 3] }], [output]),
+    'float32 [1,64,64,3]',
+  );
   refused(() => outputOf(card, [input, input], [output]), 'those of its card');
 });
 
@@ -71,7 +81,10 @@ test('maps with numbers that are none are refused', () => {
 test('a model and its card are chosen together', () => {
   const named = (...names) => names.map((name) => ({ name }));
   const found = paired(named('a.json', 'b.tflite', 'a.tflite', 'b.json'));
-  assert.deepEqual(found.map(({ name }) => name), ['b', 'a']);
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    ['b', 'a'],
+  );
   refused(() => paired(named('a.tflite', 'b.json')), 'a.tflite needs its card a.json');
   refused(() => paired(named('a.json')), 'Choose the model a.tflite with it');
 });
@@ -86,7 +99,11 @@ test('pictures are refused by what they are', () => {
 test('a picture of any size is used at one that browsers hold', () => {
   assert.deepEqual(usedSize(4000, 3000), [4000, 3000]);
   assert.deepEqual(usedSize(10000, 10000), [4096, 4096]);
-  for (const [width, height] of [[100000, 1000], [1, 2 ** 30], [12345, 6789]]) {
+  for (const [width, height] of [
+    [100000, 1000],
+    [1, 2 ** 30],
+    [12345, 6789],
+  ]) {
     const [x, y] = usedSize(width, height);
     assert.ok(x >= 1 && y >= 1 && x * y <= MOST_PIXELS, `${x} ${y}`);
   }

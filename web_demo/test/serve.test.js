@@ -48,7 +48,14 @@ test('the page is isolated, listens to this machine and lists its models', async
 });
 
 test('no other file is given', async () => {
-  const outside = ['/../setup.py', '/..%2f..%2fetc%2fpasswd', '/%2e%2e/setup.py', '/..%5csetup.py', '/%zz', '//'];
+  const outside = [
+    '/../setup.py',
+    '/..%2f..%2fetc%2fpasswd',
+    '/%2e%2e/setup.py',
+    '/..%5csetup.py',
+    '/%zz',
+    '//',
+  ];
   for (const path of [...outside, '/models/secret.json', '/models/', '/page']) {
     assert.notEqual(await status(path), 200, path);
   }
@@ -70,7 +77,9 @@ test('wrong arguments are a sentence', () => {
     'must be a number': ['--port=many'],
   };
   for (const [word, words] of Object.entries(wrong)) {
-    const { status: code, stderr } = spawnSync(process.execPath, [script, ...words], { encoding: 'utf8' });
+    const { status: code, stderr } = spawnSync(process.execPath, [script, ...words], {
+      encoding: 'utf8',
+    });
     assert.equal(code, 1);
     assert.ok(stderr.includes(word) && stderr.trim().split('\n').length === 1, stderr);
   }

@@ -46,13 +46,21 @@ export class Chromium {
   /** A page of this address and size, loaded; its own profile keeps permissions apart. */
   async open(url, { width = 1100, height = 900, mobile = false, before = '' } = {}) {
     const { browserContextId } = await this.send('Target.createBrowserContext');
-    const { targetId } = await this.send('Target.createTarget', { url: 'about:blank', browserContextId });
+    const { targetId } = await this.send('Target.createTarget', {
+      url: 'about:blank',
+      browserContextId,
+    });
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
     const page = new Page(this, sessionId, browserContextId);
     for (const domain of ['Page', 'Runtime', 'DOM', 'Network', 'Log', 'Accessibility']) {
       await page.send(`${domain}.enable`);
     }
-    await page.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile });
+    await page.send('Emulation.setDeviceMetricsOverride', {
+      width,
+      height,
+      deviceScaleFactor: 1,
+      mobile,
+    });
     if (before) await page.send('Page.addScriptToEvaluateOnNewDocument', { source: before });
     await page.send('Page.navigate', { url });
     await page.until(`document.readyState === 'complete' && location.href !== 'about:blank'`);
@@ -128,13 +136,16 @@ class Page {
   async middle(selector) {
     const at = `document.querySelector(${JSON.stringify(selector)})`;
     await this.value(`${at}.scrollIntoView({block: 'center'})`);
-    return this.value(`(({x, y, width, height}) => [x + width / 2, y + height / 2])(${at}.getBoundingClientRect())`);
+    return this.value(
+      `(({x, y, width, height}) => [x + width / 2, y + height / 2])(${at}.getBoundingClientRect())`,
+    );
   }
 
   /** Presses and releases a key: 'Tab', 'Space', 'ArrowDown', or a character. */
   async press(key) {
     const codes = { Tab: 9, Enter: 13, Space: 32, ArrowDown: 40, ArrowUp: 38, ArrowRight: 39 };
-    const text = key === 'Space' ? ' ' : key === 'Enter' ? '\r' : key.length === 1 ? key : undefined;
+    const text =
+      key === 'Space' ? ' ' : key === 'Enter' ? '\r' : key.length === 1 ? key : undefined;
     const event = { key: text ?? key, code: key, text, windowsVirtualKeyCode: codes[key] };
     await this.send('Input.dispatchKeyEvent', { type: text ? 'keyDown' : 'rawKeyDown', ...event });
     await this.send('Input.dispatchKeyEvent', { type: 'keyUp', ...event, text: undefined });
@@ -144,7 +155,12 @@ class Page {
   async drag([x, y], [toX, toY]) {
     const at = { button: 'left', buttons: 1, clickCount: 1 };
     await this.send('Input.dispatchMouseEvent', { type: 'mousePressed', x, y, ...at });
-    await this.send('Input.dispatchMouseEvent', { type: 'mouseMoved', x: (x + toX) / 2, y: (y + toY) / 2, ...at });
+    await this.send('Input.dispatchMouseEvent', {
+      type: 'mouseMoved',
+      x: (x + toX) / 2,
+      y: (y + toY) / 2,
+      ...at,
+    });
     await this.send('Input.dispatchMouseEvent', { type: 'mouseMoved', x: toX, y: toY, ...at });
     await this.send('Input.dispatchMouseEvent', { type: 'mouseReleased', x: toX, y: toY, ...at });
   }

@@ -12,7 +12,11 @@ import { serve } from '../../serve.js';
 import { Chromium } from './chromium.js';
 
 const FOLDER = process.env.WEB_CASES;
-const GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
+const GPU = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+];
 const CAMERA = ['--use-fake-device-for-media-stream'];
 const NO_GPU = 'Object.defineProperty(Navigator.prototype, "gpu", {get: () => undefined})';
 const IDLE = `document.getElementById('figure')?.ariaBusy === 'false'`;
@@ -54,14 +58,16 @@ const give = (page, ...files) => done(page, () => page.drop('#view', files.map(p
 const choose = (page, model) =>
   done(page, () =>
     page.value(`(() => { const list = document.getElementById('model');
-      list.value = ${JSON.stringify(model)}; list.dispatchEvent(new Event('change')); })()`));
+      list.value = ${JSON.stringify(model)}; list.dispatchEvent(new Event('change')); })()`),
+  );
 
 const setBox = (page, box) =>
   done(page, () =>
     page.value(`(() => { const sides = ['x', 'y', 'width', 'height'];
       const fields = sides.map((side) => document.getElementById('box-' + side));
       ${JSON.stringify(box)}.forEach((value, i) => { fields[i].value = value; });
-      fields[3].dispatchEvent(new Event('change')); })()`));
+      fields[3].dispatchEvent(new Event('change')); })()`),
+  );
 
 const joints = (page) =>
   page.value(`[...document.querySelectorAll('#joints tr')].map((row) =>
@@ -74,7 +80,10 @@ async function assertFound(page, { points, scores, tolerance }, what) {
   found.forEach(([x, y, score], k) => {
     const apart = Math.max(Math.abs(x - points[k][0]), Math.abs(y - points[k][1]));
     assert.ok(apart <= tolerance, `${what}: joint ${k} is ${apart} px from Python's`);
-    assert.ok(Math.abs(score - scores[k]) <= 0.02, `${what}: score ${score}, Python's ${scores[k]}`);
+    assert.ok(
+      Math.abs(score - scores[k]) <= 0.02,
+      `${what}: score ${score}, Python's ${scores[k]}`,
+    );
   });
 }
 
@@ -116,7 +125,10 @@ test('the GPU gives the same keypoints, or the page says why it is not used', as
 test('without WebGPU the page says so and runs on the CPU', async () => {
   const page = await opened({ before: NO_GPU });
   await done(page, () => page.value(`document.querySelector('[value=gpu]').click()`));
-  assert.match(await text(page, 'runs-on'), /runs on: CPU .* WebGPU cannot be used: this browser does not have it/);
+  assert.match(
+    await text(page, 'runs-on'),
+    /runs on: CPU .* WebGPU cannot be used: this browser does not have it/,
+  );
   assert.equal(await text(page, 'problem'), '');
   await page.close();
 });
@@ -128,7 +140,9 @@ test('nothing leaves the machine, and a page that is open needs no server', asyn
     fetch('https://example.com/').catch(() => {});
   })`);
   assert.equal(blocked, 'connect-src');
-  const elsewhere = page.requests.filter((url) => !url.startsWith(address) && !url.startsWith('blob:' + address));
+  const elsewhere = page.requests.filter(
+    (url) => !url.startsWith(address) && !url.startsWith('blob:' + address),
+  );
   assert.deepEqual(elsewhere, []);
   const latency = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
   await page.send('Network.emulateNetworkConditions', { offline: true, ...latency });
@@ -149,14 +163,17 @@ test('no model, a model without card, a card without model and a wrong one are a
     [`${stem}.json is a card alone`]: [`${stem}.json`],
     'is no .tflite file': ['text.tflite', 'text.json'],
     'cannot run this model': ['cut.tflite', 'cut.json'],
-    "tensors must be those of its card": ['other.tflite', 'other.json'],
+    'tensors must be those of its card': ['other.tflite', 'other.json'],
     'must be of version 1 and task pose': ['task.tflite', 'task.json'],
     'is no JSON object': ['damaged.tflite', 'damaged.json'],
   };
   for (const [sentence, files] of Object.entries(wrong)) {
     await give(page, ...files);
     const said = await text(page, 'problem');
-    assert.ok(said.includes(sentence) && !said.includes('\n') && said.endsWith('.'), `${files}: ${said}`);
+    assert.ok(
+      said.includes(sentence) && !said.includes('\n') && said.endsWith('.'),
+      `${files}: ${said}`,
+    );
   }
   await give(page, `${stem}.tflite`, `${stem}.json`);
   await setBox(page, cases.people[0].box);
@@ -183,7 +200,7 @@ test('pictures that cannot be read or are huge are a sentence each', async () =>
   }
   await give(page, 'huge.png');
   assert.match(
-    await text(page, 'said') + (await text(page, 'problem')),
+    (await text(page, 'said')) + (await text(page, 'problem')),
     /has 100 megapixels(; it was made smaller, 4096 by 4096 pixels|, more than this browser holds)/,
   );
   await give(page, person.photo);
@@ -208,7 +225,9 @@ test('the camera is followed, stopped, refused and missing', async () => {
   await permit('granted');
   await camera();
   await page.until(`document.querySelectorAll('#times tr').length >= 3`);
-  await page.until(`/joints are seen|Nobody is seen/.test(document.getElementById('said').textContent)`);
+  await page.until(
+    `/joints are seen|Nobody is seen/.test(document.getElementById('said').textContent)`,
+  );
   assert.equal(await text(page, 'camera'), 'Stop the camera');
   assert.equal(await text(page, 'problem'), '');
   if (cases.film) {
@@ -237,7 +256,18 @@ test('a keyboard reaches everything, and everything has a name', async () => {
     await page.press('Tab');
     reached.push(await page.value(`document.activeElement.id || document.activeElement.value`));
   }
-  const wanted = ['files', 'camera', 'measure', 'model', 'cpu', 'box-x', 'box-y', 'box-width', 'box-height', 'whole'];
+  const wanted = [
+    'files',
+    'camera',
+    'measure',
+    'model',
+    'cpu',
+    'box-x',
+    'box-y',
+    'box-width',
+    'box-height',
+    'whole',
+  ];
   assert.deepEqual(reached, wanted);
   await done(page, () => page.press('Enter'));
   await page.value(`document.getElementById('box-x').focus()`);
@@ -250,11 +280,26 @@ test('a keyboard reaches everything, and everything has a name', async () => {
   await assertFound(page, person, 'a box that was typed');
   const { nodes } = await page.send('Accessibility.getFullAXTree');
   const shown = nodes.filter((node) => !node.ignored);
-  const isFocusable = (node) => node.properties?.some(({ name, value }) => name === 'focusable' && value.value);
-  const nameless = shown.filter((node) => isFocusable(node) && node.role.value !== 'RootWebArea' && !node.name?.value);
-  assert.deepEqual(nameless.map((node) => node.role.value), []);
+  const isFocusable = (node) =>
+    node.properties?.some(({ name, value }) => name === 'focusable' && value.value);
+  const nameless = shown.filter(
+    (node) => isFocusable(node) && node.role.value !== 'RootWebArea' && !node.name?.value,
+  );
+  assert.deepEqual(
+    nameless.map((node) => node.role.value),
+    [],
+  );
   const roles = new Set(shown.map((node) => node.role.value));
-  for (const role of ['main', 'heading', 'alert', 'status', 'image', 'radio', 'spinbutton', 'table']) {
+  for (const role of [
+    'main',
+    'heading',
+    'alert',
+    'status',
+    'image',
+    'radio',
+    'spinbutton',
+    'table',
+  ]) {
     assert.ok(roles.has(role), `${role}: not among ${[...roles]}`);
   }
   await page.close();
@@ -266,7 +311,8 @@ test('a dragged box is the one that is looked at', async () => {
   await choose(page, person.model);
   await give(page, person.photo);
   await page.value(`document.getElementById('view').scrollIntoView({block: 'center'})`);
-  const [left, top, scale] = await page.value(`(() => { const view = document.getElementById('view');
+  const [left, top, scale] =
+    await page.value(`(() => { const view = document.getElementById('view');
     const {left, top, width} = view.getBoundingClientRect();
     return [left, top, width / ${person.size[0]}]; })()`);
   const [x, y, width, height] = person.box;
