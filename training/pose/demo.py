@@ -44,6 +44,8 @@ the drawings beside this file."""
 NEXT_STEPS = """# The network in your browser (Node.js): open a drawing, drag a box around someone
 npm ci --prefix web_demo
 node web_demo/serve.js {float32}
+# The same in the Android app, as 1.65 MB of integers
+python convert/to_tflite.py --model={model} --int8 --android
 # What else can be loaded
 hrnet-tf models
 # The same network on any drawing, its numbers on all of them
