@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n 2 --dist=loadgroup
 
-.PHONY: demo test test-all lint android-check
+.PHONY: demo test test-all lint android-check web-check
 
 # Draws people, trains a tiny HRNet on them, evaluates it and writes demo/index.html.
 demo: $(VENV)/base
@@ -20,6 +20,11 @@ test-all: $(VENV)/dev lint
 # skipped by name.
 android-check: $(VENV)/dev
 	$(BIN)/python -m pytest tests/test_android.py -rs $(ARGS)
+
+# Runs the page of web_demo in Chromium and compares it with Python; what lacks Node.js, Chromium,
+# npm's registry or data is skipped by name.
+web-check: $(VENV)/dev
+	$(BIN)/python -m pytest tests/test_web.py -rs $(ARGS)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

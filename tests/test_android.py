@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import ai_edge_litert
@@ -101,6 +102,66 @@ def test_resources_and_manifest_fit_together(built):
         [sys.executable, built / "ci/resources.py"], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
+
+
+def _defined(dex):
+    """Names of the classes that a dex file defines."""
+    count, start, type_ids, string_ids = (
+        int.from_bytes(dex[at : at + 4], "little") for at in (0x60, 0x64, 0x44, 0x3C)
+    )
+
+    def number(at):
+        return int.from_bytes(dex[at : at + 4], "little")
+
+    def text(at):
+        while dex[at] & 128:  # the length, seven bits in a byte
+            at += 1
+        return dex[at + 1 : dex.index(0, at + 1)].decode()
+
+    types = (number(start + 32 * index) for index in range(count))
+    return {text(number(string_ids + 4 * number(type_ids + 4 * each))) for each in types}
+
+
+@pytest.mark.slow
+def test_the_app_is_packaged_aligned_and_signed(built, tmp_path):
+    """Without androidx and LiteRT, which Google's repository alone has: it cannot start."""
+    model = pose(HRNetSpec(8, 1, 8, (1, 1, 1), 1), (64, 64, 3))
+    save_model(model, PoseCard(), tmp_path / "tiny.keras")
+    options = Options("int8", count=8, verify=False)
+    path = to_tflite(tmp_path / "tiny.keras", options=options, report=lambda line: None)
+    apk = tmp_path / "app.apk"
+    command = [sys.executable, built / "ci/package.py", apk, f"--assets={tmp_path}"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    if run.returncode == 2:
+        pytest.skip(run.stderr.strip())
+    assert run.returncode == 0, run.stderr
+    assert "signed: v2, v3" in run.stdout
+    with zipfile.ZipFile(apk) as archive:
+        assert archive.getinfo(f"assets/{path.name}").compress_type == zipfile.ZIP_STORED
+        assert archive.read(f"assets/{path.name}") == path.read_bytes()
+        assert archive.read(f"assets/{card_path(path).name}") == card_path(path).read_bytes()
+        classes = _defined(archive.read("classes.dex"))
+    assert {"Lhrnet/demo/CameraScreen;", "Lhrnet/core/PoseEstimator;"} <= classes
+    assert not [name for name in classes if name.startswith(("Landroidx/", "Lcom/google/"))]
+    facts = subprocess.run(["aapt", "dump", "badging", apk], capture_output=True, text=True).stdout
+    for fact in ("name='hrnet.demo'", "sdkVersion:'26'", "targetSdkVersion:'36'"):
+        assert fact in facts
+    assert "launchable-activity: name='hrnet.demo.CameraScreen'" in facts
+    dump = subprocess.run(["aapt2", "dump", "resources", apk], capture_output=True, text=True)
+    linked = re.findall(r"resource (0x\w+) (?:hrnet\.demo:)?(\w+)/(\w+)", dump.stdout)
+    numbers = {(kind, name): int(number, 16) for number, kind, name in linked}
+    assert numbers == _constants(built / "ci/app/target/generated/R.kt")
+
+
+def _constants(path):
+    """The numbers of R.kt, which the compiled code contains, by kind and name."""
+    found, kind = {}, None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if match := re.search(r"object (\w+) \{", line):
+            kind = match[1]
+        if match := re.search(r"const val (\w+) = (\w+)", line):
+            found[kind, match[1]] = int(match[2], 16)
+    return found
 
 
 def _java(main, *arguments, status=0):

@@ -8,8 +8,10 @@ import pytest
 from places import ROOT
 
 DOCS = sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "models.md")
-PAGES = [ROOT / "README.md", *DOCS, ROOT / "android_demo" / "README.md"]
-OTHERS = {"data", "logdir", "nodes", "ntasks-per-node"}  # flags of benchmarks and other programs
+DEMOS = [ROOT / name / "README.md" for name in ("android_demo", "web_demo")]
+PAGES = [ROOT / "README.md", *DOCS, *DEMOS]
+# Flags of benchmarks and other programs.
+OTHERS = {"data", "logdir", "nodes", "ntasks-per-node", "port", "prefix"}
 
 
 @pytest.fixture(params=PAGES, ids=lambda path: str(path.relative_to(ROOT)))

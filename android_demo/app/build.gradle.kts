@@ -55,7 +55,7 @@ val checkModels by tasks.registering {
             val what = without.firstOrNull()?.let { "${it.name} has no card beside it" } ?: "there is no model"
             throw GradleException(
                 "In app/src/main/assets $what. Write model and card from the root of the repository: " +
-                    "python convert/to_tflite.py --model=PRESET_OR_FILE.keras --int8 --android",
+                    "python convert/to_tflite.py --model=tinypose_256x192 --int8 --android",
             )
         }
     }

@@ -41,7 +41,12 @@ again and again, so that "this is a wrist" and "it is exactly here" stay togethe
 below is the same architecture, only very small, and all it knows it learned on this computer from
 the drawings beside this file."""
 
-NEXT_STEPS = """# What else can be loaded
+NEXT_STEPS = """# The network in your browser (Node.js): open a drawing, drag a box around someone
+npm ci --prefix web_demo
+node web_demo/serve.js {float32}
+# The same in the Android app, as 1.65 MB of integers
+python convert/to_tflite.py --model={model} --int8 --android
+# What else can be loaded
 hrnet-tf models
 # The same network on any drawing, its numbers on all of them
 hrnet-tf predict {recipe.val_images} --boxes={recipe.val_annotations} \\
@@ -99,7 +104,8 @@ average precision as COCO defines it, after {minutes:.1f} minutes of training.</
 {figure(pictures["held_out"], "Held-out drawings. Above: the truth. Below: the network.")}
 <h2>What does it see?</h2>
 {figure(pictures["heatmaps"], "The crop, and the heat maps of " + _listing(SHOWN_JOINTS) + ".")}"""
-    commands = NEXT_STEPS.format(model=model_path, recipe=recipe)
+    float32 = model_path.with_name("model_float32.tflite")  # the next step of `make demo` writes it
+    commands = NEXT_STEPS.format(model=model_path, recipe=recipe, float32=float32)
     return write_index(folder, "HRNet learned to see people", body, commands)
 
 

@@ -1,0 +1,77 @@
+const SIDES = ['x', 'y', 'width', 'height'];
+const LEAST = 4; // pixels of a drag that is a box, not a click
+
+/** The box of the person: dragged on the view, or typed into four fields. */
+export class BoxInput {
+  /**
+   * @param {import('./view.js').View} view
+   * @param {Record<'x' | 'y' | 'width' | 'height', HTMLInputElement>} fields
+   * @param {HTMLButtonElement} whole
+   * @param {(done: boolean) => void} changed `done` is false while the mouse still moves
+   */
+  constructor(view, fields, whole, changed) {
+    Object.assign(this, { view, fields, changed });
+    this.enabled = false;
+    whole.addEventListener('click', () => this.finish(this.all));
+    for (const side of SIDES)
+      fields[side].addEventListener('change', () => this.finish(this.typed()));
+    this.listen(view.canvas);
+  }
+
+  /** The whole picture, as the box of a new picture. */
+  reset({ width, height }) {
+    this.all = { x: 0, y: 0, width, height };
+    this.enabled = true;
+    this.show(this.all);
+  }
+
+  show(box) {
+    this.box = box;
+    for (const side of SIDES) this.fields[side].value = String(Math.round(box[side]));
+  }
+
+  finish(box) {
+    if (!this.enabled) return;
+    this.show(box);
+    this.changed(true);
+  }
+
+  typed() {
+    const box = Object.fromEntries(
+      SIDES.map((side) => [side, Number(this.fields[side].value) || 0]),
+    );
+    return { ...box, width: Math.max(box.width, 1), height: Math.max(box.height, 1) };
+  }
+
+  listen(canvas) {
+    let start = null;
+    canvas.addEventListener('pointerdown', (event) => {
+      if (!this.enabled) return;
+      start = this.view.pointOf(event);
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener('pointermove', (event) => {
+      const box = start && between(start, this.view.pointOf(event));
+      if (!box || Math.min(box.width, box.height) < LEAST) return;
+      this.show(box);
+      this.changed(false);
+    });
+    canvas.addEventListener('pointerup', (event) => {
+      const box = start && between(start, this.view.pointOf(event));
+      start = null;
+      if (box && Math.min(box.width, box.height) >= LEAST) this.finish(box);
+    });
+    canvas.addEventListener('pointercancel', () => {
+      start = null;
+    });
+  }
+}
+
+function between([x, y], [toX, toY]) {
+  return {
+    x: Math.min(x, toX),
+    y: Math.min(y, toY),
+    width: Math.abs(toX - x),
+    height: Math.abs(toY - y),
+  };
+}
