@@ -47,6 +47,8 @@ setup(
         "onnx": ["onnxruntime>=1.20", "tf2onnx>=1.17"],
         # Trains for integers by TensorFlow's own library, beside ours.
         "tfmot": ["tensorflow-model-optimization>=0.8", "tf_keras>=2.21"],
+        # Builds the documentation as a site: `make docs`.
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings-python>=1.16"],
         "dev": [
             "hrnet_tf[detection,onnx,video]",
             "jax>=0.7",
