@@ -49,6 +49,8 @@ setup(
         "tfmot": ["tensorflow-model-optimization>=0.8", "tf_keras>=2.21"],
         # Builds the documentation as a site: `make docs`.
         "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings-python>=1.16"],
+        # Runs docs/notebooks.
+        "notebooks": ["ipykernel>=6.29", "nbclient>=0.10"],
         "dev": [
             "hrnet_tf[detection,onnx,video]",
             "jax>=0.7",

@@ -14,7 +14,8 @@ import hrnet_tf
 from places import ROOT
 
 DOCS = sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "models.md")
-PAGES = [ROOT / "README.md", *DOCS, ROOT / "android_demo" / "README.md"]
+FOLDERS = [ROOT / "android_demo", ROOT / "docs" / "notebooks"]
+PAGES = [ROOT / "README.md", *DOCS, *(folder / "README.md" for folder in FOLDERS)]
 CONFIG = ROOT / "docs" / "mkdocs.yml"
 API = ROOT / "docs" / "site" / "api.md"
 OTHERS = {"data", "logdir", "nodes", "ntasks-per-node"}  # flags of benchmarks and other programs
@@ -108,8 +109,10 @@ def test_presets_that_are_named_exist(page):
 
 
 def test_every_page_is_in_the_navigation():
-    listed = re.findall(r": ([\w/]+\.md)$", CONFIG.read_text(encoding="utf-8"), re.MULTILINE)
-    wanted = {str(path.relative_to(ROOT)) for path in [*PAGES, ROOT / "docs" / "models.md"]}
+    listed = re.findall(r"(?:-|:) ([\w/]+\.md)$", CONFIG.read_text(encoding="utf-8"), re.MULTILINE)
+    notebooks = [path.with_suffix(".md") for path in (ROOT / "docs" / "notebooks").glob("*.ipynb")]
+    wanted = [*PAGES, *notebooks, ROOT / "docs" / "models.md"]
+    wanted = {str(path.relative_to(ROOT)) for path in wanted}
     assert set(listed) == wanted | {"CONTRIBUTING.md", "api.md", "commands.md"}
     assert len(listed) == len(set(listed))
 
