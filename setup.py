@@ -23,7 +23,7 @@ setup(
     python_requires=">=3.11",
     packages=list(FOLDERS),
     package_dir=FOLDERS,
-    package_data={"hrnet_tf.labels": ["class_lists/*"]},
+    package_data={"hrnet_tf.labels": ["class_lists/*"], "hrnet_tf.prediction": ["page.*"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15",
