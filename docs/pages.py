@@ -33,7 +33,9 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Leads links to notebooks to their pages."""
+    """Leads links to notebooks to their pages; gives the widest table the whole width."""
+    if page.file.src_uri == "docs/models.md":
+        page.meta["hide"] = ["navigation", "toc"]
     return markdown.replace(".ipynb)", ".md)")
 
 
