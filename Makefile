@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n 2 --dist=loadgroup
 
-.PHONY: demo test test-all lint android-check web-check
+.PHONY: demo docs test test-all lint android-check web-check
 
 # Draws people, trains a tiny HRNet on them, evaluates it and writes demo/index.html.
 demo: $(VENV)/base
@@ -26,6 +26,10 @@ android-check: $(VENV)/dev
 web-check: $(VENV)/dev
 	$(BIN)/python -m pytest tests/test_web.py -rs $(ARGS)
 
+# Writes build/docs/index.html; a broken link or docstring is an error. `ARGS=serve` shows it instead.
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(or $(ARGS),build) --strict --config-file docs/mkdocs.yml
+
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,4 +41,8 @@ $(VENV)/base: setup.py constraints.txt
 
 $(VENV)/dev: $(VENV)/base
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+$(VENV)/docs: $(VENV)/base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	touch $@

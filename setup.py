@@ -23,7 +23,7 @@ setup(
     python_requires=">=3.11",
     packages=list(FOLDERS),
     package_dir=FOLDERS,
-    package_data={"hrnet_tf.labels": ["class_lists/*"]},
+    package_data={"hrnet_tf.labels": ["class_lists/*"], "hrnet_tf.prediction": ["page.*"]},
     install_requires=[
         "tensorflow>=2.21,<2.22",
         "keras>=3.15",
@@ -47,6 +47,10 @@ setup(
         "onnx": ["onnxruntime>=1.20", "tf2onnx>=1.17"],
         # Trains for integers by TensorFlow's own library, beside ours.
         "tfmot": ["tensorflow-model-optimization>=0.8", "tf_keras>=2.21"],
+        # Builds the documentation as a site: `make docs`.
+        "docs": ["mkdocs>=1.6,<2", "mkdocs-material>=9.6", "mkdocstrings-python>=1.16"],
+        # Runs docs/notebooks.
+        "notebooks": ["ipykernel>=6.29", "nbclient>=0.10"],
         "dev": [
             "hrnet_tf[detection,onnx,video]",
             "jax>=0.7",

@@ -1,5 +1,6 @@
 """Write the model table and the model cards from the presets: `python docs/generate.py`."""
 
+import sys
 from pathlib import Path
 
 import hrnet_tf
@@ -9,10 +10,13 @@ from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.cards.segmentation import SegmentationCard
 from hrnet_tf.labels.classes import CLASS_SETS
 from hrnet_tf.labels.keypoint_sets import KEYPOINT_SETS
+from hrnet_tf.networks.specs import SPECS, HRNetSpec
 from hrnet_tf.presets import PRESETS
 from hrnet_tf.presets.sizes import ARCHITECTURES, SIZES
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+from architecture import draw  # noqa: E402
 
 TABLE = """\
 # Networks and published weights
@@ -71,6 +75,10 @@ model = hrnet_tf.from_preset(
 {convert}
 
 {preprocessing}
+
+![{caption}](../{picture})
+
+C = {width}; ×N: N {blocks} in each stream; lines between streams: exchange units.
 """
 
 ORDERS = """\
@@ -78,6 +86,33 @@ ORDERS = """\
 
 Written by `docs/generate.py`. Channels count from 0 in the order given.
 """
+
+
+# Heads of drawings by builder and its argument `head`; others are named as that argument.
+HEADS = {
+    ("pose", None): "heat maps",
+    ("pose", "v2"): "landmarks",
+    ("classification", None): "classes",
+}
+
+
+def picture(preset) -> tuple[Path, str]:
+    """The drawing of a preset's architecture: its path under docs/, and the SVG.
+
+    Architectures that differ in width alone share one.
+    """
+    arch, head = preset.kwargs["arch"], preset.kwargs.get("head")
+    head = HEADS.get((preset.builder.__name__, head), head)
+    spec = SPECS[arch]
+    plain = isinstance(spec, HRNetSpec) and spec == HRNetSpec(spec.width)
+    name = f"{'hrnet' if plain else arch}_{head.replace(' ', '_')}.svg"
+    return Path("images") / "architectures" / name, draw(spec, head)
+
+
+def _blocks(spec):
+    if isinstance(spec, HRNetSpec):
+        return "basic blocks"
+    return "blocks of conditional channel weighting" if spec.weighting else "shuffle units"
 
 
 def _pose_rule(card):
@@ -163,6 +198,10 @@ def card_page(preset) -> str:
         example=example,
         convert=_convert(preset, example),
         preprocessing=_preprocessing(preset),
+        caption=f"Architecture of {preset.name}",
+        picture=picture(preset)[0].as_posix(),
+        width=SPECS[preset.kwargs["arch"]].width,
+        blocks=_blocks(SPECS[preset.kwargs["arch"]]),
     )
 
 
@@ -209,16 +248,24 @@ def pages() -> dict[Path, str]:
         Path("models.md"): table(),
         Path("models/what_the_channels_mean.md"): orders(),
         **cards,
+        **dict(picture(preset) for preset in PRESETS.values()),
     }
+
+
+def written() -> list[Path]:
+    """The pages that lie in docs/, without models.md; paths under docs/."""
+    found = [*DOCS.glob("models/*.md"), *DOCS.glob("images/architectures/*.svg")]
+    return [path.relative_to(DOCS) for path in found]
 
 
 def main() -> None:
     """Write all pages; those of presets that are no more go."""
     texts = pages()
-    (DOCS / "models").mkdir(exist_ok=True)
-    for path in (DOCS / "models").glob("*.md"):
-        if path.relative_to(DOCS) not in texts:
-            path.unlink()
+    for folder in {path.parent for path in texts}:
+        (DOCS / folder).mkdir(exist_ok=True)
+    for path in written():
+        if path not in texts:
+            (DOCS / path).unlink()
     for path, text in texts.items():
         (DOCS / path).write_text(text, encoding="utf-8")
 

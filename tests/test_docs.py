@@ -1,15 +1,23 @@
 """README and docs name only what is there: links, scripts, tests, modules and flags."""
 
 import importlib.util
+import os
 import re
+import shlex
+import subprocess
+import sys
 
 import pytest
+
+import hrnet_tf
 
 from places import ROOT
 
 DOCS = sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "models.md")
-DEMOS = [ROOT / name / "README.md" for name in ("android_demo", "web_demo")]
-PAGES = [ROOT / "README.md", *DOCS, *DEMOS]
+FOLDERS = [ROOT / "android_demo", ROOT / "web_demo", ROOT / "docs" / "notebooks"]
+PAGES = [ROOT / "README.md", *DOCS, *(folder / "README.md" for folder in FOLDERS)]
+CONFIG = ROOT / "docs" / "mkdocs.yml"
+API = ROOT / "docs" / "site" / "api.md"
 # Flags of benchmarks and other programs.
 OTHERS = {"data", "logdir", "nodes", "ntasks-per-node", "port", "prefix"}
 
@@ -59,5 +67,79 @@ def test_flags_exist(page):
     for path in (ROOT / "tests" / "public").glob("*.txt"):
         for optional, name in re.findall(r"--(\[no\])?([\w-]+)", path.read_text(encoding="utf-8")):
             known |= {name, f"no{name}"} if optional else {name}
-    used = re.findall(r"(?<![\w|-])--([a-zA-Z][\w-]*)", page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    if page.name == "coming_from.md":  # the first column of its tables is about other programs
+        text = re.sub(r"^\|[^|]*\|", "|", text, flags=re.MULTILINE)
+    used = re.findall(r"(?<![\w|-])--([a-zA-Z][\w-]*)", text)
     assert set(used) <= known
+
+
+def commands(text):
+    """The command lines of a page that begin with `hrnet-tf COMMAND`, as words."""
+    joined = re.sub(r" *\\\n\s*", " ", text)
+    found = re.findall(r"^ {4,}(hrnet-tf [^\n#]+)", joined, re.MULTILINE)
+    found += re.findall(r"`(hrnet-tf [^`]+)`", joined)
+    for line in found:
+        yield shlex.split(line.replace("[", " ").replace("]", " "))
+
+
+def test_flags_belong_to_their_command(page):
+    for _, command, *words in commands(page.read_text(encoding="utf-8")):
+        if command.startswith("-") or not command.islower():  # `hrnet-tf COMMAND --help`
+            continue
+        known = {"help"}
+        helps = ["convert_to_tflite", "hrnet-tf_convert"]
+        for name in helps if command == "convert" else [f"hrnet-tf_{command}"]:
+            text = (ROOT / "tests" / "public" / f"{name}.txt").read_text(encoding="utf-8")
+            for optional, flag in re.findall(r"--(\[no\])?([\w-]+)", text):
+                known |= {flag, f"no{flag}"} if optional else {flag}
+        used = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
+        assert used - {"FIELD"} <= known, (command, words)
+
+
+def test_presets_that_are_named_exist(page):
+    """Where a page says `--model=NAME` or has a name of that form in a table."""
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"--model=([a-z]\w+)(?![\w./])", text))
+    named |= set(re.findall(r"\b((?:\w*hrnet|tinypose)\w*_\d+x\d+)(?![\w.-])", text))
+    unknown = {name for name in named if "…" not in name} - set(hrnet_tf.PRESETS)
+    assert not unknown - {"td", "lite_hrnet"}
+
+
+# --- The site -----------------------------------------------------------------------------------
+
+
+def test_every_page_is_in_the_navigation():
+    listed = re.findall(r"(?:-|:) ([\w/]+\.md)$", CONFIG.read_text(encoding="utf-8"), re.MULTILINE)
+    notebooks = [path.with_suffix(".md") for path in (ROOT / "docs" / "notebooks").glob("*.ipynb")]
+    wanted = [*PAGES, *notebooks, ROOT / "docs" / "models.md"]
+    wanted = {str(path.relative_to(ROOT)) for path in wanted}
+    assert set(listed) == wanted | {"CONTRIBUTING.md", "api.md", "commands.md"}
+    assert len(listed) == len(set(listed))
+
+
+def test_every_public_name_is_in_the_reference():
+    """As it is imported, and at the place where the docstring is."""
+    text = API.read_text(encoding="utf-8")
+    named = dict(re.findall(r"::: (\S+)\n    options: {heading: (\S+),", text))
+    public = {
+        f"hrnet_tf.{home}.{name}": f"hrnet_tf.{name}" for name, home in hrnet_tf._HOMES.items()
+    }
+    assert public.items() <= named.items()
+    for home in named:
+        module, _, name = home.rpartition(".")
+        module = module if module.startswith("hrnet_tf") else f"hrnet_tf.{module}"
+        assert hasattr(importlib.import_module(module), name), home
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    """Links, anchors and docstrings, as `make docs` checks them; nothing is asked of a network."""
+    for package in ("mkdocs", "material", "mkdocstrings"):
+        pytest.importorskip(package)
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", CONFIG, "-d", tmp_path]
+    nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    subprocess.run(command, check=True, env={**os.environ, **nowhere, "NO_MKDOCS_2_WARNING": "1"})
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r'(?:src|href)="https?://(?!github)[^"]+\.(?:js|css|woff2?)', text)
+    assert "docs/predict.html" in text

@@ -9,6 +9,7 @@ import warnings
 
 from absl import flags
 
+from hrnet_tf.cli.app import APP
 from hrnet_tf.cli.command import UsageError
 from hrnet_tf.cli.compare import COMPARE
 from hrnet_tf.cli.convert import CONVERT
@@ -23,6 +24,7 @@ COMMANDS = {
     "inspect": INSPECT,
     "train": TRAIN,
     "predict": PREDICT,
+    "app": APP,
     "evaluate": EVALUATE,
     "convert": CONVERT,
     "compare": COMPARE,

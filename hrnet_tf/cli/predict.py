@@ -56,14 +56,14 @@ BOXES = (PeopleOptions, Choice)
 
 def _flags():
     values = model_flags(DEFAULT_MODEL)
-    for kind in (*BOXES, *(kind for name in NAMES for kind in _kinds(name))):
+    for kind in (*BOXES, *(kind for name in NAMES for kind in kinds_of(name))):
         fields.define(values, kind)
     flags.DEFINE_string("output", "predicted", "folder for the results", flag_values=values)
     flags.DEFINE_bool("overwrite", False, "replace earlier results there", flag_values=values)
     return values
 
 
-def _kinds(name, *parts):
+def kinds_of(name, *parts):
     """The dataclasses whose fields are flags of a task: those of `parts` that it has."""
     module = options_of(name)
     parts = parts or ("OPTIONS", "FILES", "VIDEO", "DRAWING")
@@ -72,13 +72,13 @@ def _kinds(name, *parts):
 
 def _part(name, part):
     """The flags of one dataclass of a task; empty if the task has no such part."""
-    return {each for kind in _kinds(name, part) for each in fields.names(kind)}
+    return {each for kind in kinds_of(name, part) for each in fields.names(kind)}
 
 
-def _flags_of(name):
+def flags_of(name):
     """The flags that apply to a task."""
     wants_boxes = getattr(options_of(name), "WANTS_BOXES", False)
-    kinds = [*_kinds(name), *(BOXES if wants_boxes else ())]
+    kinds = [*kinds_of(name), *(BOXES if wants_boxes else ())]
     return {each for kind in kinds for each in fields.names(kind)}
 
 
@@ -93,7 +93,7 @@ def _predict(values, inputs):
         detecting -= {"boxes", "score_threshold"}
         refuse(values, detecting, "goes with a detector, not with --boxes.")
     task = task_name(values.model)
-    refuse_others(values, task, values.model, {name: _flags_of(name) for name in NAMES})
+    refuse_others(values, task, values.model, {name: flags_of(name) for name in NAMES})
     pictures, videos = _inputs(values, inputs, task)
     if not videos:
         refuse(values, _part(task, "VIDEO"), "is for videos.")
@@ -129,7 +129,7 @@ def _plays_videos():
     return True
 
 
-def _drawing(values, name):
+def drawing_values(values, name):
     """The values of a task's drawing flags."""
     return {each: values[each].value for each in sorted(_part(name, "DRAWING"))}
 
@@ -144,15 +144,15 @@ def _predict_pictures(values, paths, name):
     least = fields.read(values, Choice).score_threshold
     boxes = read_boxes(values.boxes, least) if values.boxes else None
     files = [each for each in (*task.tables, *task.views) if values[each].value]
-    drawing, settings = _drawing(values, name), _settings(values)
+    drawing, settings = drawing_values(values, name), _settings(values)
     given = values.overwrite, files, drawing, settings
     output = PredictionFolder(values.output, paths, task, boxes, *given)
     if output.done:
         print(f"Going on: {output.done} of {len(paths)} pictures are done already.")
     start = time.perf_counter()
     views = set(files) & set(task.views)
-    predictor = _open(values, task, **(task.view_options if views else {}))
-    detector = None if boxes or not task.wants_boxes else _detector(values, predictor.card)
+    predictor = open_or_explain(values, task, **(task.view_options if views else {}))
+    detector = None if boxes or not task.wants_boxes else people_detector(values, predictor.card)
     source = detected(detector, predictor.timings) if detector else boxes
     read = boxes.read_image if boxes else None
     output.seconds["load"] = time.perf_counter() - start
@@ -177,9 +177,11 @@ def _predict_videos(values, videos, name, further):
     from hrnet_tf.tasks import task_named
 
     task, codes = task_named(name), [0]
-    predictor = _open(values, task) if videos else None
-    given = {"detector": _detector(values, predictor.card)} if videos and task.wants_boxes else {}
-    given |= _drawing(values, name)
+    predictor = open_or_explain(values, task) if videos else None
+    given = (
+        {"detector": people_detector(values, predictor.card)} if videos and task.wants_boxes else {}
+    )
+    given |= drawing_values(values, name)
     if len(videos) == 1 and not further:
         return _predict_video(values, task, predictor, videos[0], values.output, given)
     names = [short(re.sub(r"[^\w.-]+", "_", os.path.basename(video))) for video in videos]
@@ -223,7 +225,7 @@ def _settings(values):
     return found
 
 
-def _open(values, task, **options):
+def open_or_explain(values, task, **options):
     """The predictor; without a connection, the error says what works without one."""
     try:
         return open_predictor(values, task, **options)
@@ -235,7 +237,7 @@ def _open(values, task, **options):
         ) from error
 
 
-def _detector(values, card):
+def people_detector(values, card):
     """The detector; None if each picture is one person's box. Prints a choice not made by flags."""
     from hrnet_tf.tasks.detection import people
 

@@ -33,7 +33,9 @@ DEFAULT = "dfine_nano_coco"  # COCO AP 42.8 with 3.8 M parameters (Peng et al. 2
 PERSON = {1: 0, 80: 0, 91: 1}
 
 
-def detector(name: str | os.PathLike, choice: Choice | None = None, person: int | None = None):
+def detector(
+    name: str | os.PathLike, choice: Choice | None = None, person: int | None = None
+) -> Detector:
     """Opens a detector by what a user typed.
 
     Args:
