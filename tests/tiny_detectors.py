@@ -10,14 +10,13 @@ import sys
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 from keras import layers
+from several_devices import divide
 
 from hrnet_tf.networks import detection
 from hrnet_tf.training import train
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.detection.recipe import DetectionRecipe
-from hrnet_tf.training.loop import distribute
 
 from tiny_training import say_saved
 
@@ -53,14 +52,6 @@ def write_recipe(folder: Path, **changes) -> DetectionRecipe:
     values |= {"scale_range": (0.8, 1.3), "color_jitter": 0.1}
     values |= {"head_channels": CHANNELS, "epochs": 2, "batch_size": 4, "evaluate_every": 0}
     return DetectionRecipe(**(values | changes))
-
-
-def divide(devices: int) -> None:
-    """Makes `train` use that number of devices."""
-    two = [tf.config.LogicalDeviceConfiguration()] * devices
-    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)])
-    distribute.strategy = lambda name: strategy
 
 
 def main(recipe: str, workdir: str, devices: str = "1") -> None:

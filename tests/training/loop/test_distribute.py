@@ -16,8 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pytest
+import several_devices
 import tensorflow as tf
-import two_workers
 
 from hrnet_tf.patches.keras_adam import Adam
 from hrnet_tf.patches.keras_normalization import fuse
@@ -121,7 +121,7 @@ def work(kind, index, folder):
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory):
     """{kind and number: (process, its folder)}, all started; those left are killed at the end."""
-    environments, started = two_workers.environments(), {}
+    environments, started = several_devices.environments(), {}
     for kind, index in (("none", 0), ("mirrored", 0), ("multi_worker", 0), ("multi_worker", 1)):
         folder = tmp_path_factory.mktemp(f"{kind}{index}")
         with open(folder / "output.txt", "w", encoding="utf-8") as output:

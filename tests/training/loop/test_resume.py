@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import two_workers
+import several_devices
 
 from hrnet_tf.training import train
 from hrnet_tf.training.loop import resume
@@ -84,16 +84,16 @@ def test_a_run_that_lost_a_worker_goes_on_with_all_and_ends_as_if_it_had_not(dra
     path = tmp_path / "recipe.json"
     path.write_text(recipe.to_json())
     command = [sys.executable, tiny_training.__file__, str(path)]
-    two_workers.end([*command, tmp_path / "quiet"], tmp_path / "quiet_output")
+    several_devices.end([*command, tmp_path / "quiet"], tmp_path / "quiet_output")
     output = tmp_path / "killed_output"
-    chief, other = two_workers.start([*command, tmp_path / "killed"], output)
+    chief, other = several_devices.start([*command, tmp_path / "killed"], output)
     saved, deadline = Path(f"{output}0"), time.monotonic() + 240
     while saved.read_text().count("saved") < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     other.kill()
     assert chief.wait(120) == 1 and other.wait() == -signal.SIGKILL
     assert "start all workers again to resume" in saved.read_text()
-    two_workers.end([*command, tmp_path / "killed"], output)
+    several_devices.end([*command, tmp_path / "killed"], output)
     assert "Going on from" in saved.read_text()
     same_end(tmp_path / "quiet", tmp_path / "killed")
 

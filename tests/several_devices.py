@@ -1,4 +1,4 @@
-"""Two workers of a run as two processes on this machine."""
+"""Runs on two devices: the CPU cut in two, or two workers as two processes on this machine."""
 
 import json
 import os
@@ -6,6 +6,12 @@ import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from hrnet_tf.training.loop import distribute
+from hrnet_tf.training.loop.resume import Checkpoint
 
 
 def environments() -> list[dict[str, str]]:
@@ -40,3 +46,22 @@ def end(command: Sequence, output: str | Path, seconds: float = 240) -> None:
         for process in processes:
             process.kill()
     assert codes == [0, 0], "".join(Path(f"{output}{i}").read_text() for i in range(2))
+
+
+def divide(devices: int) -> None:
+    """Makes `train` use that number of devices, into which the CPU of this process is divided."""
+    parts = [tf.config.LogicalDeviceConfiguration()] * devices
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)])
+    distribute.strategy = lambda name: strategy
+
+
+def differences(one: Checkpoint, other: Checkpoint) -> dict[str, float]:
+    """The largest difference of each array, as a share of its largest value."""
+    assert one.position.step == other.position.step and one.arrays.keys() == other.arrays.keys()
+    found = {}
+    for name, array in one.arrays.items():
+        least = np.finfo(np.float32).tiny
+        largest = max(np.abs(array).max(initial=0), least)
+        found[name] = float(np.abs(other.arrays[name] - array).max(initial=0) / largest)
+    return found
