@@ -24,7 +24,8 @@ def environments() -> list[dict[str, str]]:
         free.close()
     tasks = [{"type": "worker", "index": index} for index in range(2)]
     configs = [json.dumps({"cluster": cluster, "task": task}) for task in tasks]
-    return [{**os.environ, "TF_CONFIG": config} for config in configs]
+    found = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}  # for scripts in its folders
+    return [{**found, "TF_CONFIG": config} for config in configs]
 
 
 def start(command: Sequence, output: str | Path) -> list[subprocess.Popen]:
