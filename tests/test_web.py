@@ -145,7 +145,7 @@ def test_the_page_finds_what_python_finds(node, browser, tmp_path):
             options=Options(precision, count=8, verify=False),
             report=lambda line: None,
         )
-        for precision in ("float32", "int8")
+        for precision in ("float32", "int8", "int16x8")
     ]
     scene = draw_scene(np.random.default_rng(3), (240, 320), people=2)
     box = [round(float(value)) for value in scene.people[0].box]

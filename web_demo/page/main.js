@@ -20,7 +20,7 @@ const view = new View($('view'));
 const fields = Object.fromEntries(
   ['x', 'y', 'width', 'height'].map((side) => [side, $(`box-${side}`)]),
 );
-const box = new BoxInput(view, fields, $('whole'), (done) => {
+const box = new BoxInput(view, $('box'), fields, $('whole'), (done) => {
   if (done) inTurn(estimate);
   else draw(box.box, null);
 });
@@ -148,7 +148,7 @@ async function startCamera() {
   session.forget();
   camera = opened;
   frame = null;
-  box.enabled = false;
+  box.disable();
   $('camera').textContent = 'Stop the camera';
   $('figure').classList.add('mirror');
   view.canvas.ariaLabel = 'The picture of the camera, as in a mirror';
