@@ -197,6 +197,7 @@ document.addEventListener('drop', (event) => {
   const files = [...event.dataTransfer.files];
   inTurn(() => take(files));
 });
+$('not-started').remove();
 inTurn(async () => {
   addModels(await listedModels());
   await openModel();

@@ -330,6 +330,15 @@ test('a dragged box is the one that is looked at', async () => {
   await page.close();
 });
 
+test('a page opened as a file says how to open it', async () => {
+  const page = await browser.open(new URL('../../index.html', import.meta.url).href);
+  await page.until(
+    `getComputedStyle(document.getElementById('not-started')).visibility === 'visible'`,
+  );
+  assert.match(await text(page, 'not-started'), /node web_demo\/serve\.js/);
+  await page.close();
+});
+
 test('nothing is wider than a phone', async () => {
   const page = await opened({ width: 360, height: 740, mobile: true });
   await choose(page, cases.people[0].model);
