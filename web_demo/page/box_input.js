@@ -11,7 +11,10 @@ export class BoxInput {
    * @param {(done: boolean) => void} changed `done` is false while the mouse still moves
    */
   constructor(view, group, fields, whole, changed) {
-    Object.assign(this, { view, group, fields, changed });
+    this.view = view;
+    this.group = group;
+    this.fields = fields;
+    this.changed = changed;
     whole.addEventListener('click', () => this.finish(this.all));
     for (const side of SIDES) {
       fields[side].addEventListener('change', () => this.finish(this.typed()));

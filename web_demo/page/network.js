@@ -8,7 +8,7 @@ import { IntegerNetwork } from './integer_network.js';
 /**
  * The seam to LiteRT.js. A network says where it runs, and in `note` why not where it was wanted.
  *
- * @typedef {import('../core/estimator.js').Network & {note: string, close: () => void}} OpenNetwork
+ * @typedef {import('../core/estimator.js').Network & {note: string}} OpenNetwork
  */
 
 const FILES = new URL('../node_modules/@litertjs/core/wasm/', import.meta.url).href;
@@ -144,7 +144,10 @@ function unload() {
 /** A network of float32, on CPU or GPU. */
 class FloatNetwork {
   constructor(model, card, runsOn, note) {
-    Object.assign(this, { model, card, runsOn, note });
+    this.model = model;
+    this.card = card;
+    this.runsOn = runsOn;
+    this.note = note;
     this.blank = new Float32Array(sizeOf(card.input));
     this.index = outputOf(card, model.getInputDetails(), model.getOutputDetails());
   }

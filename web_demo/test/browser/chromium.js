@@ -82,7 +82,9 @@ export class Chromium {
 
 class Page {
   constructor(browser, session, context) {
-    Object.assign(this, { browser, session, context });
+    this.browser = browser;
+    this.session = session;
+    this.context = context;
     this.problems = []; // what the console complained of
     this.requests = []; // addresses that were asked for
     browser.listeners.push(({ method, params, sessionId }) => {

@@ -116,15 +116,16 @@ test('the GPU gives the same keypoints, or the page says why it is not used', as
   await give(page, person.photo);
   await setBox(page, person.box);
   await assertFound(page, person, where);
-  await done(page, () => page.value(`document.querySelector('[value=cpu]').click()`));
-  assert.match(await text(page, 'runs-on'), /runs on: CPU/);
-  await assertFound(page, person, 'back on the CPU');
-  await done(page, () => page.value(`document.querySelector('[value=gpu]').click()`));
-  for (const other of cases.people.filter((each) => each.photo === person.photo)) {
+  const others = cases.people.filter(
+    ({ photo, model }) => photo === person.photo && model !== person.model,
+  );
+  for (const other of others) {
     await choose(page, other.model);
     await setBox(page, other.box);
     await assertFound(page, other, await text(page, 'runs-on'));
   }
+  await done(page, () => page.value(`document.querySelector('[value=cpu]').click()`));
+  assert.match(await text(page, 'runs-on'), /runs on: CPU/);
   await page.close();
 });
 
