@@ -1,7 +1,8 @@
 /**
  * The page in a real browser, against what Python found in the same pictures.
  *
- * tests/test_web.py writes the cases into the folder WEB_CASES and names the browser in WEB_BROWSER.
+ * tests/test_web.py writes the cases into the folder WEB_CASES and names the browser in WEB_BROWSER;
+ * WEB_GPU is for the test of the GPU, which takes long where the CPU computes it.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -106,7 +107,8 @@ test("a dropped photo gives Python's keypoints, by every model", async () => {
   await page.close();
 });
 
-test('the GPU gives the same keypoints, or the page says why it is not used', async () => {
+const slow = { skip: process.env.WEB_GPU ? false : 'it takes long; WEB_GPU=yes runs it' };
+test('the GPU gives the same keypoints, or the page says why it is not used', slow, async () => {
   const page = await opened();
   const [person] = cases.people;
   await choose(page, person.model);
