@@ -184,6 +184,7 @@ test('no model, a model without card, a card without model and a wrong one are a
       `${files}: ${said}`,
     );
   }
+  assert.deepEqual(await joints(page), []);
   await give(page, `${stem}.tflite`, `${stem}.json`);
   await setBox(page, cases.people[0].box);
   await assertFound(page, cases.people[0], 'after all that');
