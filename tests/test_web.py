@@ -84,19 +84,20 @@ def test_the_lock_file_names_no_host():
     assert all("integrity" in each for name, each in lock["packages"].items() if name)
 
 
-def _person(model, photo, image, box, tolerance):
-    """What Python finds in a box, as a case for the page's tests."""
-    predictor = PosePredictor(model, read_card(model))
-    (found,) = predictor(image, np.float32([box]))
-    return {
-        "model": model.stem,
-        "photo": photo,
-        "size": image.shape[1::-1],
-        "box": box,
-        "points": found.keypoints.tolist(),
-        "scores": found.scores.tolist(),
-        "tolerance": tolerance,
-    }
+def _people(model, predictor, photo, image, boxes, tolerance):
+    """What Python finds in boxes of a picture, as cases for the page's tests."""
+    return [
+        {
+            "model": model.stem,
+            "photo": photo,
+            "size": image.shape[1::-1],
+            "box": box,
+            "points": found.keypoints.tolist(),
+            "scores": found.scores.tolist(),
+            "tolerance": tolerance,
+        }
+        for box, found in zip(boxes, predictor(image, np.float32(boxes)), strict=True)
+    ]
 
 
 def _bad_files(folder, model):
@@ -136,36 +137,49 @@ def _cases(folder, models, people, **more):
     (folder / "cases.json").write_text(json.dumps(cases))
 
 
-def test_the_page_finds_what_python_finds(node, browser, tmp_path):
-    """Drawn people, whole numbers and floats; wrong files, camera, keyboard, phone."""
-    save_model(lively(pose(HRNET, (64, 64, 3))), PoseCard(), tmp_path / "tiny.keras")
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """A folder of cases: drawn people, networks of floats and integers, files that are wrong."""
+    folder = tmp_path_factory.mktemp("drawn")
+    save_model(lively(pose(HRNET, (64, 64, 3))), PoseCard(), folder / "tiny.keras")
     models = [
         to_tflite(
-            tmp_path / "tiny.keras",
+            folder / "tiny.keras",
             options=Options(precision, count=8, verify=False),
             report=lambda line: None,
         )
-        for precision in ("float32", "int8")
+        for precision in ("float32", "int8", "int16x8")
     ]
     scene = draw_scene(np.random.default_rng(3), (240, 320), people=2)
     box = [round(float(value)) for value in scene.people[0].box]
     picture = Image.fromarray(scene.image)
-    picture.save(tmp_path / "drawn.png")
+    picture.save(folder / "drawn.png")
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
-    picture.save(tmp_path / "turned.jpg", exif=exif, quality=92)
-    pictures = {name: read_image(tmp_path / name) for name in ("drawn.png", "turned.jpg")}
+    picture.save(folder / "turned.jpg", exif=exif, quality=92)
+    pictures = {name: read_image(folder / name) for name in ("drawn.png", "turned.jpg")}
     assert pictures["turned.jpg"].shape == (320, 240, 3)
     boxes = {"drawn.png": [box, [-30, 20, 120, 260]], "turned.jpg": [[20, 30, 150, 200]]}
-    people = [
-        _person(model, name, image, each, 0.05)
-        for model in models
-        for name, image in pictures.items()
-        for each in boxes[name]
-    ]
-    _bad_files(tmp_path, models[0])
-    _cases(tmp_path, models, people)
-    _node(node, "browser/*.test.js", WEB_CASES=tmp_path, WEB_BROWSER=browser)
+    people = []
+    for model in models:
+        predictor = PosePredictor(model, read_card(model))
+        for name, image in pictures.items():
+            people += _people(model, predictor, name, image, boxes[name], 0.05)
+    _bad_files(folder, models[0])
+    _cases(folder, models, people)
+    return folder
+
+
+def test_the_page_finds_what_python_finds(node, browser, drawn):
+    """On the CPU; also wrong files, camera, keyboard and phone."""
+    _node(node, "browser/*.test.js", WEB_CASES=drawn, WEB_BROWSER=browser)
+
+
+@pytest.mark.slow
+def test_the_gpu_finds_what_python_finds(node, browser, drawn):
+    """On WebGPU computed by the CPU, where Chromium has that; else the page must say why not."""
+    environment = {"WEB_CASES": drawn, "WEB_BROWSER": browser, "WEB_GPU": "yes"}
+    _node(node, "browser/*.test.js", "--test-name-pattern=the GPU", **environment)
 
 
 @pytest.mark.data
@@ -183,12 +197,13 @@ def test_real_photos_give_python_s_keypoints(node, browser, data_dir, tmp_path):
     weights = data_dir / "tinypose" / "derived_tinypose_128x96.npz"
     options = Options(verify=False)
     to_tflite("tinypose_128x96", model, weights, options, report=lambda line: None)
-    people = []
+    people, predictor = [], PosePredictor(model, read_card(model))
     for each in tall[:4]:
         name = names[each["image_id"]]
         shutil.copy(coco / "val2017" / name, tmp_path)
         image = read_image(tmp_path / name)
-        people.append(_person(model, name, image, [round(v) for v in each["bbox"]], 0.5))
+        boxes = [[round(value) for value in each["bbox"]]]
+        people += _people(model, predictor, name, image, boxes, 0.5)
     _film(tmp_path / "film.y4m", read_image(tmp_path / people[0]["photo"]))
     _cases(tmp_path, [model], people, film="film.y4m")
     only = "--test-name-pattern=dropped photo|the camera"

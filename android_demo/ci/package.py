@@ -9,6 +9,7 @@ are not in it: Google's repository alone has them. So the package cannot start o
 """
 
 import argparse
+import re
 import shutil
 import struct
 import sys
@@ -81,7 +82,8 @@ def dex(framework: Path, folder: Path) -> None:
             for path in sorted((CI / root).rglob("*.class")):
                 name = path.relative_to(CI / root).as_posix()
                 (stubs if name.startswith(STUBS) else own).write(path, name)
-    kotlin = sorted(LOCAL.glob("org/jetbrains/kotlin/kotlin-stdlib/*/kotlin-stdlib-*[0-9].jar"))[-1]
+    version = re.search(r"<kotlin.version>(.+?)<", (CI / "pom.xml").read_text())[1]
+    kotlin = LOCAL / f"org/jetbrains/kotlin/kotlin-stdlib/{version}/kotlin-stdlib-{version}.jar"
     run(
         *("java", "-cp", d8(), "com.android.tools.r8.D8", "--release", "--min-api", ANDROID),
         *("--lib", framework, "--classpath", folder / "stubs.jar"),

@@ -32,7 +32,10 @@ const within = (position, size) => Math.min(Math.max(position, 0), size - 1);
  */
 export class BlurredPatch {
   constructor(height, width, count, reach, kernel) {
-    Object.assign(this, { height, width, count, reach });
+    this.height = height;
+    this.width = width;
+    this.count = count;
+    this.reach = reach;
     this.side = 2 * reach + 1;
     this.values = new Float32Array(this.side * this.side);
     this.taps = gaussian(kernel);

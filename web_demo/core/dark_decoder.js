@@ -6,7 +6,9 @@ import { Peaks } from './peaks.js';
 /** `DARK` of the codecs; its second differences are taken two pixels apart. */
 export class DarkDecoder {
   constructor(height, width, count, kernel) {
-    Object.assign(this, { height, width, count });
+    this.height = height;
+    this.width = width;
+    this.count = count;
     this.peaks = new Peaks(height, width, count);
     this.patch = new BlurredPatch(height, width, count, 2, kernel);
   }

@@ -7,10 +7,11 @@ import { dequantized } from './tensor.js';
  *
  * @typedef {{points: Float32Array, scores: Float32Array, box: import('./region.js').Box}} Pose
  *
- * What runs a network. `run` resolves to the numbers of the output, for those of the input.
+ * What runs a network. `run` resolves to the numbers of the output, for those of the input; where it
+ * runs is said in words.
  *
  * @typedef {{runsOn: string, run: (input: import('./tensor.js').Numbers) =>
- *   Promise<import('./tensor.js').Numbers>}} Network
+ *   Promise<import('./tensor.js').Numbers>, close: () => void}} Network
  */
 
 /** From a picture and a box to a pose. */

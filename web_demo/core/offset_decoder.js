@@ -5,7 +5,9 @@ import { Peaks } from './peaks.js';
 /** `UDPCombined` of the codecs: the peak of a blurred disc, and the offsets found there. */
 export class OffsetDecoder {
   constructor(height, width, count, radiusFactor, kernel) {
-    Object.assign(this, { height, width, count });
+    this.height = height;
+    this.width = width;
+    this.count = count;
     this.radius = radiusFactor * Math.max(height, width);
     this.taps = gaussian(2 * kernel + 1);
     this.peaks = new Peaks(height, width, count);

@@ -4,7 +4,11 @@ import { Peaks } from './peaks.js';
 /** `MSRA` and `Face` of the codecs: maxima from row and column `first` on move a quarter. */
 export class QuarterDecoder {
   constructor(height, width, count, { first, shift }) {
-    Object.assign(this, { height, width, count, first, shift });
+    this.height = height;
+    this.width = width;
+    this.count = count;
+    this.first = first;
+    this.shift = shift;
     this.peaks = new Peaks(height, width, count);
   }
 

@@ -71,3 +71,20 @@ const TO_WHOLE = 1.5 * 2 ** 52; // added, it leaves no place for a fraction; tie
 
 /** @param {number} value far below 2^51 */
 export const toEven = (value) => value + TO_WHOLE - TO_WHOLE;
+
+/**
+ * The largest difference of two arrays, in parts of the range of the second one. NaN is far away.
+ *
+ * @param {Float32Array} ours
+ * @param {Float32Array} wanted
+ */
+export function largestDifference(ours, wanted) {
+  let [least, most, apart] = [Infinity, -Infinity, 0];
+  wanted.forEach((value, i) => {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+    const difference = Math.abs(ours[i] - value);
+    if (!(difference <= apart)) apart = Number.isNaN(difference) ? Infinity : difference;
+  });
+  return apart / Math.max(most - least, 1e-6);
+}

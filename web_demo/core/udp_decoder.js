@@ -8,7 +8,9 @@ const RIDGE = 1.1920929e-7; // of single precision, as mmpose adds it
 /** `UDP` of the codecs. */
 export class UdpDecoder {
   constructor(height, width, count, kernel) {
-    Object.assign(this, { height, width, count });
+    this.height = height;
+    this.width = width;
+    this.count = count;
     this.peaks = new Peaks(height, width, count);
     this.patch = new BlurredPatch(height, width, count, 1, kernel);
   }

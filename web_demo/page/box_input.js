@@ -5,24 +5,33 @@ const LEAST = 4; // pixels of a drag that is a box, not a click
 export class BoxInput {
   /**
    * @param {import('./view.js').View} view
+   * @param {HTMLFieldSetElement} group disabled while there is no photo
    * @param {Record<'x' | 'y' | 'width' | 'height', HTMLInputElement>} fields
    * @param {HTMLButtonElement} whole
    * @param {(done: boolean) => void} changed `done` is false while the mouse still moves
    */
-  constructor(view, fields, whole, changed) {
-    Object.assign(this, { view, fields, changed });
-    this.enabled = false;
+  constructor(view, group, fields, whole, changed) {
+    this.view = view;
+    this.group = group;
+    this.fields = fields;
+    this.changed = changed;
     whole.addEventListener('click', () => this.finish(this.all));
-    for (const side of SIDES)
+    for (const side of SIDES) {
       fields[side].addEventListener('change', () => this.finish(this.typed()));
+    }
     this.listen(view.canvas);
   }
 
   /** The whole picture, as the box of a new picture. */
   reset({ width, height }) {
     this.all = { x: 0, y: 0, width, height };
-    this.enabled = true;
+    this.group.disabled = false;
     this.show(this.all);
+  }
+
+  /** There is no photo to choose a box in. */
+  disable() {
+    this.group.disabled = true;
   }
 
   show(box) {
@@ -31,7 +40,6 @@ export class BoxInput {
   }
 
   finish(box) {
-    if (!this.enabled) return;
     this.show(box);
     this.changed(true);
   }
@@ -46,7 +54,7 @@ export class BoxInput {
   listen(canvas) {
     let start = null;
     canvas.addEventListener('pointerdown', (event) => {
-      if (!this.enabled) return;
+      if (this.group.disabled) return;
       start = this.view.pointOf(event);
       canvas.setPointerCapture(event.pointerId);
     });

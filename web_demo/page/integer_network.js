@@ -14,7 +14,10 @@ export class IntegerNetwork {
   constructor(liteRt, bytes, card, runsOn, note) {
     const { liteRtWasm: wasm } = liteRt;
     const environment = liteRt.getDefaultEnvironment();
-    Object.assign(this, { wasm, card, runsOn, note });
+    this.wasm = wasm;
+    this.card = card;
+    this.runsOn = runsOn;
+    this.note = note;
     this.blank = numbersOf(card.input);
     this.bytes = wasm._malloc(bytes.length);
     wasm.HEAPU8.set(bytes, this.bytes);

@@ -20,7 +20,7 @@ const view = new View($('view'));
 const fields = Object.fromEntries(
   ['x', 'y', 'width', 'height'].map((side) => [side, $(`box-${side}`)]),
 );
-const box = new BoxInput(view, fields, $('whole'), (done) => {
+const box = new BoxInput(view, $('box'), fields, $('whole'), (done) => {
   if (done) inTurn(estimate);
   else draw(box.box, null);
 });
@@ -55,8 +55,17 @@ function relieve() {
   $('problem').textContent = '';
 }
 
+/** Nothing of an earlier photo or model stays. */
+function clear() {
+  say('');
+  $('joints').replaceChildren();
+  $('times').replaceChildren();
+  if (frame) view.draw(box.box, null, null);
+}
+
 async function openModel() {
   relieve();
+  clear();
   const model = models[$('model').selectedIndex];
   if (!model) throw new Problem(NO_MODEL);
   $('runs-on').textContent = `Opening ${model.name}…`;
@@ -101,6 +110,7 @@ async function takePhoto(file) {
   box.reset(frame);
   $('figure').classList.remove('mirror');
   view.canvas.ariaLabel = `The photo ${file.name}`;
+  clear();
   session.latency.add('read', milliseconds);
   await estimate();
   if (photo.note) say(`${photo.note} ${$('said').textContent}`);
@@ -108,10 +118,7 @@ async function takePhoto(file) {
 
 async function estimate() {
   if (!frame) return;
-  if (!session.isOpen) {
-    draw(box.box, null);
-    throw new Problem(NO_MODEL);
-  }
+  if (!session.isOpen) throw new Problem(NO_MODEL);
   relieve();
   const pose = await session.estimate(frame, box.box);
   show(box.box, pose);
@@ -125,9 +132,10 @@ function draw(where, pose) {
 
 function show(where, pose) {
   draw(where, pose);
-  if (!camera || performance.now() - saidAt >= SAID_EVERY)
-    say(pose ? sentence(pose) : 'Nobody is seen.');
+  const isTime = !camera || performance.now() - saidAt >= SAID_EVERY;
+  if (isTime) say(pose ? sentence(pose) : 'Nobody is seen.');
   if (pose) showJoints($('joints'), pose, session.card.keypoints);
+  else $('joints').replaceChildren();
   showTimes($('times'), session.latency);
 }
 
@@ -148,7 +156,7 @@ async function startCamera() {
   session.forget();
   camera = opened;
   frame = null;
-  box.enabled = false;
+  box.disable();
   $('camera').textContent = 'Stop the camera';
   $('figure').classList.add('mirror');
   view.canvas.ariaLabel = 'The picture of the camera, as in a mirror';
@@ -197,6 +205,7 @@ document.addEventListener('drop', (event) => {
   const files = [...event.dataTransfer.files];
   inTurn(() => take(files));
 });
+$('not-started').remove();
 inTurn(async () => {
   addModels(await listedModels());
   await openModel();

@@ -2,17 +2,18 @@ import { loadAndCompile, loadLiteRt, supportsFeature, Tensor, unloadLiteRt } fro
 
 import { outputOf } from '../core/card.js';
 import { must, oneLine, Problem } from '../core/problem.js';
-import { sizeOf } from '../core/tensor.js';
+import { largestDifference, sizeOf } from '../core/tensor.js';
 import { IntegerNetwork } from './integer_network.js';
 
 /**
  * The seam to LiteRT.js. A network says where it runs, and in `note` why not where it was wanted.
  *
- * @typedef {import('../core/estimator.js').Network & {note: string, close: () => void}} OpenNetwork
+ * @typedef {import('../core/estimator.js').Network & {note: string}} OpenNetwork
  */
 
 const FILES = new URL('../node_modules/@litertjs/core/wasm/', import.meta.url).href;
 const IDENTIFIER = 'TFL3'; // of a .tflite file, its bytes 4 to 8
+const MOST_APART = 0.03; // numbers of GPU and CPU, in ranges of the numbers
 
 let runtime; // what is loaded: 'cpu' or 'gpu', as a promise
 
@@ -32,7 +33,7 @@ export async function openNetwork(bytes, card, wanted) {
   );
   if (wanted === 'cpu') return onCpu(bytes, card, '');
   const obstacle = hasIntegers(card)
-    ? 'LiteRT.js gives int8 tensors to no GPU'
+    ? 'the network takes integers, which LiteRT.js gives to no GPU'
     : await gpuObstacle();
   if (obstacle) return onCpu(bytes, card, `WebGPU cannot be used: ${obstacle}.`);
   try {
@@ -76,16 +77,28 @@ async function onGpu(bytes, card) {
     const model = await loadAndCompile(bytes, options);
     const some = 'Some operations have no WebGPU version';
     if (model.options.accelerator !== 'webgpu') {
-      return new FloatNetwork(
-        model,
-        card,
-        cpuOf(liteRt),
-        `${some}, and this browser cannot mix both.`,
-      );
+      const note = `${some}, and this browser cannot mix both.`;
+      return new FloatNetwork(model, card, cpuOf(liteRt), note);
     }
-    if (model.isFullyAccelerated) return new FloatNetwork(model, card, 'GPU (WebGPU)', '');
-    return new FloatNetwork(model, card, 'GPU and CPU', `${some}; they run on the CPU.`);
+    const [where, note] = model.isFullyAccelerated
+      ? ['GPU (WebGPU)', '']
+      : ['GPU and CPU', `${some}; they run on the CPU.`];
+    const network = new FloatNetwork(model, card, where, note);
+    await compare(network, bytes);
+    return network;
   });
+}
+
+/** Throws a `Problem` if the GPU computes other numbers than the CPU. */
+async function compare(network, bytes) {
+  const { card } = network;
+  const model = await loadAndCompile(bytes, { accelerator: 'wasm' });
+  const cpu = new FloatNetwork(model, card, '', '');
+  const waves = cpu.blank.map((_, i) => 1.5 * Math.sin(0.37 * i) + Math.sin(0.0021 * i));
+  const wanted = await cpu.run(waves);
+  const apart = largestDifference(await network.run(waves), wanted);
+  cpu.close();
+  must(apart <= MOST_APART, () => 'it computes other numbers than the CPU');
 }
 
 function cpuOf(liteRt) {
@@ -131,7 +144,10 @@ function unload() {
 /** A network of float32, on CPU or GPU. */
 class FloatNetwork {
   constructor(model, card, runsOn, note) {
-    Object.assign(this, { model, card, runsOn, note });
+    this.model = model;
+    this.card = card;
+    this.runsOn = runsOn;
+    this.note = note;
     this.blank = new Float32Array(sizeOf(card.input));
     this.index = outputOf(card, model.getInputDetails(), model.getOutputDetails());
   }

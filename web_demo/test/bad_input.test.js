@@ -6,6 +6,7 @@ import { outputOf, readCard } from '../core/card.js';
 import { MOST_PIXELS, paired, pictureProblem, usedSize } from '../core/files.js';
 import { Peaks } from '../core/peaks.js';
 import { oneLine, Problem } from '../core/problem.js';
+import { largestDifference } from '../core/tensor.js';
 import { vectors } from './vectors.js';
 
 const good = vectors('crops').cards[0][0];
@@ -112,4 +113,11 @@ test('a picture of any size is used at one that browsers hold', () => {
 test('what others throw becomes a line', () => {
   assert.equal(oneLine(new Error('It\n  failed.')), 'It failed');
   assert.equal(oneLine(undefined), 'undefined');
+});
+
+test('numbers of a GPU that are none, or far from those of the CPU, are seen', () => {
+  const wanted = Float32Array.from([0, 1, -1, 0.5]);
+  assert.equal(largestDifference(wanted, wanted), 0);
+  assert.equal(largestDifference(Float32Array.from([0, 1, -0.5, 0.5]), wanted), 0.25);
+  assert.equal(largestDifference(Float32Array.from([NaN, 1, -1, 0.5]), wanted), Infinity);
 });

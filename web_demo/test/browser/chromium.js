@@ -17,8 +17,13 @@ export class Chromium {
     const own = [`--user-data-dir=${this.folder}`, '--disable-dev-shm-usage', 'about:blank'];
     const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'];
     this.process = spawn(program, [...usual, ...flags, ...own], { stdio });
-    this.ended = new Promise((done) => this.process.once('exit', done));
+    this.process.stdio[3].on('error', () => {}); // its end is seen below
     this.waiting = new Map();
+    this.ended = new Promise((done) => this.process.once('exit', done));
+    this.ended.then((code) => {
+      this.isGone = new Error(`${program} has ended with ${code}`);
+      this.waiting.forEach(([, failed]) => failed(this.isGone));
+    });
     this.listeners = [];
     this.count = 0;
     let rest = '';
@@ -38,6 +43,7 @@ export class Chromium {
   }
 
   send(method, params = {}, sessionId = undefined) {
+    if (this.isGone) return Promise.reject(this.isGone);
     const id = ++this.count;
     this.process.stdio[3].write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
     return new Promise((done, failed) => this.waiting.set(id, [done, failed]));
@@ -76,7 +82,9 @@ export class Chromium {
 
 class Page {
   constructor(browser, session, context) {
-    Object.assign(this, { browser, session, context });
+    this.browser = browser;
+    this.session = session;
+    this.context = context;
     this.problems = []; // what the console complained of
     this.requests = []; // addresses that were asked for
     browser.listeners.push(({ method, params, sessionId }) => {

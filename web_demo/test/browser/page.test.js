@@ -1,7 +1,8 @@
 /**
  * The page in a real browser, against what Python found in the same pictures.
  *
- * tests/test_web.py writes the cases into the folder WEB_CASES and names the browser in WEB_BROWSER.
+ * tests/test_web.py writes the cases into the folder WEB_CASES and names the browser in WEB_BROWSER;
+ * WEB_GPU is for the test of the GPU, which takes long where the CPU computes it.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -106,7 +107,8 @@ test("a dropped photo gives Python's keypoints, by every model", async () => {
   await page.close();
 });
 
-test('the GPU gives the same keypoints, or the page says why it is not used', async () => {
+const slow = { skip: process.env.WEB_GPU ? false : 'it takes long; WEB_GPU=yes runs it' };
+test('the GPU gives the same keypoints, or the page says why it is not used', slow, async () => {
   const page = await opened();
   const [person] = cases.people;
   await choose(page, person.model);
@@ -116,9 +118,16 @@ test('the GPU gives the same keypoints, or the page says why it is not used', as
   await give(page, person.photo);
   await setBox(page, person.box);
   await assertFound(page, person, where);
+  const others = cases.people.filter(
+    ({ photo, model }) => photo === person.photo && model !== person.model,
+  );
+  for (const other of others) {
+    await choose(page, other.model);
+    await setBox(page, other.box);
+    await assertFound(page, other, await text(page, 'runs-on'));
+  }
   await done(page, () => page.value(`document.querySelector('[value=cpu]').click()`));
   assert.match(await text(page, 'runs-on'), /runs on: CPU/);
-  await assertFound(page, person, 'back on the CPU');
   await page.close();
 });
 
@@ -175,6 +184,7 @@ test('no model, a model without card, a card without model and a wrong one are a
       `${files}: ${said}`,
     );
   }
+  assert.deepEqual(await joints(page), []);
   await give(page, `${stem}.tflite`, `${stem}.json`);
   await setBox(page, cases.people[0].box);
   await assertFound(page, cases.people[0], 'after all that');
@@ -321,6 +331,15 @@ test('a dragged box is the one that is looked at', async () => {
   const box = await page.value(`['x', 'y', 'width', 'height'].map((side) =>
     Number(document.getElementById('box-' + side).value))`);
   box.forEach((value, i) => assert.ok(Math.abs(value - person.box[i]) <= 2, `${box}`));
+  await page.close();
+});
+
+test('a page opened as a file says how to open it', async () => {
+  const page = await browser.open(new URL('../../index.html', import.meta.url).href);
+  await page.until(
+    `getComputedStyle(document.getElementById('not-started')).visibility === 'visible'`,
+  );
+  assert.match(await text(page, 'not-started'), /node web_demo\/serve\.js/);
   await page.close();
 });
 
