@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -130,6 +131,19 @@ def test_every_public_name_is_in_the_reference():
         module, _, name = home.rpartition(".")
         module = module if module.startswith("hrnet_tf") else f"hrnet_tf.{module}"
         assert hasattr(importlib.import_module(module), name), home
+
+
+@pytest.mark.parametrize(("arch", "blocks"), [("w32", 4), ("w18_small_v1", 2), ("lite30", 2)])
+def test_drawings_have_a_box_for_each_module_of_each_stream(arch, blocks):
+    """As many as the spec, which the networks are built from, says; and the SVG is well formed."""
+    spec = importlib.util.spec_from_file_location("architecture", ROOT / "docs" / "architecture.py")
+    architecture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(architecture)
+    drawing = architecture.draw(hrnet_tf.SPECS[arch], "heat maps")
+    ElementTree.fromstring(drawing)
+    modules = hrnet_tf.SPECS[arch].modules
+    wanted = sum(streams * count for streams, count in zip((2, 3, 4), modules, strict=True))
+    assert drawing.count(f">×{blocks}<") == wanted
 
 
 @pytest.mark.slow
