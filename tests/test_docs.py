@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -98,12 +99,13 @@ def test_flags_belong_to_their_command(page):
 
 
 def test_presets_that_are_named_exist(page):
-    """Where a page says `--model=NAME` or has a name of that form in a table."""
+    """After `--model=`, and wherever a word has the form of a preset with a size."""
     text = page.read_text(encoding="utf-8")
-    named = set(re.findall(r"--model=([a-z]\w+)(?![\w./])", text))
-    named |= set(re.findall(r"\b((?:\w*hrnet|tinypose)\w*_\d+x\d+)(?![\w.-])", text))
-    unknown = {name for name in named if "…" not in name} - set(hrnet_tf.PRESETS)
-    assert not unknown - {"td", "lite_hrnet"}
+    named = set(re.findall(r"--model=([a-z]\w+)(?![\w./…])", text))
+    named |= set(
+        re.findall(r"(?<![\w-])((?:[a-z]\w*hrnet|hrnet|tinypose)_\w*\d+x\d+)(?![\w.-])", text)
+    )
+    assert named <= set(hrnet_tf.PRESETS)
 
 
 # --- The site -----------------------------------------------------------------------------------
@@ -130,6 +132,19 @@ def test_every_public_name_is_in_the_reference():
         module, _, name = home.rpartition(".")
         module = module if module.startswith("hrnet_tf") else f"hrnet_tf.{module}"
         assert hasattr(importlib.import_module(module), name), home
+
+
+@pytest.mark.parametrize(("arch", "blocks"), [("w32", 4), ("w18_small_v1", 2), ("lite30", 2)])
+def test_drawings_have_a_box_for_each_module_of_each_stream(arch, blocks):
+    """As many as the spec, which the networks are built from, says; and the SVG is well formed."""
+    spec = importlib.util.spec_from_file_location("architecture", ROOT / "docs" / "architecture.py")
+    architecture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(architecture)
+    drawing = architecture.draw(hrnet_tf.SPECS[arch], "heat maps")
+    ElementTree.fromstring(drawing)
+    modules = hrnet_tf.SPECS[arch].modules
+    wanted = sum(streams * count for streams, count in zip((2, 3, 4), modules, strict=True))
+    assert drawing.count(f">×{blocks}<") == wanted
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@
 const at = (id) => document.getElementById(id);
 const VIDEO = /\.(3gp|avi|flv|m2ts|m4v|mkv|mov|mp4|mpe?g|mts|ogv|ts|webm|wmv|gif)$/i;
 let stream = null; // of the webcam
+let largest = Infinity; // bytes of a file that the server takes
 let turn = 0; // number of the latest thing that was asked; older answers are not shown
 
 function say(sentence, isError = false) {
@@ -76,6 +77,9 @@ async function take(file) {
   stopCamera();
   const mine = ++turn;
   clear();
+  if (file.size > largest) {
+    return say(`${file.name}: ${largest / 2 ** 20} MB are the most; choose a smaller file.`, true);
+  }
   const isVideo = file.type.startsWith("video/") || VIDEO.test(file.name);
   say(isVideo ? `${file.name}: each frame is predicted; this can take a while …` : `${file.name} …`);
   try {
@@ -133,5 +137,6 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
 fetch("/about").then((answer) => answer.json()).then((about) => {
   document.title = at("name").textContent = about.name;
   at("about").textContent = `${about.task}: ${about.labels}`;
+  largest = about.largest;
   if (!about.videos) at("file").accept = "image/*";
 }).catch(() => say("The program that shows this page has ended.", true));

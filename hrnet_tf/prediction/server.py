@@ -7,6 +7,7 @@ webcam and videos are sent to this process and to no other.
 import base64
 import io
 import json
+import sys
 import tempfile
 import threading
 import time
@@ -60,6 +61,7 @@ class Demonstrator:
             "task": card.task,
             "labels": card.label_set,
             "videos": self.following is not None,
+            "largest": LARGEST,
         }
 
     def picture(self, content: bytes, name: str) -> dict:
@@ -106,7 +108,8 @@ class Demonstrator:
                 )
             except (OSError, ValueError) as error:
                 raise ValueError(str(error).replace(str(path), name)) from error
-            return next(out.glob("*.mp4")).read_bytes(), summary
+            lines = [line.replace(str(path), name) for line in summary["problems"]]
+            return next(out.glob("*.mp4")).read_bytes(), {**summary, "problems": lines[:5]}
 
 
 def _address(picture):
@@ -126,12 +129,20 @@ def serve(demonstrator: Demonstrator, host: str, port: int) -> ThreadingHTTPServ
         shown, hosts = demonstrator, {host, *(LOOPBACK if host in LOOPBACK else ())}
 
     try:
-        server = ThreadingHTTPServer((host, port), Handler)
+        server = _Server((host, port), Handler)
     except OSError as error:
         reason = error.strerror or error
         raise OSError(f"{host}:{port} cannot be used ({reason}); choose another --port.") from error
-    server.daemon_threads = True
     return server
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A page that was closed while it waited is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
