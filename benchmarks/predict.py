@@ -22,7 +22,10 @@ from hrnet_tf.cards.pose import PoseCard
 from hrnet_tf.media.find import find_images
 from hrnet_tf.media.images import read_image
 from hrnet_tf.prediction.pictures import PredictionFolder, predict_files
+from hrnet_tf.runtime.keras_model import KerasNetwork
+from hrnet_tf.runtime.network import renamed
 from hrnet_tf.tasks.pose.predictor import PosePredictor
+from hrnet_tf.tasks.pose.task import TASK
 from hrnet_tf.tasks.streaming import Timings
 
 PHOTOS, SMALL = 60, 4000
@@ -41,14 +44,15 @@ def draw_pictures(folder, count, size):
 
 def run(predictor, paths, folder, advance=lambda: None):
     """Wall seconds of the files part of the command."""
-    output = PredictionFolder(folder, paths, overwrite=True)
+    output = PredictionFolder(folder, paths, TASK, overwrite=True)
     start = time.perf_counter()
     predict_files(predictor, paths, None, output, advance)
     return time.perf_counter() - start
 
 
 def network_share(paths, folder):
-    predictor = PosePredictor(hrnet_tf.pose("w32"), PoseCard())
+    network = KerasNetwork(hrnet_tf.pose("w32", (256, 192, 3)), frozen=True)
+    predictor = PosePredictor(renamed(network, PoseCard().outputs()), PoseCard())
     predictor(read_image(paths[0]))
     predictor.timings = Timings()
     wall = run(predictor, paths, folder)

@@ -127,7 +127,8 @@ class _Reader:
             x = CONVOLUTIONS[type(operation)](operation, ops.cast(given, kernel.dtype), kernel)
             return operation.activation(ops.add(x, *bias) if bias else x)
         if type(operation) in PLAIN and not kwargs and not is_masked(args):
-            return operation.call(*args)
+            found = _upsampled(operation, *args)
+            return operation.call(*args) if found is None else found
         args, kwargs = _widened((args, kwargs))
         if inner := inner_model(operation):
             given = args[0] if args else kwargs["inputs"]
@@ -135,6 +136,16 @@ class _Reader:
         if isinstance(operation, layers.Layer) and has_training(operation):
             kwargs = {**kwargs, "training": False}
         return operation(*args, **kwargs)
+
+
+def _upsampled(layer, x, *_):
+    """The result of nearest upsampling by one operation instead of Keras' ten; else None."""
+    if type(layer) is not layers.UpSampling2D or layer.data_format != "channels_last":
+        return None
+    if layer.interpolation != "nearest" or None in x.shape[1:3]:
+        return None
+    size = [length * factor for length, factor in zip(x.shape[1:3], layer.size, strict=True)]
+    return ops.image.resize(x, size, interpolation="nearest", data_format="channels_last")
 
 
 def _cast(model, tensors):

@@ -90,7 +90,8 @@ def forward_order(model: keras.Model) -> list[keras.layers.Layer]:
             before = before | {operation.name}
         for tensor in keras.tree.flatten(operation.output):
             feeding[id(tensor)] = before
-    return [model.get_layer(name) for name in _arrange(list(upstream), upstream, 0)]
+    by_name = {layer.name: layer for layer in model.layers}
+    return [by_name[name] for name in _arrange(list(upstream), upstream, 0)]
 
 
 def _arrange(names, upstream, depth):
