@@ -52,3 +52,30 @@ def by_heart(data_dir, folder, **values):
     found = validate(recipe, train(recipe, folder / "run"))
     assert found.images == PHOTOS and not found.problems
     return found.numbers
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_fcos_learns_twenty_photos_by_heart(data_dir, tmp_path):
+    """Five minutes of CPU time."""
+    numbers = by_heart(
+        data_dir, tmp_path, head="fcos", input_size=(256, 256), sides=(256, 256), epochs=300
+    )
+    assert numbers["AP"] >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_mask_rcnn_learns_twenty_photos_by_heart(data_dir, tmp_path):
+    """Twelve minutes of CPU time."""
+    numbers = by_heart(
+        data_dir,
+        tmp_path,
+        head="mask_rcnn",
+        input_size=(288, 288),
+        sides=(288, 288),
+        proposals=200,
+        regions=64,
+        epochs=240,
+    )
+    assert numbers["AP"] >= 0.9 and numbers["AP mask"] >= 0.8
