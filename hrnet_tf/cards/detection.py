@@ -27,6 +27,8 @@ class DetectionCard(Card):
             of red, green and blue in either case.
         sides: the image is scaled to fit: pixels of its longer and its shorter side.
         multiple: height and width are padded with 0 to a multiple of it, after normalization.
+        padded: least height and width after padding: those that the network was trained with, as
+            the statistics of FCOS's GroupNormalization count the padding.
         geometry: "continuous": a box from x1 to x2 has the width x2 - x1 (mmdetection 2 and 3);
             "inclusive": x2 - x1 + 1, with integer anchors (mmdetection 1 and the original
             repository).
@@ -50,6 +52,7 @@ class DetectionCard(Card):
     channels: str = "rgb"
     sides: tuple[int, int] = (1333, 800)
     multiple: int = 32
+    padded: tuple[int, int] = (0, 0)
     geometry: str = "continuous"
     score_threshold: float = 0.05
     nms: float = 0.5
@@ -80,6 +83,12 @@ class DetectionCard(Card):
             raise ValueError(
                 "`score_threshold` and `nms` must be within 0..1. "
                 f"Received: score_threshold={self.score_threshold}, nms={self.nms}."
+            )
+        fits = all(side >= 0 == side % self.multiple for side in self.padded)
+        if len(self.padded) != 2 or not fits:
+            raise ValueError(
+                "`padded` must be a height and a width, multiples of `multiple`. "
+                f"Received: padded={self.padded}, multiple={self.multiple}."
             )
 
     @property

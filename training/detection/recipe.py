@@ -87,6 +87,7 @@ class DetectionRecipe(Recipe):
             category_ids=self.category_ids,
             channels=self.channels,
             sides=self.sides,
+            padded=self.input_size,
             score_threshold=self.score_threshold,
             proposals=self.proposals or PROPOSALS,
         )

@@ -85,7 +85,8 @@ def prepare(image: tf.Tensor, card: DetectionCard, fixed: tuple[int, int] | None
     if fixed:
         factor = tf.minimum(factor, tf.reduce_min(tf.constant(fixed, tf.float64) / original))
     size = tf.maximum(tf.cast(original * factor + 0.5, tf.int32), 1)
-    whole = tf.constant(fixed) if fixed else -(-size // card.multiple) * card.multiple
+    whole = tf.maximum(-(-size // card.multiple) * card.multiple, card.padded)
+    whole = tf.constant(fixed) if fixed else whole
     pixels = card.normalize(resize_8bit(image, size))
     height, width = tf.unstack(whole - size)
     pixels = tf.pad(pixels, ((0, height), (0, width), (0, 0)))

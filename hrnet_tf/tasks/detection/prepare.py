@@ -42,7 +42,10 @@ def prepare(
     image = check_image(image)
     original, factor = image.shape[:2], scale_factor(image.shape[:2], card, fixed)
     size = tuple(max(int(side * factor + 0.5), 1) for side in original)
-    padded = fixed or tuple(-(-side // card.multiple) * card.multiple for side in size)
+    padded = fixed or tuple(
+        max(-(-side // card.multiple) * card.multiple, least)
+        for side, least in zip(size, card.padded, strict=True)
+    )
     pixels = np.zeros((*padded, 3), np.float32)
     scaled = card.normalize(resize_8bit(image, size))
     pixels[: size[0], : size[1]] = ops.convert_to_numpy(scaled)

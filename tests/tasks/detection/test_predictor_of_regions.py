@@ -152,7 +152,7 @@ def test_no_more_regions_than_the_card_says_are_classified():
         card = dataclasses.replace(CARD, proposals=count)
         DetectionPredictor(parts, card)(np.zeros((96, 128, 3), np.uint8))
     assert [len(boxes) for boxes in parts.seen] == [7, 3]
-    with pytest.raises(ValueError, match="`proposals` 1 or more. Received: .*proposals=0"):
+    with pytest.raises(ValueError, match=r"`proposals` 1 or more. Received: .*proposals=0"):
         dataclasses.replace(CARD, proposals=0)
 
 

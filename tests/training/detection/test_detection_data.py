@@ -11,6 +11,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from hrnet_tf.cards.detection import DetectionCard
+from hrnet_tf.media.images import read_image
+from hrnet_tf.tasks.detection.pipeline import prepare as pipeline_of
+from hrnet_tf.tasks.detection.prepare import prepare
 from hrnet_tf.training.data.crops import crop
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.detection import augment
@@ -20,7 +23,7 @@ from hrnet_tf.training.detection.readers import read
 from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.records import write_records
 from hrnet_tf.training.detection.runs import decoded
-from hrnet_tf.training.detection.source import settle, training_pictures
+from hrnet_tf.training.detection.source import read_of, settle, training_pictures
 
 from places import FIXTURES
 
@@ -51,6 +54,26 @@ def first(recipe, augment=True, step=0, **share):
     source = training_pictures(recipe)
     batch = next(iter(batches(source, recipe, augment, step, **share)))
     return tf.nest.map_structure(np.array, batch)
+
+
+def test_a_predictor_pads_as_training_does(drawings):
+    """The statistics of FCOS's GroupNormalization count the padding.
+
+    Padded less, a network that knew 20 photos by heart (AP .937) had AP .539 on them.
+    """
+    recipe = dataclasses.replace(drawings, input_size=(160, 192), sides=(128, 128))
+    wanted, *_ = first(recipe, augment=False)
+    for record, pixels in zip(read_of(recipe, "train"), wanted, strict=False):
+        found = prepare(read_image(record.image.path), recipe.card)
+        assert found.size == (96, 128) and found.pixels.shape == (160, 192, 3)
+        np.testing.assert_allclose(found.pixels, pixels, atol=0.02)
+        assert not found.pixels[96:].any() and not found.pixels[:, 128:].any()
+    content = tf.io.read_file(str(record.image.path))
+    found, *_ = pipeline_of(tf.io.decode_jpeg(content), recipe.card, None)
+    assert found.shape == (160, 192, 3)
+    for padded in ((96, 100), (-32, 64)):
+        with pytest.raises(ValueError, match=r"`padded` must be .* multiples of `multiple`"):
+            dataclasses.replace(recipe.card, padded=padded)
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (40, 33), (1, 1), (300, 200)])

@@ -22,6 +22,7 @@ def page(tmp_path_factory):
 def test_the_demo_ends_with_a_page(page):
     text = page.read_text(encoding="utf-8")
     assert text.count("data:image/jpeg") == 2 and "AP50" in text and "person" in text
+    assert "AP of masks" in text
     assert (page.parent / "model" / "model.keras").is_file()
 
 
@@ -29,7 +30,7 @@ def test_the_demo_ends_with_a_page(page):
 def test_the_demo_ends_with_a_table_of_files(page):
     """Of the size of training, since the network takes any; none is trained for integers."""
     heads, *rows = convert_demo(page.parent, threads=1)
-    assert heads.split()[:5] == ["file", "numbers", "MB", "AP", "ΔAP"]
+    assert heads.split()[:7] == ["file", "numbers", "MB", "AP", "ΔAP", "AP", "mask"]
     names = ["model.keras"]
     names += [f"model_96x128_{each}.tflite" for each in ("float32", "float16", "int8")]
     assert [row.split()[0] for row in rows] == names

@@ -10,6 +10,7 @@ import tensorflow as tf
 from hrnet_tf.training.detection import losses
 from hrnet_tf.training.detection.assign import RPN, Rule, centerness
 from hrnet_tf.training.detection.pool import mask_targets, packed
+from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.region_losses import (
     SETTINGS,
     Settings,
@@ -20,7 +21,6 @@ from hrnet_tf.training.detection.region_losses import (
     sampled_regions,
     settings_of,
 )
-from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.sample import first_keys
 from hrnet_tf.training.detection.stages import refined
 
@@ -215,7 +215,7 @@ def test_a_recipe_says_how_many_regions_there_are():
 
 
 def test_the_first_regions_are_objects():
-    truth, boxes, found = sampled(count=20)
+    _, boxes, found = sampled(count=20)
     assert boxes.shape == (1, 20, 4) and found.used.numpy().all()
     positive = found.positive.numpy()[0]
     assert positive[:5].all() and not positive[5:].any()  # a quarter, at most
