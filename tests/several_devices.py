@@ -37,7 +37,7 @@ def start(command: Sequence, output: str | Path) -> list[subprocess.Popen]:
     return processes
 
 
-def end(command: Sequence, output: str | Path, seconds: float = 240) -> None:
+def end(command: Sequence, output: str | Path, seconds: float = 600) -> None:
     """Starts both and waits until they have ended; a failure shows what they said."""
     processes = start(command, output)
     try:
