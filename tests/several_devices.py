@@ -15,7 +15,7 @@ from hrnet_tf.training.loop.resume import Checkpoint
 
 
 def environments() -> list[dict[str, str]]:
-    """The environment of each worker."""
+    """The environment of each worker, in which scripts find the modules beside this one."""
     sockets = [socket.socket() for _ in range(2)]
     for free in sockets:
         free.bind(("127.0.0.1", 0))
@@ -24,8 +24,8 @@ def environments() -> list[dict[str, str]]:
         free.close()
     tasks = [{"type": "worker", "index": index} for index in range(2)]
     configs = [json.dumps({"cluster": cluster, "task": task}) for task in tasks]
-    found = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}  # for scripts in its folders
-    return [{**found, "TF_CONFIG": config} for config in configs]
+    common = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    return [{**common, "TF_CONFIG": config} for config in configs]
 
 
 def start(command: Sequence, output: str | Path) -> list[subprocess.Popen]:
@@ -38,7 +38,7 @@ def start(command: Sequence, output: str | Path) -> list[subprocess.Popen]:
     return processes
 
 
-def end(command: Sequence, output: str | Path, seconds: float = 240) -> None:
+def end(command: Sequence, output: str | Path, seconds: float = 600) -> None:
     """Starts both and waits until they have ended; a failure shows what they said."""
     processes = start(command, output)
     try:

@@ -100,20 +100,38 @@ def moved(boxes: tf.Tensor, row: dict, shown: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(boxes, 0.0, limit)
 
 
-def resampled(mask: tf.Tensor, row: dict, size: tuple[int, int]) -> tf.Tensor:
-    """A mask (H, W) in the view of `size`, by nearest pixels as OpenCV; 0 beyond the image.
+def resampled(columns: tf.Tensor, first: tf.Tensor, row: dict, size: tuple[int, int]) -> tf.Tensor:
+    """A mask in the view of `size`, by nearest pixels as OpenCV; 0 beyond the image.
 
     Pixel x of a resized mask is pixel floor(x * old / new).
+
+    Args:
+        columns: (N, H) uint8, those of the image that are not 0.
+        first: place of the first one in the image.
+        row: of the view, as `draw` and `rows` give it.
+        size: height and width of the view.
+
+    Returns:
+        (height, width) uint8.
     """
-    for axis in (0, 1):
-        old, new = row["size"][axis], row["scaled"][axis]
-        places = row["corner"][axis] + tf.range(size[axis])
-        inside = places < new
-        if axis:
-            places = tf.where(row["mirrored"], new - 1 - places, places)
-        step = 1 / (tf.cast(new, tf.float64) / tf.cast(old, tf.float64))
-        chosen = tf.cast(tf.floor(tf.cast(places, tf.float64) * step), tf.int32)
-        mask = tf.gather(mask, tf.clip_by_value(chosen, 0, old - 1), axis=axis)
-        inside = tf.cast(inside, mask.dtype)
-        mask *= inside[:, None] if axis == 0 else inside
-    return mask
+    rows, shown = _places(row, 0, size[0])
+    wanted, seen = _places(row, 1, size[1])
+    wanted -= first
+    seen &= (wanted >= 0) & (wanted < tf.shape(columns)[0])
+    # Those that are seen lie side by side.
+    left, count = tf.argmax(seen, output_type=tf.int32), tf.reduce_sum(tf.cast(seen, tf.int32))
+    part = tf.transpose(tf.gather(columns, wanted[left : left + count]))
+    part = tf.gather(part, rows) * tf.cast(shown, part.dtype)[:, None]
+    return tf.pad(part, ((0, 0), (left, size[1] - left - count)))
+
+
+def _places(row, axis, count):
+    """The pixel of the image at each place of a view along an axis, and whether there is one."""
+    old, new = row["size"][axis], row["scaled"][axis]
+    places = row["corner"][axis] + tf.range(count)
+    inside = places < new
+    if axis:
+        places = tf.where(row["mirrored"], new - 1 - places, places)
+    step = 1 / (tf.cast(new, tf.float64) / tf.cast(old, tf.float64))
+    chosen = tf.cast(tf.floor(tf.cast(places, tf.float64) * step), tf.int32)
+    return tf.clip_by_value(chosen, 0, old - 1), inside

@@ -108,7 +108,7 @@ def _load(chunk: dict, source: Pictures, recipe: DetectionRecipe) -> dict:
         if masks:
 
             def bits(text):
-                mask = augmentation.resampled(decoded(text, row["size"]), row, size)
+                mask = augmentation.resampled(*decoded(text, row["size"]), row, size)
                 return packed(tf.ensure_shape(mask, size))
 
             drawn = tf.map_fn(bits, runs, fn_output_signature=tf.uint8)

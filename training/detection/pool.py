@@ -74,6 +74,7 @@ def mask_targets(masks: tf.Tensor, objects: tf.Tensor, boxes: tf.Tensor, size: i
     return tf.cast(found >= 0.5, tf.float32)
 
 
+@tf.function(jit_compile=True, autograph=False)
 def packed(masks: tf.Tensor) -> tf.Tensor:
     """Masks (..., W) of 0 and 1, W a multiple of 8, as bits (..., W / 8) uint8."""
     width = masks.shape[-1] // 8
