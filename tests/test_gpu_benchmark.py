@@ -15,7 +15,15 @@ SCRIPT = ROOT / "benchmarks" / "gpu.py"
 def test_our_networks_are_measured_without_tensorflow(tmp_path):
     """Both precisions on JAX. PyTorch is not installed with the tests, so its rows are left out."""
     (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError('blocked')\n")
-    command = [sys.executable, SCRIPT, "--device=cpu", "--small", "--libraries", "jax"]
+    command = [
+        sys.executable,
+        SCRIPT,
+        "--device=cpu",
+        "--small",
+        "--libraries",
+        "jax",
+        "--minutes=60",
+    ]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stdout + run.stderr
