@@ -24,6 +24,11 @@ def network(recipe: PoseRecipe) -> keras.Model:
     return pose(recipe.arch, shape, channels, head=recipe.head)
 
 
+def is_head(layer: str) -> bool:
+    """Whether a layer belongs to the head, also to Lite-HRNet's, which reads all streams."""
+    return layer.startswith(("head", "final_layer"))
+
+
 def options(recipe: PoseRecipe) -> dict[str, Any]:
     """Options of the predictor in the evaluations of a run."""
     return {"flip": recipe.flip_test, "batch_size": 32}
@@ -35,6 +40,7 @@ TRAINING = Training(
     counted="people",
     check=check,
     network=network,
+    is_head=is_head,
     source=training_people,
     held_out=held_out,
     batches=batches,
