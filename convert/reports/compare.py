@@ -28,8 +28,8 @@ class Row:
         megabytes: size in 10^6 bytes, of all parts; of a preset the size of its weights.
         number: the accuracy; None if it was not measured.
         change: difference to the accuracy of the first network.
-        milliseconds: median time for one example; None for a network in several parts, which only
-            a predictor can run.
+        milliseconds: median time for one example; None if one of the networks has several parts,
+            which only a predictor can run.
         further: `Evaluation.further`, by name.
     """
 
@@ -65,7 +65,8 @@ def compare(
         OSError, ValueError, ModuleNotFoundError: one of them cannot be opened, run or evaluated.
     """
     opened = [_open(model, weights, threads) for model in models]
-    times = [_milliseconds(each.network, threads) for each in opened]
+    whole = not any(isinstance(each.network, Divided) for each in opened)
+    times = [latency(each.network, threads).p50 if whole else None for each in opened]
     name, numbers, further = "", [None] * len(models), [{}] * len(models)
     if measure:
         found = [measure(each) for each in opened]
@@ -100,10 +101,6 @@ def _precision(opened):
     return policies.most_common(1)[0][0] if policies else "float32"
 
 
-def _milliseconds(network, threads):
-    return None if isinstance(network, Divided) else latency(network, threads).p50
-
-
 def _bytes(opened):
     if opened.file and opened.name == str(opened.file):
         files = opened.file, *other_parts(opened.file).values()
@@ -115,7 +112,8 @@ def table(name: str, rows: Sequence[Row], threads: int) -> list[str]:
     """What `compare` returns as lines of text."""
     accuracy = [name, f"Δ{name}", *rows[0].further] if name else []
     plural = "s" if threads > 1 else ""
-    heads = ["file", "numbers", "MB", *accuracy, f"ms, {threads} thread{plural}"]
+    time = [f"ms, {threads} thread{plural}"] if rows[0].milliseconds is not None else []
+    heads = ["file", "numbers", "MB", *accuracy, *time]
     cells = [heads]
     for number, row in enumerate(rows):
         accuracy = []
@@ -123,8 +121,8 @@ def table(name: str, rows: Sequence[Row], threads: int) -> list[str]:
             change = "" if number == 0 else f"{row.change:+.4f}"
             further = (f"{number:.4f}" for number in row.further.values())
             accuracy = [f"{row.number:.4f}", change, *further]
-        time = "" if row.milliseconds is None else f"{row.milliseconds:.2f}"
-        sizes = f"{row.megabytes:.2f}", *accuracy, time
+        time = [] if row.milliseconds is None else [f"{row.milliseconds:.2f}"]
+        sizes = f"{row.megabytes:.2f}", *accuracy, *time
         cells.append([row.file, row.precision, *sizes])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [

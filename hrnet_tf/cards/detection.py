@@ -46,6 +46,7 @@ class DetectionCard(Card):
     task: ClassVar[str] = "detection"
     returns: ClassVar[str] = "maps of scores and boxes"
     default: ClassVar[str] = "COCO's 80 classes"
+    later: ClassVar[tuple[str, ...]] = (*Card.later, "padded", "proposals")
     head: str = "fcos"
     classes: tuple[str, ...] = COCO.names
     category_ids: tuple[int, ...] = COCO.category_ids

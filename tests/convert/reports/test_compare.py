@@ -67,8 +67,8 @@ def test_the_table_has_a_column_of_accuracy_only_if_it_was_measured():
     ]
     parts = Row("parts.tflite", "int8", 3.0, 0.5, 0.0, None, {"AP mask": 0.25})
     assert table("AP", [parts], 2) == [
-        "file          numbers    MB      AP  ΔAP  AP mask  ms, 2 threads",
-        "parts.tflite  int8     3.00  0.5000        0.2500               ",
+        "file          numbers    MB      AP  ΔAP  AP mask",
+        "parts.tflite  int8     3.00  0.5000        0.2500",
     ]
     assert "AP" not in table("", rows, 2)[0] and "40.00" in table("", rows, 2)[1]
 

@@ -11,6 +11,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from hrnet_tf.cards.detection import DetectionCard
+from hrnet_tf.cards.files import card_from_json
 from hrnet_tf.media.images import read_image
 from hrnet_tf.tasks.detection.pipeline import prepare as pipeline_of
 from hrnet_tf.tasks.detection.prepare import prepare
@@ -71,6 +72,10 @@ def test_a_predictor_pads_as_training_does(drawings):
     content = tf.io.read_file(str(record.image.path))
     found, *_ = pipeline_of(tf.io.decode_jpeg(content), recipe.card, None)
     assert found.shape == (160, 192, 3)
+    fields = json.loads(recipe.card.to_json())
+    assert (fields.pop("padded"), fields.pop("proposals")) == ([160, 192], 1000)
+    earlier = card_from_json(json.dumps(fields))
+    assert (earlier.padded, earlier.proposals) == ((0, 0), 1000)
     for padded in ((96, 100), (-32, 64)):
         with pytest.raises(ValueError, match=r"`padded` must be .* multiples of `multiple`"):
             dataclasses.replace(recipe.card, padded=padded)

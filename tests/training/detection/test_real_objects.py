@@ -1,4 +1,11 @@
-"""Real photos: detectors learn twenty of COCO's photos by heart."""
+"""Real photos: detectors learn twenty of COCO's photos by heart.
+
+The photos are the first whose objects all have sides (the root of the box's area) of at least a
+tenth of the photo's longer side, and which have no crowds: 58 objects of 31 classes. Without that
+choice (144 objects, down to 4 pixels) perfect boxes of FCOS have AP .95 at most, as each point has
+one object only, and perfect masks .84 at 320 pixels. With it, perfect masks have .88 at 288 pixels:
+they are read at that size and learned in 28 x 28 cells.
+"""
 
 import json
 
@@ -57,7 +64,7 @@ def by_heart(data_dir, folder, **values):
 @pytest.mark.slow
 @pytest.mark.data
 def test_fcos_learns_twenty_photos_by_heart(data_dir, tmp_path):
-    """Five minutes of CPU time."""
+    """AP .937; about eight minutes of CPU time, on cores that do other work, too."""
     numbers = by_heart(
         data_dir, tmp_path, head="fcos", input_size=(256, 256), sides=(256, 256), epochs=300
     )
@@ -67,7 +74,7 @@ def test_fcos_learns_twenty_photos_by_heart(data_dir, tmp_path):
 @pytest.mark.slow
 @pytest.mark.data
 def test_mask_rcnn_learns_twenty_photos_by_heart(data_dir, tmp_path):
-    """Twelve minutes of CPU time."""
+    """AP .989 of boxes and .839 of masks; about fifteen minutes of CPU time, on such cores."""
     numbers = by_heart(
         data_dir,
         tmp_path,
@@ -78,4 +85,4 @@ def test_mask_rcnn_learns_twenty_photos_by_heart(data_dir, tmp_path):
         regions=64,
         epochs=240,
     )
-    assert numbers["AP"] >= 0.9 and numbers["AP mask"] >= 0.8
+    assert numbers["AP"] >= 0.95 and numbers["AP mask"] >= 0.8
