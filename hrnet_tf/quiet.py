@@ -1,8 +1,12 @@
 """Suppresses the log lines that C++ libraries write to stderr."""
 
 import contextlib
+import gc
 import os
+import sys
 from collections.abc import Iterator
+
+from hrnet_tf.collection import uncollected
 
 
 @contextlib.contextmanager
@@ -29,8 +33,11 @@ def import_keras(use: bool = True) -> None:
             while its log lines are still discarded.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet():
+    first = "keras" not in sys.modules
+    with quiet(), uncollected():
         import keras
 
         if use:
             keras.ops.zeros(())
+    if first:
+        gc.freeze()  # modules stay; no later collection looks at them

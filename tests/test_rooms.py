@@ -17,7 +17,7 @@ LOW = ("", "labels", "patches")
 MIDDLE = (*LOW, "networks", "weights", "runtime", "media", "cards", "presets", "opening")
 BASE = (*MIDDLE, "detection", "tasks", "recipe", "data", "training")
 ROOMS = {
-    "": (),  # files.py, names.py, fields.py, quiet.py
+    "": (),  # collection.py, files.py, names.py, fields.py, quiet.py
     "labels": ("",),
     "patches": ("",),
     "networks": LOW,
@@ -74,7 +74,7 @@ def room_of(module):
     if top == "tasks":
         return "detection" if inner[0] == "detection" else "a task" if inner[0] in NAMES else top
     if top != "training":
-        return "" if top in ("files", "names", "fields", "quiet") else top
+        return "" if top in ("collection", "files", "names", "fields", "quiet") else top
     if module.endswith("__main__") or inner[0] == "command":
         return "commands"
     if inner[0] in NAMES:
