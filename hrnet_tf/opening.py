@@ -11,6 +11,7 @@ import keras
 
 from hrnet_tf.cards.card import Card
 from hrnet_tf.cards.files import check_conversion, other_parts, read_card
+from hrnet_tf.collection import uncollected
 from hrnet_tf.files import existing, sha256
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
@@ -71,6 +72,7 @@ def known_card(model: str | os.PathLike) -> Card | None:
     return preset and preset.card
 
 
+@uncollected()
 def open_network(
     model: str | os.PathLike | keras.Model,
     weights: str | os.PathLike | Mapping | None = "published",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
+from hrnet_tf.collection import uncollected
 from hrnet_tf.patches.keras_graph import all_layers, is_functional, origin
 from hrnet_tf.runtime.folded import folded, is_float32
 from hrnet_tf.runtime.network import Arrays, Shapes
@@ -47,9 +48,12 @@ class KerasNetwork:
 
     def __call__(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """All outputs (B, …) float32 for all inputs (B, …)."""
+        given = [arrays[name] for name in self.inputs]
         if self._call is None:
-            self._call = self._compiled()
-        return self._call(*(arrays[name] for name in self.inputs))
+            with uncollected():
+                self._call = self._compiled()
+                return self._call(*given)
+        return self._call(*given)
 
     def _compiled(self):
         model = self.model
