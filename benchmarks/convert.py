@@ -3,7 +3,8 @@
 Ratios within one run: the files take turns, the median of the turns counts, and CPU time besides
 wall time, for machines that others use too. Weights are random; the speed is that of trained ones.
 
-    lite        wider_naive_lite18 256x192 on one thread against the straightforward float32 file
+    lite        wider_naive_lite18 256x192 on one thread and on two, against the straightforward
+                float32 file
     w32         W32 256x192 on two threads against ONNX Runtime and OpenVINO
     writing     seconds to write W32 as float .tflite and .onnx files, and by their converters
     conversion  seconds and memory of the int8 conversion of W32 with 100 crops
@@ -55,8 +56,10 @@ def straightforward(model):
 def files(model, count=4):
     """Our float32 and int8 files."""
     crops = {"image": RNG.normal(size=(count, *SIZE)).astype("float32")}
-    graph = repeat_pixels(faster(straightforward(model)))
-    return tflite(graph, "float32"), tflite(graph, "int8_min_max", crops)
+    floats, integers = (
+        repeat_pixels(faster(straightforward(model), kind)) for kind in (False, True)
+    )
+    return tflite(floats, "float32"), tflite(integers, "int8_min_max", crops)
 
 
 def litert(content, threads):
@@ -117,8 +120,9 @@ def lite():
     ours = files(model)
     calls = {"straightforward float32": tflite(straightforward(model), "float32")}
     calls |= {"float32": ours[0], "int8": ours[1]}
-    print("wider_naive_lite18 256x192, one thread")
-    race({name: litert(content, 1) for name, content in calls.items()})
+    for threads in (1, 2):
+        print(f"wider_naive_lite18 256x192, threads: {threads}")
+        race({name: litert(content, threads) for name, content in calls.items()})
 
 
 def w32():
@@ -168,7 +172,7 @@ def conversion():
     model = network("w32")
     start = time.perf_counter(), time.process_time()
     crops = {"image": RNG.normal(size=(100, *SIZE)).astype("float32")}
-    graph = repeat_pixels(faster(straightforward(model)))
+    graph = repeat_pixels(faster(straightforward(model), integers=True))
     content = tflite(graph, "int8", crops)
     seconds, work = time.perf_counter() - start[0], time.process_time() - start[1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -117,7 +117,7 @@ def layer_report(
     path = beside(model)
     default = path.with_name(f"{path.name}_{options.precision}_layers.svg")
     output = check_output(output or default, ".svg", model, overwrite)
-    source = open_source(model, weights, options.size)
+    source = open_source(model, weights, options.size, integers=True)
     place = (options.calibration, options.images, source.card, source.inputs)
     measured = calibration(*place, options.count, options.seed)
     found = losses(source.graph, options.precision, measured.examples)

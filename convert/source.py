@@ -84,9 +84,10 @@ def open_source(
     weights: str | os.PathLike | None = "published",
     size: tuple[int, int] | None = None,
     card: Card | None = None,
+    integers: bool = False,
 ) -> Source:
     """Opens a network that is converted as a whole; arguments and errors as of `open_sources`."""
-    found = open_sources(model, weights, size, card)
+    found = open_sources(model, weights, size, card, integers)
     if len(found) > 1:
         raise ValueError(
             f"{model}: is converted in the parts {', '.join(found)}, which this command does not "
@@ -101,6 +102,7 @@ def open_sources(
     weights: str | os.PathLike | None = "published",
     size: tuple[int, int] | None = None,
     card: Card | None = None,
+    integers: bool = False,
 ) -> dict[str, Source]:
     """Opens a network and reads its graph, which is float32 for any precision of the network.
 
@@ -110,6 +112,7 @@ def open_sources(
         weights: for a preset: "published", a checkpoint, or None for random weights.
         size: (height, width) of the images; the network's own if None.
         card: how to feed the network, in place of its own card.
+        integers: the file will compute in integers, in which other graphs are the faster ones.
 
     Returns:
         The parts that become files, by name: "image" alone for most networks. Only "image" has the
@@ -133,8 +136,9 @@ def open_sources(
             card.check(as_network(network, card).outputs)
         parts = task_named(card.task).parts(network, card) if card else {}
         if not parts:
-            return {"image": Source(network, faster(plain_graph(network, card)), card, *facts)}
-        graphs = {name: faster(plain_graph(part, None)) for name, part in parts.items()}
+            graph = faster(plain_graph(network, card), integers)
+            return {"image": Source(network, graph, card, *facts)}
+        graphs = {name: faster(plain_graph(part, None), integers) for name, part in parts.items()}
     except ValueError as error:
         raise ValueError(f"{model}: {error}") from error
     return {

@@ -96,7 +96,7 @@ def to_tflite(
 
         check_installed()
     recipe = _recipe(model, options) if options.qat else None
-    sources = open_sources(model, weights, options.size, card)
+    sources = open_sources(model, weights, options.size, card, precision.integers)
     source = _whole(model, sources) if options.qat else None
     paths = part_paths(output, sources, model, overwrite)
     found = _calibrations(sources, options, precision, report)
@@ -246,7 +246,7 @@ def _trained(source, recipe, options, examples, workdir, overwrite):
 
     recipe = qat_recipe(recipe, source, options.qat_epochs, options.qat_rate)
     path = fine_tune(source, examples, recipe, workdir, options.precision, overwrite)
-    return dataclasses.replace(source, graph=open_source(path).graph)
+    return dataclasses.replace(source, graph=open_source(path, integers=True).graph)
 
 
 def define_flags(values: flags.FlagValues) -> None:

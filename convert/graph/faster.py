@@ -16,9 +16,9 @@ from hrnet_tf.convert.graph.shuffles import fold_shuffles
 SAME_PADS = [((1, 1), (1, 1)), ((1, 0), (1, 0)), ((1, 1), (1, 0)), ((1, 0), (1, 1))]
 
 
-def faster(graph: Graph) -> Graph:
-    """All rewrites that help every target; returns the same graph."""
-    return separate_pads(fold_shuffles(sum_coarse_first(graph)))
+def faster(graph: Graph, integers: bool = False) -> Graph:
+    """All rewrites that help every target, for arithmetic of floats or integers; the same graph."""
+    return separate_pads(fold_shuffles(sum_coarse_first(graph), integers))
 
 
 def sum_coarse_first(graph: Graph) -> Graph:

@@ -19,19 +19,25 @@ from hrnet_tf.convert.graph.nodes import Graph, Node
 # A channel is (the node that computes it, its number in the original order there).
 Channel = tuple[Node, int]
 CHANNEL_BY_CHANNEL = ("nearest", "resize", "corners", "average_pool", "max_pool", "pad", "mean")
-# In XNNPACK, one step of copying a pixel's channels takes as long as this many multiply-adds.
-STEP = 130
+# In XNNPACK, one step of copying a pixel's channels takes as long as this many multiply-adds of
+# floats or of integers. Measured with AVX-512: with 60 and 300 for floats, wider_naive_lite18 takes
+# 1 % and 3 % longer; with 130 for integers, 5 % longer.
+STEP, INTEGER_STEP = 130, 700
 MOST_PIECES = 5  # tensors that one CONCATENATION of XNNPACK takes
 
 
-def fold_shuffles(graph: Graph) -> Graph:
+def fold_shuffles(graph: Graph, integers: bool = False) -> Graph:
     """Removes shuffles, and slices and concatenations around them; returns the same graph.
 
     The result is exact and channels of the outputs keep their order. A graph without shuffles is
     not changed.
+
+    Args:
+        graph: is changed.
+        integers: it will be computed in integers, whose products take less time than copies.
     """
     if any(_shuffled(node) for node in graph.nodes):
-        _Folding(graph).rewrite()
+        _Folding(graph, INTEGER_STEP if integers else STEP).rewrite()
     return graph
 
 
@@ -89,14 +95,15 @@ class _Folding:
     """The state of one `fold_shuffles`.
 
     Attributes:
+        step: multiply-adds that take as long as one step of copying.
         views: the channels that each original node consists of.
         nodes: the nodes that compute something, in order.
         groups: the group of each of these nodes.
         takers: for each channel of a group the join that takes it: its group and the number there.
     """
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
+    def __init__(self, graph: Graph, step: int):
+        self.graph, self.step = graph, step
         self.views: dict[Node, list[Channel]] = {}
         for node in graph.nodes:
             self.views[node] = self._view(node)
@@ -210,7 +217,7 @@ class _Folding:
         for numbers in loose.values():
             numbers.sort(key=fates.__getitem__)
             runs.append([numbers, numbers[::-1]])
-        if 3 * len(runs) > _most_steps(join):
+        if 3 * len(runs) > self._most_steps(join):
             group.order = sorted(range(group.size), key=fates.__getitem__)
         else:
             group.order = _best_order(runs, fates)
@@ -272,7 +279,7 @@ class _Folding:
         exact = sorted(set(places), key=lambda place: (nodes.index(place[0]), place[1]))
         whole = [(node, c) for node in nodes for c in range(node.channels)]
         best = min(
-            exact, whole, key=lambda each: _steps(_pieces(each)) * STEP + len(each) * filters
+            exact, whole, key=lambda each: _steps(_pieces(each)) * self.step + len(each) * filters
         )
         where = {place: i for i, place in enumerate(best)}
         return self._put_together(_pieces(best), name), [where[place] for place in places]
@@ -280,12 +287,17 @@ class _Folding:
     def _join(self, view, order, name) -> Node:
         """The channels of a view in an order."""
         pieces = _pieces([self._place(view[number]) for number in order])
-        if _steps(pieces) <= _most_steps(view):
+        if _steps(pieces) <= self._most_steps(view):
             return self._put_together(pieces, name)
         key = (*view, *order)
         if key not in self.made:
             self.made[key] = self._permute(view, order, f"{name}.order")
         return self.made[key]
+
+    def _most_steps(self, view) -> float:
+        """Steps that take as long as ordering the channels by a convolution with ones and zeros."""
+        nodes = {node for node, _ in view}
+        return 2 * len(nodes) + sum(node.channels for node in nodes) * len(view) / self.step
 
     def _permute(self, view, order, name):
         """A convolution with ones and zeros."""
@@ -340,12 +352,6 @@ def _steps(pieces) -> int:
     cut = sum(size < node.channels for node, _, size in pieces)
     laid = len(pieces) if len(pieces) > 1 else 0
     return cut + 2 * (laid + laid // MOST_PIECES)
-
-
-def _most_steps(view) -> float:
-    """Steps that take as long as ordering the channels by a convolution with ones and zeros."""
-    nodes = {node for node, _ in view}
-    return 2 * len(nodes) + sum(node.channels for node in nodes) * len(view) / STEP
 
 
 def _best_order(runs, fates) -> list[int]:

@@ -30,6 +30,11 @@ class Precision:
         """Whether ranges must be measured on examples."""
         return self.activations is not None
 
+    @property
+    def integers(self) -> bool:
+        """Whether CPUs compute it by their fast products of bytes."""
+        return self.activations == 8
+
 
 PRECISIONS = {
     "float32": Precision("as trained: the reference", "float32", None),

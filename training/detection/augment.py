@@ -39,7 +39,7 @@ def draw(
     seed = (tf.cast(recipe.seed, tf.int64), tf.cast(step, tf.int64))
     share = tf.unstack(tf.random.stateless_uniform((8, count), seed))
     choices = tf.constant(recipe.train_sides or (min(recipe.sides),), tf.float32)
-    short = tf.gather(choices, tf.cast(share[0] * len(choices), tf.int32))
+    short = tf.gather(choices, tf.cast(share[0] * choices.shape[0], tf.int32))
     low, high = recipe.scale_range
     scaled = scaled_sizes(size, short, low + (high - low) * share[1], max(recipe.sides))
     draws = tf.random.stateless_uniform((count, 2), seed, None, None, tf.int32)

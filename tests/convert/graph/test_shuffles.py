@@ -64,10 +64,11 @@ def folded(model):
     return merge_resizes(fold_norms(read_graph(model)))
 
 
+@pytest.mark.parametrize("integers", [False, True])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_rewritten_graphs_compute_what_their_original_computes(name):
+def test_rewritten_graphs_compute_what_their_original_computes(name, integers):
     model = NETWORKS[name]()
-    graph = repeat_pixels(faster(folded(model)))
+    graph = repeat_pixels(faster(folded(model), integers))
     assert difference(computed(graph, {"image": IMAGE}), model(IMAGE)) < 1e-5
     assert "permute" not in {node.kind for node in graph.nodes}
     names = [node.name for node in graph.nodes if node.weights]
@@ -88,6 +89,15 @@ def test_shuffles_cost_little():
     after = sum(node.weights["kernel"].size for node in graph.nodes if node.weights)
     assert after < 1.1 * before
     assert max(len(node.inputs) for node in graph.nodes) <= 5  # XNNPACK concatenates no more
+
+
+def test_graphs_of_integers_copy_less():
+    """Their products are fast, and each copy waits for all threads."""
+    counts = []
+    for integers in (False, True):
+        graph = fold_shuffles(folded(lite(weighting=False, width=40)), integers)
+        counts.append(sum(node.kind in ("slice", "concat") for node in graph.nodes))
+    assert counts[1] < 0.8 * counts[0]
 
 
 def test_coarse_streams_are_summed_before_they_are_upsampled():
