@@ -63,14 +63,7 @@ def demo(
         return of_scenes(recipe or load_recipe(PAGE), folder, counts, "instances.json", size=SIZE)
 
     drawings = f"{scenes} scenes to learn from and {held_out} to be judged by"
-    return run(
-        folder,
-        overwrite,
-        drawings,
-        draw,
-        write_page,
-        {"AP": "AP of boxes", "AP mask": "AP of masks"},
-    )
+    return run(folder, overwrite, drawings, draw, write_page, NAMES)
 
 
 def write_page(

@@ -80,5 +80,5 @@ def test_regions(golden, head, monkeypatch):
     near &= np.abs(scores[:, None] - expected["proposals/0/scores"]) <= 1e-3
     assert near.any(axis=0).mean() >= 0.97 and len(boxes) == near.shape[1]
     rois = expected["rois"][:, 1:]
-    monkeypatch.setattr(regions, "proposals", lambda *arguments: (rois, None))
+    monkeypatch.setattr(regions, "proposals", lambda *arguments, **options: (rois, None))
     check(predictor.detect(image), expected, "from_rois/0", image.original[1])
