@@ -20,7 +20,7 @@ PAGES = [ROOT / "README.md", *DOCS, *(folder / "README.md" for folder in FOLDERS
 CONFIG = ROOT / "docs" / "mkdocs.yml"
 API = ROOT / "docs" / "site" / "api.md"
 # Flags of benchmarks and other programs.
-OTHERS = {"data", "logdir", "nodes", "ntasks-per-node", "port", "prefix"}
+OTHERS = {"data", "logdir", "nodes", "ntasks-per-node", "peers", "port", "prefix"}
 
 
 @pytest.fixture(params=PAGES, ids=lambda path: str(path.relative_to(ROOT)))
