@@ -22,7 +22,7 @@ os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before TensorFlow cou
 # ruff: noqa: E402
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from noise import noise
 from processor import seconds
 
 from hrnet_tf.labels.keypoint_sets import COCO
@@ -47,14 +47,12 @@ RECIPE = PoseRecipe(
 
 
 def draw_people(folder):
-    """One person in each JPEG, with the detail of a photo: noise at several scales."""
+    """One person in each JPEG of noise."""
     rng = np.random.default_rng(0)
     people = []
     for number in range(DRAWN):
-        scales = [rng.integers(0, 255, (n, n, 3), dtype=np.uint8) for n in (4, 32, 256)]
-        layers = [np.float32(Image.fromarray(s).resize((640, 480), 3)) for s in scales]
         path = Path(folder, f"{number:03}.jpg")
-        Image.fromarray(np.uint8(np.average(layers, axis=0, weights=(4, 2, 1)))).save(path)
+        noise(rng, (640, 480)).save(path)
         size = rng.uniform((60, 120), (250, 400))
         box = np.concatenate((rng.uniform(0, (640, 480) - size), size))
         joints = np.column_stack((rng.uniform(box[:2], box[:2] + size, (17, 2)), np.full(17, 2)))

@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from PIL import Image
+from noise import noise
 
 import hrnet_tf
 from hrnet_tf.cards.pose import PoseCard
@@ -32,13 +32,10 @@ PHOTOS, SMALL = 60, 4000
 
 
 def draw_pictures(folder, count, size):
-    """JPEGs with the detail of a photo: noise at several scales."""
+    """JPEGs of noise."""
     rng = np.random.default_rng(0)
     for number in range(count):
-        scales = [rng.integers(0, 255, (n, n, 3), dtype=np.uint8) for n in (4, 32, 256)]
-        layers = [np.float32(Image.fromarray(s).resize(size, Image.BICUBIC)) for s in scales]
-        picture = np.average(layers, axis=0, weights=(4, 2, 1))
-        Image.fromarray(np.uint8(picture)).save(folder / f"{number:05}.jpg", quality=90)
+        noise(rng, size).save(folder / f"{number:05}.jpg", quality=90)
     return find_images([folder])
 
 

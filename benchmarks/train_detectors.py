@@ -27,7 +27,6 @@ from hrnet_tf.training import train
 from hrnet_tf.training.data.synthetic.scenes import write_dataset
 from hrnet_tf.training.detection.recipe import DetectionRecipe
 from hrnet_tf.training.detection.region_losses import (
-    SETTINGS,
     Truth,
     regions,
     rpn_losses,
@@ -88,7 +87,7 @@ def timed(call) -> float:
 
 def choosing(trainee, batch) -> float:
     """CPU seconds of assigning and sampling anchors and regions."""
-    (inputs, targets, weights), settings = batch, SETTINGS[trainee.head]
+    (inputs, targets, weights), settings = batch, trainee.settings
     outputs = trainee(inputs, training=False)
     names = ("objects", "classes", "size")
     truth = Truth(*(targets[name] for name in names), weights, targets["seed"])

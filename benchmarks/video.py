@@ -15,6 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from noise import noise
 from PIL import Image
 
 import hrnet_tf
@@ -34,10 +35,7 @@ def picture():
     if data := os.environ.get("HRNET_TF_DATA"):
         path = min(Path(data, "coco_kp_subset", "val2017").glob("*.jpg"))
         return np.asarray(Image.open(path).convert("RGB").resize(size, Image.BICUBIC))
-    rng = np.random.default_rng(0)
-    scales = [rng.integers(0, 255, (n, n, 3), dtype=np.uint8) for n in (4, 32, 256)]
-    layers = [np.float32(Image.fromarray(each).resize(size, Image.BICUBIC)) for each in scales]
-    return np.uint8(np.average(layers, axis=0, weights=(4, 2, 1)))
+    return np.asarray(noise(np.random.default_rng(0), size))
 
 
 def make_video(path):

@@ -4,14 +4,17 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from hrnet_tf.training.loop import distribute
+from hrnet_tf.training.loop import distribute, resume
 from hrnet_tf.training.loop.resume import Checkpoint
+from hrnet_tf.training.recipe import Recipe
 
 
 def environments() -> list[dict[str, str]]:
@@ -47,6 +50,22 @@ def end(command: Sequence, output: str | Path, seconds: float = 600) -> None:
         for process in processes:
             process.kill()
     assert codes == [0, 0], "".join(Path(f"{output}{i}").read_text() for i in range(2))
+
+
+def checkpoints(script: str, recipe: Recipe, folder: Path) -> list[Checkpoint]:
+    """The last checkpoints of a recipe's runs on one device, on two, and by two workers.
+
+    `script` takes a recipe's file, a folder for the run and a number of devices.
+    """
+    path = folder / "recipe.json"
+    path.write_text(recipe.to_json())
+    command = [sys.executable, script, str(path)]
+    for devices in ("1", "2"):
+        words = [*command, folder / devices, devices]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    end([*command, folder / "workers"], folder / "output")
+    runs = [folder / name / "checkpoints" for name in ("1", "2", "workers")]
+    return [resume.newest(run, pytest.fail) for run in runs]
 
 
 def divide(devices: int) -> None:

@@ -63,11 +63,16 @@ def test_named_modules_exist(page):
         assert importlib.util.find_spec(module), module
 
 
+def flags_in(path):
+    """The flags that a file of help names, also those that `--no` turns off."""
+    found = set()
+    for optional, name in re.findall(r"--(\[no\])?([\w-]+)", path.read_text(encoding="utf-8")):
+        found |= {name, f"no{name}"} if optional else {name}
+    return found
+
+
 def test_flags_exist(page):
-    known = set(OTHERS)
-    for path in (ROOT / "tests" / "public").glob("*.txt"):
-        for optional, name in re.findall(r"--(\[no\])?([\w-]+)", path.read_text(encoding="utf-8")):
-            known |= {name, f"no{name}"} if optional else {name}
+    known = OTHERS.union(*map(flags_in, (ROOT / "tests" / "public").glob("*.txt")))
     text = page.read_text(encoding="utf-8")
     if page.name == "coming_from.md":  # the first column of its tables is about other programs
         text = re.sub(r"^\|[^|]*\|", "|", text, flags=re.MULTILINE)
@@ -91,9 +96,7 @@ def test_flags_belong_to_their_command(page):
         known = {"help"}
         helps = ["convert_to_tflite", "hrnet-tf_convert"]
         for name in helps if command == "convert" else [f"hrnet-tf_{command}"]:
-            text = (ROOT / "tests" / "public" / f"{name}.txt").read_text(encoding="utf-8")
-            for optional, flag in re.findall(r"--(\[no\])?([\w-]+)", text):
-                known |= {flag, f"no{flag}"} if optional else {flag}
+            known |= flags_in(ROOT / "tests" / "public" / f"{name}.txt")
         used = {word[2:].partition("=")[0] for word in words if word.startswith("--")}
         assert used - {"FIELD"} <= known, (command, words)
 

@@ -13,10 +13,9 @@ from hrnet_tf import fields
 from hrnet_tf.cards import NAMES
 from hrnet_tf.fields import refuse
 from hrnet_tf.quiet import import_keras
+from hrnet_tf.runtime import PRECISIONS
 from hrnet_tf.tasks import options_of
 from hrnet_tf.training import scored_tasks, scoring_options
-
-PRECISIONS = ("float32", "bfloat16")  # those of `runtime.keras_model`, which needs Keras
 
 
 class UsageError(Exception):

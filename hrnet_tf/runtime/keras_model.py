@@ -9,10 +9,10 @@ import numpy as np
 
 from hrnet_tf.collection import uncollected
 from hrnet_tf.patches.keras_graph import all_layers, is_functional, origin
+from hrnet_tf.runtime import PRECISIONS
 from hrnet_tf.runtime.folded import folded, is_float32
 from hrnet_tf.runtime.network import Arrays, Shapes
 
-PRECISIONS = ("float32", "bfloat16")
 FUNCTIONAL = (
     "Build it as keras.Model(inputs, outputs), or around it: image = keras.Input(shape); "
     "keras.Model(image, model(image))"

@@ -4,8 +4,6 @@ Detectors and poses have tests of their own.
 """
 
 import dataclasses
-import subprocess
-import sys
 from pathlib import Path
 
 import own_masks
@@ -15,7 +13,6 @@ import tiny_run
 
 from hrnet_tf.training.classification.recipe import ClassificationRecipe
 from hrnet_tf.training.data.synthetic.shapes import write_shapes
-from hrnet_tf.training.loop import resume
 from hrnet_tf.training.recipe import Recipe
 
 SGD = {"optimizer": "sgd", "learning_rate": 0.05, "epochs": 3, "batch_size": 4, "sync_norm": True}
@@ -30,19 +27,6 @@ def recipe_of(task: str, folder: Path) -> Recipe:
     return ClassificationRecipe(**values, milestones=(), evaluate_every=1, **SGD)
 
 
-def ends(recipe: Recipe, folder: Path) -> list:
-    """The last checkpoints of runs on one device, on two, and by two workers."""
-    path = folder / "recipe.json"
-    path.write_text(recipe.to_json())
-    command = [sys.executable, tiny_run.__file__, str(path)]
-    for devices in ("1", "2"):
-        words = [*command, folder / devices, devices]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-    several_devices.end([*command, folder / "workers"], folder / "output")
-    runs = [folder / name / "checkpoints" for name in ("1", "2", "workers")]
-    return [resume.newest(run, pytest.fail) for run in runs]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["segmentation", "classification"])
 def test_two_devices_or_workers_train_as_one_with_the_same_batch(task, tmp_path):
@@ -50,7 +34,7 @@ def test_two_devices_or_workers_train_as_one_with_the_same_batch(task, tmp_path)
     recipe = recipe_of(task, tmp_path)
     if task == "segmentation":  # no padding: see the next test
         recipe = dataclasses.replace(recipe, scale_range=(1.0, 2.0))
-    one, *others = ends(recipe, tmp_path)
+    one, *others = several_devices.checkpoints(tiny_run.__file__, recipe, tmp_path)
     for several in others:
         found = several_devices.differences(one, several)
         assert max(found.values()) < 1e-4, found
@@ -62,7 +46,8 @@ def test_two_devices_or_workers_train_as_one_with_the_same_batch(task, tmp_path)
 @pytest.mark.slow
 def test_pixels_that_do_not_count_are_counted_on_each_device(tmp_path):
     """As in the original: each device has the mean of its own pixels, and those are averaged."""
-    one, two, workers = ends(recipe_of("segmentation", tmp_path), tmp_path)
+    recipe = recipe_of("segmentation", tmp_path)
+    one, two, workers = several_devices.checkpoints(tiny_run.__file__, recipe, tmp_path)
     assert max(several_devices.differences(two, workers).values()) < 1e-4
     losses = [[row["loss"] for row in each.position.rows] for each in (one, two)]
     assert losses[0] != pytest.approx(losses[1], rel=1e-4)

@@ -175,16 +175,9 @@ def test_two_devices_or_workers_train_as_one_with_the_same_batch(recipe, head, t
     What is left is the order of sums, 1e-7 of each: seen after four steps was 3e-5 of the largest
     value of a variable.
     """
-    path = tmp_path / "recipe.json"
     changes = {"sync_norm": True, "optimizer": "sgd", "learning_rate": 1e-3, "clip_norm": 1.0}
-    path.write_text(dataclasses.replace(recipe, head=head, **changes).to_json())
-    command = [sys.executable, tiny_detectors.__file__, str(path)]
-    for devices in ("1", "2"):
-        words = [*command, tmp_path / devices, devices]
-        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-    several_devices.end([*command, tmp_path / "workers"], tmp_path / "output")
-    runs = [tmp_path / name / "checkpoints" for name in ("1", "2", "workers")]
-    one, *others = (resume.newest(run, pytest.fail) for run in runs)
+    recipe = dataclasses.replace(recipe, head=head, **changes)
+    one, *others = several_devices.checkpoints(tiny_detectors.__file__, recipe, tmp_path)
     assert len(one.arrays) > 30 and one.position.step == 4
     for several in others:
         found = several_devices.differences(one, several)
