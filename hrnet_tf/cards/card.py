@@ -76,10 +76,12 @@ class Card:
             crops: (..., H, W, 3) grey levels 0..255.
 
         Returns:
-            (..., H, W, 3) float32; (..., H, W, 1) for networks that take grey images.
+            (..., H, W, 3) float32; (..., H, W, 1) for networks that take grey images. A NumPy array
+            for NumPy arrays of three channels, in less time than through the backend.
         """
-        mean, std = (ops.convert_to_tensor(each, "float32") for each in (self.mean, self.std))
-        crops = ops.cast(crops, "float32")
+        mean, std = (np.array(each, np.float32) for each in (self.mean, self.std))
+        plain = isinstance(crops, np.ndarray)
+        crops = crops.astype(np.float32) if plain else ops.cast(crops, "float32")
         if len(self.mean) == 1:
             crops = ops.sum(crops * ops.convert_to_tensor(GREY, "float32"), -1, keepdims=True)
         return (crops / 255.0 - mean) / std

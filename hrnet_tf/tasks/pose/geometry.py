@@ -116,6 +116,67 @@ def crop(image, matrices, output_size: tuple[int, int]):
     return ops.round(_mix(above, below, down))
 
 
+def crop_upright(image: np.ndarray, matrices, output_size: tuple[int, int]) -> np.ndarray:
+    """`crop` of a NumPy image by matrices that do not rotate: the same bits, several times faster.
+
+    Each row of such a crop lies between the same two rows of the image. So these are interpolated
+    along their length first, once, and then between each other.
+
+    Args:
+        image: (H, W, C) uint8.
+        matrices: (N, 2, 3), image pixels -> crop pixels; they scale and shift each axis alone.
+        output_size: (height, width) of the crops.
+
+    Returns:
+        (N, height, width, C) float32, 0..255.
+    """
+    inverses = ops.convert_to_numpy(invert(matrices))
+    crops = [_upright(image, inverse, output_size) for inverse in inverses]
+    return np.stack(crops) if crops else np.empty((0, *output_size, image.shape[2]), np.float32)
+
+
+def _upright(image, inverse, output_size):
+    (a, _, shift_x), (_, d, shift_y) = inverse
+    height, width, channels = image.shape
+    left, right = _between(a, shift_x, output_size[1], width)
+    top, down = _between(d, shift_y, output_size[0], height)
+    rows, used = np.unique([top, top + 1], return_inverse=True)
+    # The part of the image that is read, as bytes of whole rows.
+    first = np.clip(left.min(), 0, width - 1)
+    last = np.clip(left.max() + 1, 0, width - 1)
+    part = image[rows.clip(0, height - 1), first : last + 1].reshape(len(rows), -1)
+
+    def pixels(columns):
+        positions = (columns - first)[:, None] * channels + np.arange(channels)
+        found = part.take(positions.ravel(), axis=1, mode="clip").astype(np.float32)
+        found = found.reshape(len(rows), -1, channels)
+        found[:, (columns < 0) | (columns >= width)] = 0
+        return found
+
+    lines = _mixed(pixels(left), pixels(left + 1), right[:, None])
+    lines[(rows < 0) | (rows >= height)] = 0
+    upper, lower = used.reshape(2, -1)
+    mixed = _mixed(lines[upper], lines[lower], down[:, None, None])
+    return np.rint(mixed, out=mixed)
+
+
+def _between(factor, shift, count, length):
+    """For each pixel of an axis, the image's pixel before it, and the share of the one after."""
+    positions = factor * np.arange(count, dtype=np.float32) + shift
+    positions = np.nan_to_num(positions, nan=-1)  # of a box whose numbers overflow
+    positions = np.clip(positions, np.float32(-1), np.float32(length))
+    before = np.floor(positions)
+    return before.astype(np.int32), positions - before
+
+
+def _mixed(first, second, share):
+    """`_mix` of float32 arrays, which are overwritten."""
+    second -= first
+    second *= share
+    first += second
+    return first
+
+
 def _entries(matrices, shape):
     """The six numbers of each matrix as tensors that broadcast: `shape` is (-1, 6, ...)."""
     return ops.unstack(ops.reshape(ops.cast(matrices, "float32"), shape), 6, axis=1)

@@ -193,9 +193,9 @@ class PosePredictor:
         for _, group in groupby(jobs, key=lambda job: id(job[0])):
             group = list(group)
             rows = matrices[first : first + len(group)]
-            crops.append(geometry.crop(group[0][0].image, rows, self.input_size))
+            crops.append(geometry.crop_upright(group[0][0].image, rows, self.input_size))
             first += len(group)
-        crops = ops.convert_to_numpy(self.card.normalize(ops.concatenate(crops)))
+        crops = ops.convert_to_numpy(self.card.normalize(np.concatenate(crops)))
         _share(jobs, "crop", start)
         return jobs, crops, matrices
 

@@ -91,6 +91,27 @@ def test_zeros_lie_outside_the_image():
     np.testing.assert_array_equal(row, [100, *[200] * 6, 100, 0])
 
 
+@pytest.mark.parametrize("aligned", [False, True])
+def test_upright_crops_equal_crops_to_the_bit(aligned):
+    """Prediction crops in NumPy what training and SavedModels crop in TensorFlow."""
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        image = rng.integers(0, 256, (*rng.integers(1, 90, 2), 3)).astype("uint8")
+        corners, sides = rng.uniform(-60, 100, (3, 2)), rng.uniform(0, 200, (3, 2))
+        boxes = np.concatenate([corners, sides ** rng.choice([0.1, 1, 2])], axis=1)
+        boxes = np.concatenate([boxes, [[4, 5, 0, 0], [1e6, 1e6, 10, 10]]])
+        regions = geometry.center_scale(boxes, 0.75)
+        matrices = geometry.affine(*regions, OUTPUT, aligned=aligned)
+        expected = as_array(geometry.crop(image, matrices, OUTPUT))
+        np.testing.assert_array_equal(geometry.crop_upright(image, matrices, OUTPUT), expected)
+
+
+def test_an_upright_crop_whose_numbers_overflow_is_black():
+    image = np.full((5, 7, 3), 200, np.uint8)
+    matrices = geometry.affine(*geometry.center_scale([[1e38, -3e38, 3e38, 3e38]], 0.75), (8, 6))
+    assert not geometry.crop_upright(image, matrices, (8, 6)).any()
+
+
 def test_empty_boxes_and_boxes_far_away_give_finite_crops():
     image = np.full((20, 30, 3), 9, np.uint8)
     boxes = [[4, 5, 0, 0], [1e6, 1e6, 10, 10], [-500, -500, 20, 20]]
