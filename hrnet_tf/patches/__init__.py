@@ -6,8 +6,8 @@ the version here.
 """
 
 VERSIONS = {
-    "keras": "3.15",  # keras_adam, …_averages, …_fit, …_graph, …_normalization, …_sgd
-    # keras_adam, …_averages, …_fit, …_normalization, …_sgd, tensorflow_graphs, …_sums
+    "keras": "3.15",  # keras_adam, …_averages, …_fit, …_graph, …_loading, …_normalization, …_sgd
+    # keras_adam, …_averages, …_fit, …_loading, …_normalization, …_sgd, tensorflow_graphs, …_sums
     "tensorflow": "2.21",
     "keras-hub": "0.32",  # keras_hub
     "ai-edge-litert": "2.3",  # litert

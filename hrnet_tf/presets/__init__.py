@@ -16,7 +16,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from hrnet_tf.collection import uncollected
 from hrnet_tf.names import did_you_mean
+from hrnet_tf.patches.keras_loading import made_when_assigned
 from hrnet_tf.presets import classification, detection, landmarks, pose, segmentation
 from hrnet_tf.presets.preset import Preset
 from hrnet_tf.presets.sizes import SIZES
@@ -94,7 +96,9 @@ def from_preset(
     preset = find_preset(name)
     weights = weight_file(preset, weights) or weights
     kwargs = preset.kwargs if input_shape is None else {**preset.kwargs, "input_shape": input_shape}
-    model = preset.builder(**kwargs)
-    if weights is not None:
+    if weights is None:
+        return preset.builder(**kwargs)
+    with uncollected(), made_when_assigned():
+        model = preset.builder(**kwargs)
         load_checkpoint(model, weights)
     return model

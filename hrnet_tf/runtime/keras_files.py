@@ -12,6 +12,7 @@ import h5py
 import keras
 
 from hrnet_tf.files import DAMAGE, existing, unfolds_too_far
+from hrnet_tf.patches.keras_loading import made_when_assigned
 from hrnet_tf.runtime.keras_model import functional
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -75,7 +76,8 @@ def load_keras(path: str | os.PathLike) -> keras.Model:
     path = existing(path)
     _check_unfolded(path)
     try:
-        model = keras.models.load_model(path, compile=False)
+        with made_when_assigned():
+            model = keras.models.load_model(path, compile=False)
     except Exception as error:  # zipfile, HDF5 and Keras raise different errors on damaged files
         raise ValueError(f"{path}: {_other_kind(path) or _reason(_texts(error))}") from error
     if not isinstance(model, keras.Model):

@@ -1,7 +1,6 @@
 """Overlap of boxes, and pairs of rows and columns, for following what moves."""
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 
 def box_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -14,6 +13,8 @@ def box_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def assign(matrix: np.ndarray, least: float) -> list[tuple[int, int]]:
     """The pairs (row, column) with the largest sum, without pairs below `least`."""
+    from scipy.optimize import linear_sum_assignment  # takes .15 s, and only videos need it
+
     matrix = np.where(matrix >= least, matrix, 0)
     pairs = zip(*linear_sum_assignment(matrix, maximize=True), strict=True)
     return [(int(row), int(column)) for row, column in pairs if matrix[row, column] >= least]
