@@ -1,10 +1,11 @@
-"""How fast converted files run: `python benchmarks/convert.py [lite|w32|writing|conversion]…`.
+"""How fast converted files run: `python benchmarks/convert.py [lite|widths|w32|…]…`.
 
 Ratios within one run: the files take turns, the median of the turns counts, and CPU time besides
 wall time, for machines that others use too. Weights are random; the speed is that of trained ones.
 
     lite        wider_naive_lite18 256x192 on one thread and on two, against the straightforward
                 float32 file
+    widths      the same network with other widths on one thread, and their multiply-adds
     w32         W32 256x192 on two threads against ONNX Runtime and OpenVINO
     writing     seconds to write W32 as float .tflite and .onnx files, and by their converters
     conversion  seconds and memory of the int8 conversion of W32 with 100 crops
@@ -17,6 +18,7 @@ import resource
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,6 +31,7 @@ from hrnet_tf.convert.formats.onnx_file import onnx_model, traced
 from hrnet_tf.convert.graph.faster import faster, repeat_pixels
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.read import read_graph
+from hrnet_tf.networks.specs import SPECS
 from hrnet_tf.quiet import quiet
 
 SIZE = (256, 192, 3)
@@ -36,9 +39,9 @@ TURNS, CALLS = 40, 4
 RNG = np.random.default_rng(0)
 
 
-def network(name):
+def network(arch):
     """With weights that keep the size of what passes: vanishing numbers are slow on CPUs."""
-    model = hrnet_tf.pose(name, SIZE)
+    model = hrnet_tf.pose(arch, SIZE)
     for weight in model.weights:
         if len(weight.shape) == 4:
             fan_in = np.prod(weight.shape[:2]) * (
@@ -125,6 +128,19 @@ def lite():
         race({name: litert(content, threads) for name, content in calls.items()})
 
 
+def widths():
+    calls, work = {}, {}
+    for width in (32, 40, 48, 64):
+        model = network(replace(SPECS["wider_naive_lite18"], width=width))
+        kernels = [layer for layer in model.layers if hasattr(layer, "kernel")]
+        work[width] = sum(np.prod(x.output.shape[1:3]) * np.prod(x.kernel.shape) for x in kernels)
+        for kind, content in zip(("float32", "int8"), files(model), strict=True):
+            calls[f"width {width}, {kind}"] = litert(content, 1)
+    print("wider_naive_lite18 has width 40; multiply-adds of widths against those of 32:")
+    print("  ".join(f"{width}: {each / work[32]:.2f}" for width, each in work.items()))
+    race(calls)
+
+
 def w32():
     model = network("w32")
     ours = files(model)
@@ -181,7 +197,8 @@ def conversion():
 
 
 def main():
-    questions = {"lite": lite, "w32": w32, "writing": writing, "conversion": conversion}
+    questions = {"lite": lite, "widths": widths, "w32": w32, "writing": writing}
+    questions["conversion"] = conversion
     for name in sys.argv[1:] or questions:
         questions[name]()
 

@@ -24,7 +24,7 @@ from hrnet_tf.media.video import VideoWriter, read_frames
 from hrnet_tf.tasks.pose.follow import predict_video
 from hrnet_tf.tasks.pose.track import Tracking
 
-FRAMES, WIDTH, HEIGHT = 100, 640, 480
+FRAMES, WIDTH, HEIGHT = 300, 640, 480
 THREADS = {"read": ("read",), "predict": ("detect", "crop", "network", "decode", "track")}
 THREADS["write"] = ("draw", "write")
 

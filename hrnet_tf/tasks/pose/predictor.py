@@ -6,6 +6,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 import keras
@@ -128,7 +129,8 @@ class PosePredictor:
 
     def __call__(self, image: np.ndarray, boxes: np.ndarray | None = None) -> list[Pose]:
         """Poses of one image; see `stream`."""
-        return next(self.stream([("image", image, boxes)]))[2]
+        # One picture has nothing to crop beside the network's work, so no thread is started.
+        return next(self._found([("image", image, boxes)], map))[2]
 
     def stream(self, items: Iterable[tuple]) -> Iterator[tuple[Hashable, np.ndarray, list[Pose]]]:
         """Finds the poses in many images; crops of different images share batches.
@@ -148,10 +150,12 @@ class PosePredictor:
         Raises:
             ValueError: an image or its boxes have another type or shape.
         """
-        waiting = deque()
         # A background thread crops the next batch while the network works on this one.
-        batches = self._batches(items, waiting)
-        for batch in ahead(self._crop, batches, depth=1, weigh=_held):
+        return self._found(items, partial(ahead, depth=1, weigh=_held))
+
+    def _found(self, items, mapped):
+        waiting = deque()
+        for batch in mapped(self._crop, self._batches(items, waiting)):
             self._predict(*batch)
             yield from self._finished(waiting)
 
