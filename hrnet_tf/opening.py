@@ -13,6 +13,7 @@ from hrnet_tf.cards.card import Card
 from hrnet_tf.cards.files import check_conversion, other_parts, read_card
 from hrnet_tf.collection import uncollected
 from hrnet_tf.files import existing, sha256
+from hrnet_tf.patches.keras_loading import made_when_assigned
 from hrnet_tf.presets import PRESETS, find_preset, from_preset, weight_file
 from hrnet_tf.runtime.converted import RUNTIMES, open_converted
 from hrnet_tf.runtime.keras_files import SUFFIXES, load_keras, load_weights, network_file
@@ -228,8 +229,9 @@ def _is_path(model):
 
 def _preset(name, weights, input_shape, precision):
     if str(weights).endswith((".h5", ".hdf5")):
-        network = from_preset(name, None, input_shape)
-        load_weights(network, weights)
+        with made_when_assigned():
+            network = from_preset(name, None, input_shape)
+            load_weights(network, weights)
         return _opened(name, network, known_card(name), Path(weights), precision)
     file = weight_file(find_preset(name), weights)
     network = from_preset(name, weights, input_shape)

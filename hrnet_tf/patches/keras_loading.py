@@ -53,4 +53,4 @@ def _made_later(kind):
         kind._initialize_with_initializer, kind._direct_assign = initialize, assign
         for variable in waiting:
             if variable._value is None:
-                variable._deferred_initialize()
+                initialize(variable, variable._initializer)

@@ -60,3 +60,11 @@ def test_after_an_error_variables_are_made_at_once_again():
         model = network()
         raise RuntimeError
     assert all(isinstance(each.value, tf.Variable) for each in model.weights + network().weights)
+
+
+def test_blocks_may_lie_in_each_other():
+    with made_when_assigned():
+        with made_when_assigned():
+            inner = network()
+        outer = network()
+    assert all(isinstance(each.value, tf.Variable) for each in inner.weights + outer.weights)
