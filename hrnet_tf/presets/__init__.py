@@ -5,8 +5,8 @@ A name consists of architecture, variant, data set, and input height x width:
 `hrnet_w18_imagenet_224x224`. The original repositories publish on drives without stable addresses,
 so their files load by path: `pose_hrnet_w32_256x192.pth` (AP .744) fits `hrnet_w32_coco_256x192`.
 
-The cache keeps the published file and no converted one: building W32 and reading its file takes a third
-of the time of `keras.models.load_model` (`python benchmarks/weights.py`).
+The cache keeps the published file and no converted one: building W32 and reading its file takes a
+third of the time of `keras.models.load_model` (`python benchmarks/weights.py`).
 """
 
 import os
