@@ -31,6 +31,7 @@ from hrnet_tf.convert.formats.onnx_file import onnx_model, traced
 from hrnet_tf.convert.graph.faster import faster, repeat_pixels
 from hrnet_tf.convert.graph.fold import fold_norms, merge_resizes
 from hrnet_tf.convert.graph.read import read_graph
+from hrnet_tf.networks.complexity import complexity
 from hrnet_tf.networks.specs import SPECS
 from hrnet_tf.quiet import quiet
 
@@ -132,8 +133,7 @@ def widths():
     calls, work = {}, {}
     for width in (32, 40, 48, 64):
         model = network(replace(SPECS["wider_naive_lite18"], width=width))
-        kernels = [layer for layer in model.layers if hasattr(layer, "kernel")]
-        work[width] = sum(np.prod(x.output.shape[1:3]) * np.prod(x.kernel.shape) for x in kernels)
+        work[width] = complexity(model).multiply_adds
         for kind, content in zip(("float32", "int8"), files(model), strict=True):
             calls[f"width {width}, {kind}"] = litert(content, 1)
     print("wider_naive_lite18 has width 40; multiply-adds of widths against those of 32:")
@@ -197,8 +197,7 @@ def conversion():
 
 
 def main():
-    questions = {"lite": lite, "widths": widths, "w32": w32, "writing": writing}
-    questions["conversion"] = conversion
+    questions = {each.__name__: each for each in (lite, widths, w32, writing, conversion)}
     for name in sys.argv[1:] or questions:
         questions[name]()
 

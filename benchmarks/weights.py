@@ -22,7 +22,6 @@ import numpy as np
 
 import hrnet_tf
 from hrnet_tf.opening import open_network
-from hrnet_tf.patches.keras_loading import made_when_assigned
 from hrnet_tf.weights.files import read_checkpoint
 from hrnet_tf.weights.load import weights_of
 
@@ -85,8 +84,7 @@ def main():
         print(f"  reading .pth into a network: {into:.2f}")
 
         def published():
-            with made_when_assigned():
-                hrnet_tf.load_checkpoint(hrnet_tf.pose("w32"), torch)
+            hrnet_tf.from_preset("hrnet_w32_coco_256x192", torch)
 
         def by_keras():
             keras.models.load_model(converted, compile=False)

@@ -116,7 +116,9 @@ def crop(image, matrices, output_size: tuple[int, int]):
     return ops.round(_mix(above, below, down))
 
 
-def crop_upright(image: np.ndarray, matrices, output_size: tuple[int, int]) -> np.ndarray:
+def crop_upright(
+    image: np.ndarray, inverses: np.ndarray, output_size: tuple[int, int]
+) -> np.ndarray:
     """`crop` of a NumPy image by matrices that do not rotate: the same bits, several times faster.
 
     Each row of such a crop lies between the same two rows of the image. So these are interpolated
@@ -124,15 +126,17 @@ def crop_upright(image: np.ndarray, matrices, output_size: tuple[int, int]) -> n
 
     Args:
         image: (H, W, C) uint8.
-        matrices: (N, 2, 3), image pixels -> crop pixels; they scale and shift each axis alone.
+        inverses: (N, 2, 3), crop pixels -> image pixels, the inverses of the matrices that `crop`
+            takes; they scale and shift each axis alone.
         output_size: (height, width) of the crops.
 
     Returns:
         (N, height, width, C) float32, 0..255.
     """
-    inverses = ops.convert_to_numpy(invert(matrices))
-    crops = [_upright(image, inverse, output_size) for inverse in inverses]
-    return np.stack(crops) if crops else np.empty((0, *output_size, image.shape[2]), np.float32)
+    crops = np.empty((len(inverses), *output_size, image.shape[2]), np.float32)
+    for result, inverse in zip(crops, inverses, strict=True):
+        np.rint(_upright(image, inverse, output_size), out=result)
+    return crops
 
 
 def _upright(image, inverse, output_size):
@@ -156,8 +160,7 @@ def _upright(image, inverse, output_size):
     lines = _mixed(pixels(left), pixels(left + 1), right[:, None])
     lines[(rows < 0) | (rows >= height)] = 0
     upper, lower = used.reshape(2, -1)
-    mixed = _mixed(lines[upper], lines[lower], down[:, None, None])
-    return np.rint(mixed, out=mixed)
+    return _mixed(lines[upper], lines[lower], down[:, None, None])
 
 
 def _between(factor, shift, count, length):

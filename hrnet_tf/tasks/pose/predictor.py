@@ -184,7 +184,7 @@ class PosePredictor:
             yield picture.key, picture.image, picture.poses
 
     def _crop(self, jobs):
-        """Returns the jobs, their normalised crops, and the matrices from image to crop."""
+        """Returns the jobs, their normalised crops, and the matrices from crop to image."""
         if not jobs:
             return jobs, None, None
         start = time.perf_counter()
@@ -193,17 +193,18 @@ class PosePredictor:
         regions = geometry.center_scale(boxes, width / height, self.card.padding)
         aligned = self.card.codec.aligned
         matrices = geometry.affine(*regions, self.input_size, aligned=aligned)
-        matrices, crops, first = ops.convert_to_numpy(matrices), [], 0
+        inverses = ops.convert_to_numpy(geometry.invert(matrices))
+        crops, first = [], 0
         for _, group in groupby(jobs, key=lambda job: id(job[0])):
             group = list(group)
-            rows = matrices[first : first + len(group)]
+            rows = inverses[first : first + len(group)]
             crops.append(geometry.crop_upright(group[0][0].image, rows, self.input_size))
             first += len(group)
         crops = ops.convert_to_numpy(self.card.normalize(np.concatenate(crops)))
         _share(jobs, "crop", start)
-        return jobs, crops, matrices
+        return jobs, crops, inverses
 
-    def _predict(self, jobs, crops, matrices):
+    def _predict(self, jobs, crops, inverses):
         """Appends one pose to the picture of each job."""
         if not jobs:
             return
@@ -213,7 +214,7 @@ class PosePredictor:
             maps.append(self._heatmaps(np.ascontiguousarray(crops[:, :, ::-1])))
         start = _share(jobs, "network", start)
         cropped, scores = self._decode(maps)
-        keypoints = geometry.transform(cropped, geometry.invert(matrices))
+        keypoints = geometry.transform(cropped, inverses)
         keypoints = ops.convert_to_numpy(keypoints)
         totals = rescore([picture.scores[index] for picture, index in jobs], scores)
         insides = self._insides(crops, maps, cropped) if self.inside else [None] * len(jobs)
